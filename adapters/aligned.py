@@ -1,0 +1,89 @@
+"""A model seen through a dataset's classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from adapters.base import Adapter, Outputs
+from adapters.errors import ShapeMismatch
+
+_ABSENT = -1e4
+"""Attack score of a class that the model does not know: finite, so that losses and gradients stay so."""
+
+
+class Aligned(Adapter):
+    """The same model with its outputs in the dataset's class order; classes that it does not know are never given."""
+
+    def __init__(self, inner: Adapter, positions: Sequence[int], size: int) -> None:
+        super().__init__(input_shape=inner.input_shape, classes=None, bounds=inner.bounds)
+        self.family = inner.family  # type: ignore[misc]  # an instance speaks for the model that it wraps
+        self.inner = inner
+        self.positions = torch.tensor(positions)
+        self.size = size
+        self.gradient = inner.gradient
+        self.confidence_kind = inner.confidence_kind
+        self.stochastic = inner.stochastic
+        self.notes = inner.notes
+        self.device = inner.device
+
+    def _outputs(self, x: Tensor) -> Outputs:
+        labels, scores, probabilities = self.inner.outputs(x)
+        positions = self.positions.to(labels.device)
+        named = torch.where(labels >= 0, positions[labels.clamp_min(0)], labels)
+        return Outputs(
+            named,
+            None if scores is None else self._spread(scores, -torch.inf),
+            None if probabilities is None else self._spread(probabilities, 0.0),
+        )
+
+    def _logits(self, x: Tensor) -> Tensor:
+        return self._spread(self.inner.logits(x), _ABSENT)
+
+    def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
+        known = (y[:, None] == self.positions.to(y.device)).nonzero()
+        if len(known) < len(y):  # an example of a class that the model does not know has no training loss
+            return super()._training_loss(x, y)
+        return self.inner.loss(x, known[:, 1], "training")
+
+    def _spread(self, values: Tensor, absent: float) -> Tensor:
+        """`(N, K of the model)` laid out over the dataset's classes."""
+        blank = values.new_full((len(values), self.size), absent)
+        return blank.index_copy(1, self.positions.to(values.device), values)
+
+    def _state(self) -> Iterable[object]:
+        yield self.inner.fingerprint
+        yield self.positions
+        yield self.size
+
+    def _move(self, device: torch.device) -> None:
+        self.inner.to(device)
+
+
+def align(adapter: Adapter, names: Sequence[str]) -> Adapter:
+    """`adapter` over the classes `names`, in that order; itself where it has no labels of its own or the same ones.
+
+    A model's label is the class of that name, or else the class of that number.
+
+    Raises:
+        ShapeMismatch: the model has a label that is no class of the dataset, or two labels for one class.
+    """
+    if adapter.classes is None:
+        return adapter
+    positions = [_position(value, names) for value in adapter.classes]
+    if positions == list(range(len(names))):
+        return adapter
+    if len(set(positions)) < len(positions):
+        raise ShapeMismatch(f"two of the model's classes {list(adapter.classes)[:12]} are one class of the dataset")
+    return Aligned(adapter, positions, len(names))
+
+
+def _position(value: Any, names: Sequence[str]) -> int:
+    if str(value) in names:
+        return list(names).index(str(value))
+    if not isinstance(value, str) and float(value).is_integer() and 0 <= int(value) < len(names):
+        return int(value)
+    raise ShapeMismatch(f"the model's class {value!r} is no class of the dataset ({', '.join(names[:12])})")

@@ -1,0 +1,218 @@
+"""What a model is: one way to ask any fitted classifier for labels, scores and input gradients.
+
+Conventions, everywhere in this package: `N` examples, `K` classes, `x` of shape `(N, *any shape with the model's number
+of features)` in the dataset's declared units, tensors in and out on the adapter's device, labels as class *indices*
+(`int64`, -1 where the model abstains).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Literal, NamedTuple, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from adapters.errors import ShapeMismatch, Unsupported
+
+GradientKind = Literal["exact", "surrogate", "none"]
+Loss = Literal["training", "cross_entropy", "margin"]
+LOSSES: tuple[Loss, ...] = ("training", "cross_entropy", "margin")
+
+
+class Outputs(NamedTuple):
+    """All that one forward pass says of a batch."""
+
+    labels: Tensor
+    """`(N,)` int64 class indices by the model's own rule; -1 where it abstains."""
+    scores: Tensor | None
+    """`(N, K)` scores whose first argmax is the label; None where the model gives labels only."""
+    probabilities: Tensor | None
+    """`(N, K)` class probabilities; None where the model has none."""
+
+
+class Adapter(ABC):
+    """One fitted classifier.
+
+    A subclass implements `_outputs` and `_state`, and `_logits` where it has a gradient. It receives `x` already in
+    `input_shape`. Everything public takes the dataset's shape and brings it into the model's.
+    """
+
+    family: ClassVar[str]
+    """Short name of the model family, printed on the leaderboard."""
+    version: ClassVar[str] = "1"
+    """Part of the fingerprint: raised whenever outcomes of this adapter change."""
+
+    gradient: GradientKind = "none"
+    confidence_kind: str | None = None
+    stochastic: bool = False
+
+    def __init__(
+        self,
+        *,
+        input_shape: tuple[int, ...] | None,
+        classes: Sequence[Any] | None,
+        bounds: tuple[float | np.ndarray, float | np.ndarray] | None = None,
+    ) -> None:
+        """
+        Args:
+            input_shape: shape of one example as the model takes it, or None for "as the dataset gives it".
+            classes: the model's own labels in the order of its outputs, or None for "the dataset's classes in order".
+            bounds: lowest and highest valid input, a number or one per feature; None where the model does not say.
+        """
+        self.input_shape = input_shape
+        self.classes = None if classes is None else tuple(classes)
+        self.bounds = bounds
+        self.device = torch.device("cpu")
+        self.notes: list[str] = []
+        """Flags raised while wrapping (`train-mode`, ...), shown on every row of this model."""
+
+    # -- what a subclass says -----------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _outputs(self, x: Tensor) -> Outputs:
+        """Labels, scores and probabilities of `x`, in one pass. Called without autograd."""
+
+    @abstractmethod
+    def _state(self) -> Iterable[object]:
+        """Everything that decides the model's outputs: tensors, arrays, strings, numbers; hashed in this order."""
+
+    def _logits(self, x: Tensor) -> Tensor:
+        """`(N, K)` differentiable scores for attacks; a stand-in is allowed and then declared in `gradient`."""
+        raise Unsupported(f"{self.family} gives no differentiable scores")
+
+    def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
+        """`(N,)` the loss that the model was trained on, or the strongest stand-in for it."""
+        return F.cross_entropy(self._logits(x), y, reduction="none")
+
+    @abstractmethod
+    def _move(self, device: torch.device) -> None:
+        """Move parameters to `device`; nothing to do for a model that stays on the CPU."""
+
+    # -- what everybody calls -----------------------------------------------------------------------------------------
+
+    def outputs(self, x: Tensor) -> Outputs:
+        """Labels, scores and probabilities of `x` in one forward pass.
+
+        Raises:
+            ShapeMismatch: `x` has another number of features than the model takes.
+            InvalidOutput: the model returned something that is no batch of outputs.
+        """
+        with torch.no_grad():
+            return self._outputs(self._shaped(x))
+
+    def predict(self, x: Tensor) -> Tensor:
+        """`(N,)` class indices by the model's own rule; -1 where it abstains."""
+        return self.outputs(x).labels
+
+    def scores(self, x: Tensor) -> Tensor:
+        """`(N, K)` rule-faithful scores: the first argmax is `predict`.
+
+        Raises:
+            Unsupported: the model gives labels only.
+        """
+        scores = self.outputs(x).scores
+        if scores is None:
+            raise Unsupported(f"{self.family} gives labels only")
+        return scores
+
+    def probabilities(self, x: Tensor) -> Tensor | None:
+        """`(N, K)` probabilities of the kind `confidence_kind`, or None."""
+        return self.outputs(x).probabilities
+
+    def logits(self, x: Tensor) -> Tensor:
+        """`(N, K)` differentiable scores for attacks, possibly a stand-in for the model's rule.
+
+        Raises:
+            Unsupported: the model has no gradient, not even a surrogate.
+        """
+        return self._logits(self._shaped(x))
+
+    def loss(self, x: Tensor, y: Tensor, kind: Loss = "training") -> Tensor:
+        """`(N,)` differentiable loss of each example.
+
+        `training` is the loss that the model was trained on, `cross_entropy` is of `logits`, and `margin` is
+        `max over k != y of logits_k  -  logits_y`, positive where the stand-in errs.
+        """
+        if kind == "training":
+            return self._training_loss(self._shaped(x), y)
+        logits = self.logits(x)
+        if kind == "cross_entropy":
+            return F.cross_entropy(logits, y, reduction="none")
+        if kind == "margin":
+            own = logits.gather(1, y[:, None])
+            rivals = logits.masked_fill(F.one_hot(y, logits.shape[1]).bool(), -torch.inf)
+            return rivals.amax(1) - own[:, 0]
+        raise ValueError(f"loss is {kind!r}; known losses: {', '.join(LOSSES)}")
+
+    def input_gradient(self, x: Tensor, y: Tensor, loss: Loss = "training") -> Tensor:
+        """Gradient of the loss with respect to `x`, of `x`'s shape, in one batched pass.
+
+        Raises:
+            Unsupported: `gradient` is `none`. It never returns zeros in place of a gradient that does not exist.
+        """
+        if self.gradient == "none":
+            raise Unsupported(f"{self.family} has no gradient")
+        with torch.enable_grad():
+            point = x.detach().clone().requires_grad_()
+            (gradient,) = torch.autograd.grad(self.loss(point, y, loss).sum(), point)
+        return gradient
+
+    def reference_predict(self, x: Tensor) -> Tensor:
+        """`(N,)` labels by the original model's own code, for audits; `predict` where there is no other code."""
+        return self.predict(x)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over parameters, preprocessing, adapter class and version, as 64 hex digits."""
+        digest = hashlib.sha256()
+        _feed(digest, (type(self).__name__, self.version, self.input_shape, self.classes))
+        for item in self._state():
+            _feed(digest, item)
+        return digest.hexdigest()
+
+    def to(self, device: torch.device | str) -> Self:
+        """Move the model; every tensor given and returned lives there from now on."""
+        self.device = torch.device(device)
+        self._move(self.device)
+        return self
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _shaped(self, x: Tensor) -> Tensor:
+        """`x` in the model's own input shape; the number of features must agree."""
+        if self.input_shape is None or x.shape[1:] == self.input_shape:
+            return x
+        try:
+            return x.reshape(len(x), *self.input_shape)
+        except RuntimeError:
+            raise ShapeMismatch(
+                f"the model takes inputs of shape {self.input_shape}, not {tuple(x.shape[1:])}"
+            ) from None
+
+
+def _feed(digest: Any, item: object) -> None:
+    """Add one item to a hash, with its type and extent, so that no two states read the same."""
+    if isinstance(item, Tensor):
+        item = item.detach().cpu().numpy()
+    if isinstance(item, np.ndarray):
+        array = np.ascontiguousarray(item)
+        if array.dtype.hasobject:
+            _feed(digest, [repr(value) for value in array.ravel().tolist()])
+            return
+        digest.update(f"array {array.dtype.str} {array.shape} ".encode())
+        digest.update(array.tobytes())
+    elif isinstance(item, (list, tuple)):
+        digest.update(f"{len(item)} items ".encode())
+        for part in item:
+            _feed(digest, part)
+    elif isinstance(item, bytes):
+        digest.update(f"bytes {len(item)} ".encode())
+        digest.update(item)
+    else:
+        text = repr(item.item() if isinstance(item, np.generic) else item)
+        digest.update(f"{len(text)} {text} ".encode())

@@ -1,0 +1,104 @@
+"""Several models as one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from adapters.base import Adapter, Outputs
+from adapters.errors import InvalidOutput, NotWrappable
+from adapters.wrapping import wrap
+
+Rule = Literal["mean", "vote"]
+
+
+class Ensemble(Adapter):
+    """Members and their averaging rule.
+
+    `mean` averages the members' probabilities. `vote` counts their labels, a tie going to the lowest class; it has no
+    gradient of its own, so its attacks use the mean of the members' softmax scores as a stand-in.
+    """
+
+    family: ClassVar[str] = "ensemble"
+
+    def __init__(self, members: Sequence[Adapter], rule: Rule) -> None:
+        classes = next((member.classes for member in members if member.classes is not None), None)
+        super().__init__(input_shape=None, classes=classes)
+        self.members = tuple(members)
+        self.rule = rule
+        self.stochastic = any(member.stochastic for member in members)
+        self.notes = sorted({note for member in members for note in member.notes})
+        kinds = {member.confidence_kind for member in members}
+        if rule == "vote":
+            self.confidence_kind = "votes"
+        else:
+            self.confidence_kind = kinds.pop() if len(kinds) == 1 else "mixed"
+        gradients = {member.gradient for member in members}
+        if "none" in gradients:
+            self.gradient = "none"
+        elif rule == "mean" and gradients == {"exact"} and self.confidence_kind == "softmax":
+            self.gradient = "exact"
+        else:
+            self.gradient = "surrogate"
+
+    def _outputs(self, x: Tensor) -> Outputs:
+        answers = [member.outputs(x) for member in self.members]
+        if self.rule == "mean":
+            probabilities = torch.zeros(())
+            for answer in answers:
+                if answer.probabilities is None:
+                    raise InvalidOutput("a member of the ensemble gave no probabilities")
+                probabilities = probabilities.to(answer.probabilities) + answer.probabilities
+            probabilities = probabilities / len(answers)
+            return Outputs(probabilities.argmax(1), probabilities, probabilities)
+        labels = torch.stack([answer.labels for answer in answers])
+        size = len(self.classes) if self.classes is not None else self._width(answers, labels)
+        votes = torch.stack([(labels == index).sum(0) for index in range(size)], dim=1).to(torch.float64)
+        chosen = torch.where(votes.sum(1) > 0, votes.argmax(1), -1)
+        return Outputs(chosen, votes, votes / len(answers))
+
+    @staticmethod
+    def _width(answers: Sequence[Outputs], labels: Tensor) -> int:
+        known = [answer.scores.shape[1] for answer in answers if answer.scores is not None]
+        return known[0] if known else int(labels.max()) + 1
+
+    def _logits(self, x: Tensor) -> Tensor:
+        scores = torch.stack([F.log_softmax(member.logits(x), dim=1) for member in self.members])
+        return scores.logsumexp(0)
+
+    def _state(self) -> Iterable[object]:
+        yield self.rule
+        yield [member.fingerprint for member in self.members]
+
+    def _move(self, device: torch.device) -> None:
+        for member in self.members:
+            member.to(device)
+
+
+def ensemble(members: Sequence[Any], *, rule: Rule | None = None) -> Adapter:
+    """One adapter of several models, crafted on as a whole.
+
+    Args:
+        members: adapters, or models that `wrap` knows; all over the same classes in the same order.
+        rule: `mean` of probabilities, or `vote` of labels; by default `mean` where every member has probabilities.
+
+    Raises:
+        NotWrappable: no members, members of different classes, or `mean` of members without probabilities.
+    """
+    wrapped = [wrap(member) for member in members]
+    if not wrapped:
+        raise NotWrappable("an ensemble needs at least one member")
+    if len({member.classes for member in wrapped if member.classes is not None}) > 1:
+        raise NotWrappable("the members of an ensemble must have the same classes in the same order")
+    silent = [member.family for member in wrapped if member.confidence_kind is None]
+    if rule is None:
+        rule = "vote" if silent else "mean"
+    if rule == "mean" and silent:
+        raise NotWrappable(f"rule='mean' needs probabilities, which {', '.join(silent)} lacks; use rule='vote'")
+    if rule not in ("mean", "vote"):
+        raise NotWrappable(f"rule={rule!r}: use 'mean' or 'vote'")
+    return Ensemble(wrapped, rule)

@@ -1,0 +1,27 @@
+"""What can go wrong with a model, in words for its owner."""
+
+from __future__ import annotations
+
+
+class AdapterError(Exception):
+    """Base of all that this package raises on purpose."""
+
+
+class NotRegistrable(AdapterError):
+    """A name that cannot be registered, or a file that registers nothing usable."""
+
+
+class NotWrappable(AdapterError):
+    """`wrap` was given something that it does not know how to ask; the message says what to do instead."""
+
+
+class ShapeMismatch(AdapterError):
+    """The model does not take inputs, or does not know the classes, of this dataset."""
+
+
+class Unsupported(AdapterError):
+    """The model lacks the capability asked for, such as a gradient."""
+
+
+class InvalidOutput(AdapterError):
+    """The model returned NaN, or something of the wrong shape or type."""

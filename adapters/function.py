@@ -1,0 +1,91 @@
+"""Any predict function: labels only."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from adapters.base import Adapter, Outputs
+from adapters.errors import InvalidOutput
+
+
+class BlackBox(Adapter):
+    """A function from inputs to labels. It has no gradient; transfer and noise attacks still measure it."""
+
+    family: ClassVar[str] = "black box"
+
+    def __init__(
+        self,
+        predict: Callable[[np.ndarray], Any],
+        *,
+        version: str | None,
+        input_shape: tuple[int, ...] | None,
+        classes: Sequence[Any] | None,
+        stochastic: bool,
+    ) -> None:
+        super().__init__(input_shape=input_shape, classes=classes)
+        self.function = predict
+        self.label_version = version
+        self.stochastic = stochastic
+        self._nonce = uuid.uuid4().hex if version is None else None
+        if version is None:
+            self.notes.append("no-version")
+
+    def _outputs(self, x: Tensor) -> Outputs:
+        # A copy: a function that writes into its input must not reach the batch that the next model is shown.
+        answer = np.asarray(self.function(x.cpu().numpy().copy()))
+        if answer.shape != (len(x),):
+            raise InvalidOutput(f"the predict function returns shape {answer.shape} for {len(x)} examples")
+        if answer.dtype.kind == "f" and not np.isfinite(answer).all():
+            bad = np.flatnonzero(~np.isfinite(answer))[:3].tolist()
+            raise InvalidOutput(f"the predict function returns NaN or infinity for examples {bad} of the batch")
+        return Outputs(torch.from_numpy(self._indices(answer)).to(self.device), None, None)
+
+    def _indices(self, answer: np.ndarray) -> np.ndarray:
+        """`(N,)` int64 class indices of the labels returned; -1 (or None) is an abstention."""
+        if self.classes is not None:
+            position = {value: index for index, value in enumerate(self.classes)} | {None: -1}
+            if -1 not in position:
+                position[-1] = -1
+            try:
+                return np.array([position[value] for value in answer.tolist()], dtype=np.int64)
+            except KeyError as error:
+                raise InvalidOutput(f"the predict function returns {error}, which is none of its classes") from None
+        if answer.dtype.kind not in "iuf" or (answer.dtype.kind == "f" and (answer % 1 != 0).any()):
+            raise InvalidOutput("the predict function returns no class indices; tell its labels with classes=[...]")
+        return answer.astype(np.int64)
+
+    def _state(self) -> Iterable[object]:
+        yield getattr(self.function, "__qualname__", type(self.function).__qualname__)
+        yield self.label_version
+        yield self._nonce
+
+    def _move(self, device: torch.device) -> None:
+        """The function stays where it is; batches are brought to it."""
+
+
+def black_box(
+    predict: Callable[[np.ndarray], Any],
+    *,
+    version: str | None = None,
+    input_shape: tuple[int, ...] | None = None,
+    classes: Sequence[Any] | None = None,
+    stochastic: bool = False,
+) -> Adapter:
+    """An adapter for a plain predict function: labels only.
+
+    Args:
+        predict: takes a float32 array `(N, *input_shape)` in the dataset's units, returns `(N,)` labels: class
+            indices, or members of `classes`; -1 or None where it abstains.
+        version: names what the function does. A function shows no parameters: without a version its results are
+            never reused, since nothing tells whether it is still the same.
+        input_shape: as the function takes it; None for the dataset's own.
+        classes: the labels that the function returns; None for class indices.
+        stochastic: whether two calls may differ.
+    """
+    return BlackBox(predict, version=version, input_shape=input_shape, classes=classes, stochastic=stochastic)

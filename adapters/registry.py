@@ -1,0 +1,145 @@
+"""The users' own models: by decorator, by FILE.py[:OBJECT], by entry point. Loads no framework itself."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+from adapters.errors import NotRegistrable
+
+ENTRY_POINT_GROUP = "potemkin.adapters"
+NAME = re.compile(r"[A-Za-z0-9._-]{1,80}")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A model that somebody offers under a name."""
+
+    name: str
+    offer: Any
+    """An adapter, a model that `wrap` knows, or a function of no arguments that returns one."""
+    dataset: str | None = None
+    """The dataset that the model is for; None for any."""
+
+    def resolve(self) -> Any:
+        """The adapter or model itself."""
+        return self.offer() if _is_factory(self.offer) else self.offer
+
+
+_registered: dict[str, Registration] = {}
+
+
+def register(name: str, *, dataset: str | None = None) -> Callable[[T], T]:
+    """Offer a model under `name`: a decorator for a function of no arguments that returns a model or an adapter.
+
+    It also takes a model itself: `register("my-svm", dataset="mnist")(fitted)`.
+
+    Raises:
+        NotRegistrable: the name holds anything but letters, digits, `.`, `_` and `-`, or belongs to another model.
+    """
+    checked_name(name)
+
+    def offer(model: T) -> T:
+        if name in _registered:
+            raise NotRegistrable(f"the name {name!r} is registered twice; give one of the two models another name")
+        _registered[name] = Registration(name, model, dataset)
+        return model
+
+    return offer
+
+
+def checked_name(name: str) -> str:
+    """`name`, if it can name a model on a board and in a file."""
+    if not NAME.fullmatch(name):
+        raise NotRegistrable(f"model name {name!r}: use 1 to 80 letters, digits, '.', '_' or '-'")
+    return name
+
+
+def registered() -> dict[str, Registration]:
+    """All models registered so far in this process, and those that installed packages offer by entry point."""
+    offers = {
+        point.name: Registration(point.name, point.load)
+        for point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
+    }
+    return {**{name: _from_entry_point(offer) for name, offer in offers.items()}, **_registered}
+
+
+def from_file(spec: str) -> list[Registration]:
+    """The models of `FILE.py` (all that it registers) or `FILE.py:OBJECT` (that one).
+
+    The file is run: only ever pass one that you would run yourself.
+
+    Raises:
+        NotRegistrable: the file does not exist or import, lacks the object, or registers nothing.
+    """
+    path_text, _, attribute = spec.partition(".py:")
+    path = Path(path_text + ".py" if attribute else spec).resolve()
+    if not path.is_file():
+        raise NotRegistrable(f"no file {path}; --model takes a name, FILE.py or FILE.py:OBJECT")
+    module, registrations = _run(path)
+    if attribute:
+        if not hasattr(module, attribute):
+            public = [name for name in vars(module) if not name.startswith("_")]
+            near = get_close_matches(attribute, public, n=1) or public[-3:]
+            raise NotRegistrable(f"{path.name} has no object {attribute!r}; it has {', '.join(near) or 'none'}")
+        offer = getattr(module, attribute)
+        for registration in registrations:
+            if registration.offer is offer:
+                return [registration]
+        return [Registration(checked_name(attribute), offer)]
+    if not registrations:
+        raise NotRegistrable(
+            f"{path.name} registers no model; decorate one with @adapters.register(NAME), "
+            f"or name an object: {path.name}:OBJECT"
+        )
+    return registrations
+
+
+def _run(path: Path) -> tuple[Any, list[Registration]]:
+    """Execute a file as a module of its own; its registrations are taken out of the table and returned."""
+    name = f"_potemkin_user_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # classes defined in the file must find their module to show their source
+    if str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))
+    before = dict(_registered)
+    try:
+        spec.loader.exec_module(module)
+        return module, [value for key, value in _registered.items() if key not in before]
+    except NotRegistrable:
+        raise
+    except Exception as error:
+        raise NotRegistrable(f"{path.name} does not import: {type(error).__name__}: {_first_line(error)}") from error
+    finally:
+        _registered.clear()
+        _registered.update(before)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [""])[0]
+
+
+def _is_factory(offer: Any) -> bool:
+    """Whether the offer is a function or class to call, not a model that happens to be callable, as networks are."""
+    if isinstance(offer, type):
+        return True
+    return callable(offer) and not hasattr(offer, "predict") and not hasattr(offer, "state_dict")
+
+
+def _from_entry_point(offer: Registration) -> Registration:
+    def resolve() -> Any:
+        return Registration(offer.name, offer.offer()).resolve()
+
+    return Registration(offer.name, resolve)

@@ -1,0 +1,136 @@
+"""PyTorch networks."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from adapters.base import Adapter, Outputs
+from adapters.errors import InvalidOutput, NotWrappable
+
+OutputKind = Literal["logits", "probabilities"]
+
+
+class TorchModule(Adapter):
+    """A network that maps `(N, *input_shape)` to `(N, K)` logits, or to `(N,)` or `(N, 1)` logits of class 1.
+
+    The network is copied and the copy set to evaluation mode, so that training can go on and nothing of the owner's
+    moves or changes. `mean` and `std` are the normalisation that the network was trained with, a number or one per
+    channel: epsilon stays in the dataset's units.
+    """
+
+    family: ClassVar[str] = "network"
+    confidence_kind: str | None = "softmax"
+
+    def __init__(
+        self,
+        module: nn.Module,
+        *,
+        input_shape: tuple[int, ...] | None = None,
+        classes: Sequence[Any] | None = None,
+        bounds: tuple[float, float] | None = None,
+        mean: float | Sequence[float] | None = None,
+        std: float | Sequence[float] | None = None,
+        outputs: OutputKind = "logits",
+        training_loss: Callable[[Tensor, Tensor], Tensor] | None = None,
+    ) -> None:
+        """
+        Args:
+            module: the network.
+            input_shape: as the network takes it, such as `(784,)`; None to try the dataset's shape, then flat.
+            classes: labels in output order; None for the dataset's.
+            bounds: lowest and highest valid input, if the network knows.
+            mean: subtracted from `x` before the network sees it.
+            std: divides `x - mean`.
+            outputs: what the network returns. Give `probabilities` for one that ends in a softmax.
+            training_loss: `(logits (N, K), y (N,)) -> (N,)`, if the network was not trained on cross-entropy.
+
+        Raises:
+            NotWrappable: `outputs` is neither kind.
+        """
+        if outputs not in ("logits", "probabilities"):
+            raise NotWrappable(f"outputs={outputs!r}: use 'logits' or 'probabilities'")
+        super().__init__(input_shape=input_shape, classes=classes, bounds=bounds)
+        self.gradient = "exact"
+        if module.training:
+            self.notes.append("train-mode")
+        self.module = copy.deepcopy(module).eval().requires_grad_(False)
+        self.mean = None if mean is None else _per_channel(mean)
+        self.std = None if std is None else _per_channel(std)
+        self.output_kind = outputs
+        self.custom_loss = training_loss
+        first = next(iter([*self.module.parameters(), *self.module.buffers()]), None)
+        if first is not None:
+            self.device = first.device
+
+    def _logits(self, x: Tensor) -> Tensor:
+        if self.mean is not None:
+            x = x - self.mean
+        if self.std is not None:
+            x = x / self.std
+        raw = self.module(x)
+        if not isinstance(raw, Tensor):
+            raise InvalidOutput(f"the network returns {type(raw).__name__}, not a tensor of logits")
+        if not raw.is_floating_point():
+            raise InvalidOutput(f"the network returns {raw.dtype}, not floating-point logits")
+        if self.output_kind == "probabilities":
+            if raw.ndim == 1 or (raw.ndim == 2 and raw.shape[1] == 1):
+                raw = raw.reshape(-1, 1)
+                raw = torch.cat([1 - raw, raw], dim=1)
+            raw = raw.clamp_min(torch.finfo(raw.dtype).tiny).log()
+        elif raw.shape == (len(x),) or raw.shape == (len(x), 1):
+            # One logit of class 1 beside a logit of 0: its cross-entropy is the binary one, a tie goes to class 0.
+            raw = torch.stack([torch.zeros_like(raw.reshape(-1)), raw.reshape(-1)], dim=1)
+        if raw.ndim != 2 or len(raw) != len(x):
+            raise InvalidOutput(f"the network returns shape {tuple(raw.shape)} for {len(x)} examples")
+        return raw
+
+    def _outputs(self, x: Tensor) -> Outputs:
+        logits = self._logits(x)
+        return Outputs(logits.argmax(1), logits, logits.softmax(1))
+
+    def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
+        logits = self._logits(x)
+        if self.custom_loss is not None:
+            return self.custom_loss(logits, y)
+        return F.cross_entropy(logits, y, reduction="none")
+
+    def _state(self) -> Iterable[object]:
+        yield repr(self.module)
+        yield self.output_kind
+        yield self.mean
+        yield self.std
+        yield None if self.custom_loss is None else _source(self.custom_loss)
+        for kind in sorted({type(part) for part in self.module.modules()}, key=lambda kind: kind.__qualname__):
+            if not kind.__module__.startswith(("torch.", "torchvision.")):
+                yield _source(kind)
+        for name, tensor in sorted([*self.module.named_parameters(), *self.module.named_buffers()]):
+            yield name
+            yield tensor
+
+    def _move(self, device: torch.device) -> None:
+        self.module.to(device)
+        if self.mean is not None:
+            self.mean = self.mean.to(device)
+        if self.std is not None:
+            self.std = self.std.to(device)
+
+
+def _per_channel(value: float | Sequence[float]) -> Tensor:
+    """A scalar, or `(C, 1, 1)` to line up with images."""
+    tensor = torch.as_tensor(value, dtype=torch.float32)
+    return tensor if tensor.ndim == 0 else tensor.reshape(-1, 1, 1)
+
+
+def _source(code: Any) -> str:
+    """Source of a class or function, which decides outputs as much as the weights do; its name where none is kept."""
+    try:
+        return inspect.getsource(code)
+    except (OSError, TypeError):
+        return f"{getattr(code, '__module__', '')}.{getattr(code, '__qualname__', type(code).__qualname__)}"

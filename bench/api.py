@@ -1,0 +1,77 @@
+"""The same as the command, from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from bench.results.board import Row
+    from bench.results.record import Failure
+    from bench.suite import Suite
+
+
+@dataclass(frozen=True)
+class Board:
+    """What a run came to: rows as data, and as text when printed."""
+
+    suite: Suite
+    rows: list[Row]
+    failures: list[Failure]
+
+    def __str__(self) -> str:
+        from bench.report.boards import tables
+
+        return "\n\n".join(table.markdown() for table in tables(self.suite, self.rows))
+
+    def of(self, model: str) -> list[Row]:
+        """The rows of one model."""
+        return [row for row in self.rows if row.model == model]
+
+
+def run(
+    suite: str | Suite,
+    models: Mapping[str, Any] | Sequence[str] | None = None,
+    *,
+    limit: int | None = None,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    out: str | Path = "bench-out",
+    rerun: Literal["failed", "all"] | None = None,
+    progress: Literal["auto", "plain", "none"] = "none",
+) -> Board:
+    """Run what is missing of a suite and return its board.
+
+    Args:
+        suite: a suite's name, a YAML file, or a `bench.suite.Suite`.
+        models: by name, anything that `adapters.wrap` takes or a function that returns it; or what `--model` takes.
+            None for the suite's reference models.
+        limit: number of examples of a short look.
+        device: `auto` is CUDA where there is a device.
+        out: folder for records and `leaderboard.md`.
+        rerun: try failed cells again, or recompute all and compare.
+        progress: how to tell what is being done.
+
+    Raises:
+        UsageError: bad input, in one line that says what to do.
+    """
+    from bench.progress import progress as telling
+    from bench.session import Session, Shelf, write_leaderboard
+
+    specs, objects = ([], models) if isinstance(models, Mapping) else (list(models or ()), {})
+    with telling(progress) as teller:
+        session = Session(
+            suite,
+            progress=teller,
+            shelf=Shelf(Path(out)),
+            model_specs=specs,
+            objects=objects,
+            limit=limit,
+            device=device,
+        )
+        missing = session.missing(rerun)
+        if missing:
+            session.run(missing)
+    write_leaderboard(session.shelf, session.suite)
+    return Board(session.suite, session.board(), session.failures())

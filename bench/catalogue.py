@@ -1,0 +1,91 @@
+"""What there is to choose from, as plain entries for lists. Loads no torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapters.registry import registered
+from bench import attacks as attack_table
+from bench import datasets as dataset_table
+from bench import suite as suite_files
+from bench import zoo
+from bench.errors import UsageError
+
+
+def suites() -> list[dict[str, Any]]:
+    """Suites that ship with the program."""
+    loaded = [suite_files.load_suite(name) for name in suite_files.names()]
+    return [
+        {
+            "name": suite.suite,
+            "version": suite.version,
+            "dataset": suite.dataset.name,
+            "models": len(suite.models),
+            "attacks": list(dict.fromkeys(entry.attack for entry in suite.attacks)),
+            "summary": suite.summary,
+        }
+        for suite in loaded
+    ]
+
+
+def models() -> list[dict[str, Any]]:
+    """Reference models by dataset, and the models that installed packages register."""
+    found: list[dict[str, Any]] = []
+    for dataset in dataset_table.names():
+        for name in zoo.names(dataset):
+            card = zoo.card(dataset, name)
+            found.append(
+                {
+                    "name": name,
+                    "dataset": dataset,
+                    "family": card.family if card else None,
+                    "gradient": card.gradient if card else None,
+                    "confidence": card.confidence_kind if card else None,
+                    "clean_error": card.clean_error if card else None,
+                    "state": "ready" if card else "made on first use",
+                }
+            )
+    blank = dict.fromkeys(("family", "gradient", "confidence", "clean_error"))
+    found += [
+        {"name": offer.name, "dataset": offer.dataset or "any", **blank, "state": "registered"}
+        for offer in registered().values()
+    ]
+    return found
+
+
+def attacks() -> list[dict[str, Any]]:
+    """Attacks with their parameters and defaults."""
+    found: list[dict[str, Any]] = []
+    for name in attack_table.TABLE:
+        kind = attack_table.attack_class(name)
+        found.append(
+            {
+                "name": name,
+                "needs": kind.needs,
+                "norms": list(kind.norms),
+                "parameters": [f"{key}={field.default}" for key, field in kind.model_fields.items()],
+                "summary": kind.summary,
+            }
+        )
+    return found
+
+
+def datasets() -> list[dict[str, Any]]:
+    """Datasets; those read from a folder know their shape only once opened."""
+    found: list[dict[str, Any]] = []
+    for name in dataset_table.names():
+        try:
+            data = dataset_table.open_dataset(name)
+        except UsageError as error:
+            found.append({"name": name, "shape": None, "classes": None, "sizes": None, "source": str(error)})
+            continue
+        found.append(
+            {
+                "name": name,
+                "shape": list(data.input_shape),
+                "classes": len(data.classes),
+                "sizes": [f"{split} {size}" for split, size in data.sizes.items()],
+                "source": data.source,
+            }
+        )
+    return found

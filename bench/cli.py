@@ -1,0 +1,364 @@
+"""The command `bench`. Help, lists, dry runs, records and the leaderboard load no torch."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from bench.results.record import Failure, Record
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="How much of a classifier's accuracy is facade? Attack any fitted classifier and put it on a leaderboard.",
+    epilog="Try: bench suite digits-fgsm (seconds), then: bench suite mnist-fgsm --model FILE.py",
+)
+
+
+class Device(StrEnum):
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+class Style(StrEnum):
+    auto = "auto"
+    plain = "plain"
+    none = "none"
+
+
+class RerunWhat(StrEnum):
+    failed = "failed"
+    all = "all"
+
+
+class Format(StrEnum):
+    md = "md"
+    csv = "csv"
+    json = "json"
+
+
+class Kind(StrEnum):
+    suites = "suites"
+    models = "models"
+    attacks = "attacks"
+    datasets = "datasets"
+
+
+Out = Annotated[Path, typer.Option("--out", help="Folder for records and leaderboard.md.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback where something goes wrong.")]
+ProgressStyle = Annotated[Style, typer.Option("--progress", help="auto: a bar on a terminal, plain lines elsewhere.")]
+DEFAULT_OUT = Path("bench-out")
+
+
+@app.command()
+def suite(
+    name: Annotated[str, typer.Argument(metavar="NAME|FILE.yaml", help="A suite; see: bench list suites.")],
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            metavar="NAME|FILE.py[:OBJECT]",
+            help="Run just this model, against the suite's reference models in transfer; may be repeated.",
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="A short look: a stratified sample of so many examples.")
+    ] = None,
+    device: Annotated[Device, typer.Option("--device", help="auto: CUDA where there is a device.")] = Device.auto,
+    out: Out = DEFAULT_OUT,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be run, and run nothing.")] = False,
+    rerun: Annotated[
+        RerunWhat | None,
+        typer.Option("--rerun", help="failed: try failed cells again. all: recompute, compare, overwrite nothing."),
+    ] = None,
+    ignore_published: Annotated[
+        bool, typer.Option("--ignore-published", help="Do not reuse the records in ./results.")
+    ] = False,
+    progress: ProgressStyle = Style.auto,
+    debug: Debug = False,
+) -> None:
+    """Run a suite: only what is missing is run, so the same command resumes."""
+    from bench.progress import progress as telling
+    from bench.session import Session, Shelf
+
+    shelf = Shelf(out, with_published=not ignore_published)
+    with telling(progress.value) as teller:
+        session = Session(
+            name,
+            progress=teller,
+            shelf=shelf,
+            model_specs=model or [],
+            limit=limit,
+            device=device.value,
+            load=not dry_run,
+        )
+        missing = session.missing(rerun.value if rerun else None)
+        if dry_run:
+            _say_plan(session, missing)
+            return
+        summary = session.run(missing) if missing else None
+    _show_board(session, out)
+    raise typer.Exit(_say_outcome(session, summary, rerun, out))
+
+
+@app.command("list")
+def list_(
+    kind: Annotated[Kind, typer.Argument(help="What to list.")],
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    debug: Debug = False,
+) -> None:
+    """List what there is: suites, reference and registered models, attacks, datasets."""
+    from bench import catalogue
+    from bench.report.table import Table
+
+    entries = getattr(catalogue, kind.value)()
+    if as_json:
+        typer.echo(json.dumps(entries, indent=1))
+        return
+    headers = tuple(entries[0]) if entries else ()
+    lines = tuple(tuple(_plain(value) for value in entry.values()) for entry in entries)
+    _print_table(Table(kind.value, headers, lines))
+
+
+@app.command()
+def show(
+    cell: Annotated[str, typer.Argument(metavar="CELL", help="The id of a cell, or its first characters.")],
+    out: Out = DEFAULT_OUT,
+    debug: Debug = False,
+) -> None:
+    """Show one record, for people."""
+    from bench.report.card import describe
+    from bench.session import Shelf
+
+    shelf = Shelf(out)
+    found: dict[str, Record | Failure] = {**shelf.failures(_warn), **shelf.records(_warn)}
+    hits = [item for id, item in found.items() if id.startswith(cell)]
+    if not hits:
+        raise UsageError(
+            f"no record {cell!r} in {out / 'results'} or ./results; bench leaderboard --format json has ids"
+        )
+    if len(hits) > 1:
+        raise UsageError(f"{cell!r} begins the ids of {len(hits)} records, such as {hits[0].id}; give more of it")
+    typer.echo(describe(hits[0]))
+
+
+@app.command()
+def train(
+    model: Annotated[str, typer.Argument(help="A reference model; see: bench list models.")],
+    dataset: Annotated[str, typer.Option("--dataset", help="Which dataset's model of that name.")] = "mnist",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the weights and the card; default: the user's cache.")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", min=1, help="Fewer than the recipe's: a trial, never put to use.")
+    ] = None,
+    progress: ProgressStyle = Style.auto,
+    debug: Debug = False,
+) -> None:
+    """Train or refit a reference model by its recipe."""
+    from bench import zoo
+    from bench.progress import progress as telling
+
+    with telling(progress.value) as teller:
+
+        def step(done: int, total: int, text: str) -> None:
+            teller.doing(f"training {model}: {text}", done / max(total, 1))
+
+        card = zoo.train(dataset, model, out=out, epochs=epochs, progress=step)
+    typer.echo(f"{model} on {dataset}: clean error {card.clean_error:.2%}, fingerprint {card.fingerprint[:12]}")
+
+
+@app.command()
+def leaderboard(
+    suite: Annotated[
+        str | None, typer.Argument(metavar="[SUITE|FILE.yaml]", help="One suite; without, all that have records.")
+    ] = None,
+    format: Annotated[Format, typer.Option("--format", help="json and csv are for programs.")] = Format.md,
+    check: Annotated[
+        bool, typer.Option("--check", help="Fail when ./leaderboard.md does not match the records in ./results.")
+    ] = False,
+    beside: Annotated[
+        bool, typer.Option("--beside-published", help="Our records in --out beside those published in ./results.")
+    ] = False,
+    out: Out = DEFAULT_OUT,
+    debug: Debug = False,
+) -> None:
+    """Print the leaderboard; from records alone."""
+    from bench import session as sessions
+    from bench.report import table
+    from bench.suite import load_suite, names
+
+    if check:
+        _check()
+        return
+    shelf = sessions.Shelf(out)
+    if beside:
+        from bench.report.beside import compared
+
+        chosen = load_suite(suite or "mnist-fgsm")
+        data = sessions.dataset_of(chosen)
+        ours = sessions.board_of(chosen, data, sessions.Shelf(out, with_published=False))
+        published = sessions.board_of(chosen, data, sessions.Shelf(Path()))
+        _print_table(compared(chosen, ours, published))
+        return
+    if format is Format.md and suite is None:
+        typer.echo(sessions.leaderboard(shelf, _warn), nl=False)
+        return
+    boards = []
+    for name in [suite] if suite else names():
+        chosen = load_suite(name)
+        boards.append((chosen, sessions.board_of(chosen, sessions.dataset_of(chosen), shelf, _warn)))
+    rows = [row.as_dict() for _, board in boards for row in board]
+    if format is Format.json:
+        typer.echo(table.as_json(rows))
+    elif format is Format.csv:
+        typer.echo(table.as_csv(rows), nl=False)
+    else:
+        _print_board(*boards[0])
+
+
+# -- what the commands share ------------------------------------------------------------------------------------------
+
+
+def _check() -> None:
+    from bench.session import Shelf, leaderboard
+
+    path = Path("leaderboard.md")
+    if not path.is_file():
+        raise UsageError("no leaderboard.md here; run this where ./results and ./leaderboard.md are")
+    expected = leaderboard(Shelf(Path()), _warn)
+    if path.read_text(encoding="utf-8") != expected:
+        typer.echo("leaderboard.md does not match the records in ./results; bring it up to date with: make publish")
+        raise typer.Exit(1)
+    typer.echo("leaderboard.md matches the records in ./results")
+
+
+def _say_plan(session: Any, missing: list[Any]) -> None:
+    from bench.plan import jobs
+
+    typer.echo(f"{session.suite.suite}: {len(session.planned)} cells, {len(missing)} to run")
+    for job in jobs(item.cell for item in missing):
+        targets = list(dict.fromkeys(cell.target.name for cell in job.cells))
+        typer.echo(f"  {job}, n={job.craft.slice.n}: {len(job.cells)} cells on {', '.join(targets)}")
+    if session.unknown_models:
+        names = ", ".join(session.unknown_models)
+        typer.echo(f"  and the cells of {names}: to be made first, so their number is not known yet")
+
+
+def _show_board(session: Any, out: Path) -> None:
+    from bench.session import write_leaderboard
+
+    _print_board(session.suite, session.board())
+    write_leaderboard(session.shelf, session.suite)
+
+
+def _print_board(suite: Any, rows: list[Any]) -> None:
+    from bench.report.boards import tables
+
+    if not rows:
+        raise UsageError(f"no records of suite {suite.suite} yet; make some with: bench suite {suite.suite}")
+    for table in tables(suite, rows):
+        _print_table(table)
+
+
+def _print_table(table: Any) -> None:
+    """A drawn table on a terminal, Markdown elsewhere."""
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        Console().print(table.rich())
+    else:
+        typer.echo(table.markdown() + "\n")
+
+
+def _say_outcome(session: Any, summary: Any, rerun: RerunWhat | None, out: Path) -> int:
+    """The closing lines of `bench suite`, and its exit code."""
+    failures = session.failures()
+    if summary is None:
+        typer.echo(f"Nothing to do: all {len(session.planned)} cells of {session.suite.suite} are done.")
+    else:
+        said = f"Ran {summary.done} cells"
+        if summary.unsupported:
+            said += f", {summary.unsupported} of them unsupported"
+        typer.echo(said + (f"; {len(summary.failed)} failed" if summary.failed else "") + ".")
+        if rerun is RerunWhat.all:
+            typer.echo(
+                f"Compared with the records: {summary.same} equal, {len(summary.near_ties)} differ in a handful of "
+                f"near-ties, {len(summary.conflicts)} conflict."
+            )
+            for cell, moved in [*summary.conflicts, *summary.near_ties]:
+                typer.echo(f"  {cell}: {moved} labels differ ({cell.id[:12]})")
+    for failure in failures[:5]:
+        typer.echo(f"  failed: {failure.cell}: {failure.kind}: {failure.message}")
+    if summary is not None and summary.interrupted:
+        typer.echo("Interrupted; the same command goes on from here.")
+        return 130
+    again = f"bench suite {session.suite.suite}"
+    if failures:
+        typer.echo(
+            f"{len(failures)} cells failed. Records in {out / 'results'}; try again with: {again} --rerun failed"
+        )
+        return 1
+    if summary is not None and summary.conflicts:
+        return 1
+    hint = (
+        f"the full run: {again}"
+        if session.limit
+        else "a board of everything: bench leaderboard"
+        if session.only
+        else f"your own model: {again} --model FILE.py"
+    )
+    typer.echo(f"Results in {out / 'results'}, board in {out / 'leaderboard.md'}. Next, {hint}")
+    return 0
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return ""
+    return " ".join(str(item) for item in value) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _warn(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command; every error of use is one line and exit code 2."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    usage_error = cast("type[Exception]", typer.BadParameter.__mro__[1])
+    try:
+        code = app(args=arguments, prog_name="bench", standalone_mode=False)
+    except (UsageError, usage_error) as error:
+        if "--debug" in arguments:
+            raise
+        message = error.format_message() if hasattr(error, "format_message") else str(error)
+        sys.exit(_complain(message))
+    except (KeyboardInterrupt, typer.Abort):
+        sys.stderr.write("interrupted; the same command goes on from here\n")
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:  # a fault of ours or of the machine: still one line, unless a traceback is asked for
+        if "--debug" in arguments:
+            raise
+        sys.stderr.write(f"bench: {type(error).__name__}: {' '.join(str(error).split())} (--debug shows where)\n")
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(message: str) -> int:
+    sys.stderr.write(f"bench: {' '.join(message.split())}\n")
+    return 2

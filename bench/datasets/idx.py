@@ -1,0 +1,106 @@
+"""The IDX format of MNIST and its relatives: a strict reader, and folders of four such files verified by SHA-256.
+
+Digests are of the *unpacked* content, so that one dataset has one checksum however it was compressed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import os
+import zlib
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.datasets.base import Arrays
+from bench.errors import UsageError
+
+SPLITS = {
+    "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+    "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+}
+FILES = tuple(name for pair in SPLITS.values() for name in pair)
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_UNSIGNED_BYTE = 8
+
+
+def parse(content: bytes, dimensions: int, name: str) -> NDArray[np.uint8]:
+    """The array of unsigned bytes in an IDX file's content, with exactly so many dimensions.
+
+    The header is two zero bytes, the type, the number of dimensions, then each dimension as a big-endian uint32.
+    Raises UsageError, calling the file `name`, where header and length do not agree to the byte.
+    """
+    header = 4 + 4 * dimensions
+    magic = bytes((0, 0, _UNSIGNED_BYTE, dimensions))
+    if content[:4] != magic:
+        found = content[:4].hex() or "nothing"
+        raise UsageError(
+            f"{name} is not an IDX file of unsigned bytes in {dimensions} dimension(s): "
+            f"it starts with {found}, not {magic.hex()}; give the original file"
+        )
+    shape = tuple(int.from_bytes(content[start : start + 4], "big") for start in range(4, header, 4))
+    expected = header + math.prod(shape)
+    if len(content) != expected:
+        raise UsageError(
+            f"{name} is torn or padded: its header announces {expected} bytes in all, it holds {len(content)}; "
+            "get the file again"
+        )
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+
+
+def find(folder: Path, name: str, remedy: str) -> Path:
+    """The file of that name in a folder, as it is or else gzipped. Raises UsageError where there is neither."""
+    for path in (folder / name, folder / f"{name}.gz"):
+        if os.path.isfile(path):
+            return path
+    raise UsageError(f"no {name} or {name}.gz in {folder}; {remedy}")
+
+
+def unpack(path: Path, remedy: str) -> bytes:
+    """A file's content, unpacked where it is gzipped. Raises UsageError where it can't be read."""
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if content.startswith(_GZIP_MAGIC) else content
+    except (OSError, EOFError, zlib.error) as problem:
+        raise UsageError(f"cannot read {path}: {problem}; {remedy}") from problem
+
+
+def digest(content: bytes) -> str:
+    """SHA-256 in hex."""
+    return sha256(content).hexdigest()
+
+
+def checksum(digests: Mapping[str, str]) -> str:
+    """One SHA-256 for the four files, from the SHA-256 of each one's unpacked content."""
+    return digest("".join(f"{digests[name]}  {name}\n" for name in FILES).encode())
+
+
+def read_split(folder: Path, digests: Mapping[str, str], remedy: str, split: str) -> Arrays:
+    """`(N, 1, H, W)` images and `(N,)` labels, both uint8, of a folder whose contents are known by their SHA-256.
+
+    Raises UsageError, ending in `remedy`, where a file is missing, torn or not the one expected, and where images and
+    labels differ in number.
+    """
+    images_name, labels_name = SPLITS[split]
+    images = parse(_verified(folder, images_name, digests, remedy), 3, f"{images_name} in {folder}")
+    labels = parse(_verified(folder, labels_name, digests, remedy), 1, f"{labels_name} in {folder}")
+    if len(images) != len(labels):
+        raise UsageError(
+            f"{folder}: {len(images)} images in {images_name} but {len(labels)} labels in {labels_name}; "
+            "give files that belong together"
+        )
+    return images[:, np.newaxis], labels
+
+
+def _verified(folder: Path, name: str, digests: Mapping[str, str], remedy: str) -> bytes:
+    path = find(folder, name, remedy)
+    content = unpack(path, remedy)
+    found = digest(content)
+    if found != digests[name]:
+        raise UsageError(f"{path} fails its checksum: expected SHA-256 {digests[name]}, found {found}; {remedy}")
+    return content

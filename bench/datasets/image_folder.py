@@ -1,0 +1,188 @@
+"""Any folder of PNG or JPEG images by class: `train/<class>/*.png`, `test/<class>/*.png`."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import PIL
+from numpy.typing import NDArray
+from PIL import Image
+
+from bench.datasets.base import Arrays, Dataset
+from bench.datasets.folder import existing
+from bench.errors import UsageError
+from bench.home import home
+
+SUFFIXES = (".jpeg", ".jpg", ".png")
+CHANNELS = {"L": 1, "RGB": 3}
+"""By Pillow's name of the pixels' kind."""
+
+
+@dataclass(frozen=True)
+class _Split:
+    """The images of a split, class by class."""
+
+    files: tuple[str, ...]
+    """Names relative to the dataset's folder, with forward slashes."""
+    labels: NDArray[np.int64]
+    digest: str
+    """SHA-256 over names and bytes."""
+
+
+def image_folder(path: str | Path, note: str = "") -> Dataset:
+    """The images in the folder at `path`, grey `(1, H, W)` or RGB `(3, H, W)`, all of one size, in [0, 1].
+
+    Classes are the folders' names, sorted; hidden files and those without an image's suffix are passed over. The
+    checksum is over every image's relative name and bytes, read here; pixels are decoded at first use and kept in the
+    cache folder. `note` is shown beside results. Raises UsageError, here or at first use, for a folder that is not so.
+    """
+    root = existing(path)
+    if not isinstance(note, str):
+        raise UsageError(f"note must be text, not {note!r}")
+    listings = {split: _listing(root, split) for split in ("train", "test")}
+    classes = tuple(listings["train"])
+    for name in sorted(set(classes) ^ set(listings["test"])):
+        lacking = "test" if name in classes else "train"
+        raise UsageError(f"{root}: class {name!r} is not in {lacking}/; give every class a folder in both")
+    if len(classes) < 2:
+        raise UsageError(f"{root}: the only class is {classes[0]!r}; give two or more")
+    splits = {split: _split(root, listing) for split, listing in listings.items()}
+    checksum = sha256("".join(split.digest for split in splits.values()).encode()).hexdigest()
+    first = root / splits["train"].files[0]
+    shape = _pixels(first.read_bytes(), first).shape
+    return Dataset(
+        name="image-folder",
+        input_shape=shape,
+        classes=classes,
+        sizes={name: len(split.files) for name, split in splits.items()},
+        checksum=checksum,
+        read=partial(_read, root, splits, shape, home() / "datasets" / checksum),
+        divisor=255.0,
+        note=note,
+    )
+
+
+def _listing(root: Path, split: str) -> dict[str, list[str]]:
+    """The image files of each class of a split, all sorted, so that examples come in the same order everywhere."""
+    folder = root / split
+    if not os.path.isdir(folder):
+        raise UsageError(f"{root} has no folder {split}/; give one that holds train/<class>/ and test/<class>/")
+    try:
+        with os.scandir(folder) as entries:
+            classes = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+        listing = {name: _images(folder, name) for name in classes}
+    except OSError as problem:
+        raise UsageError(f"cannot list {problem.filename}: {problem.strerror}; make it readable") from problem
+    if not listing:
+        raise UsageError(f"{folder} holds no class; give it a folder of images for each")
+    for name, files in listing.items():
+        if not files:
+            raise UsageError(
+                f"class {name!r} in {folder} has no {', '.join(SUFFIXES)} file; fill the folder or remove it"
+            )
+    return listing
+
+
+def _images(folder: Path, name: str) -> list[str]:
+    with os.scandir(folder / name) as entries:
+        files = [entry.name for entry in entries if entry.name.lower().endswith(SUFFIXES) and entry.is_file()]
+    return [f"{folder.name}/{name}/{file}" for file in sorted(files) if not file.startswith(".")]
+
+
+def _split(root: Path, listing: Mapping[str, list[str]]) -> _Split:
+    files = tuple(file for of_class in listing.values() for file in of_class)
+    labels = np.repeat(np.arange(len(listing)), [len(of_class) for of_class in listing.values()])
+    digest = sha256()
+    for file, content in _contents(root, files):
+        digest.update(_identity(file, content))
+    return _Split(files, labels, digest.hexdigest())
+
+
+def _contents(root: Path, files: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
+    for file in files:
+        try:
+            content = (root / file).read_bytes()
+        except OSError as problem:
+            raise UsageError(f"cannot read {root / file}: {problem.strerror}; mend or remove it") from problem
+        yield file, content
+
+
+def _identity(file: str, content: bytes) -> bytes:
+    """What a file adds to its split's digest: two hashes of fixed length, so that no two folders are taken for one."""
+    return sha256(os.fsencode(file)).digest() + sha256(content).digest()
+
+
+def _pixels(content: bytes, path: Path) -> NDArray[np.uint8]:
+    """`(C, H, W)` uint8 of one image. Raises UsageError for what is not a sound grey or RGB image of 8 bits."""
+    try:
+        with Image.open(BytesIO(content), formats=("PNG", "JPEG")) as image:
+            mode, pixels = image.mode, np.asarray(image)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as problem:
+        raise UsageError(f"cannot decode {path}: not a sound PNG or JPEG; replace or remove it") from problem
+    if mode not in CHANNELS:
+        raise UsageError(f"{path} has pixels of kind {mode}; convert it to 8-bit grey (L) or RGB")
+    return pixels.reshape(*pixels.shape[:2], CHANNELS[mode]).transpose(2, 0, 1)
+
+
+def _read(root: Path, splits: Mapping[str, _Split], shape: tuple[int, ...], cache: Path, name: str) -> Arrays:
+    split = splits[name]
+    # Decoders may differ by a grey level in a JPEG, hence Pillow's version.
+    decoded = cache / f"{name}-pillow-{PIL.__version__}.npy"
+    expected = (len(split.files), *shape)
+    try:
+        images = _load(decoded, expected)
+    except (OSError, ValueError):  # not there yet, or torn
+        try:
+            _decode(root, split, expected, decoded)
+            images = _load(decoded, expected)
+        except OSError as problem:
+            raise UsageError(
+                f"cannot keep decoded images in {decoded}: {problem.strerror}; set BENCH_HOME to a folder with room"
+            ) from problem
+    return images, split.labels
+
+
+def _load(decoded: Path, expected: tuple[int, ...]) -> NDArray[np.uint8]:
+    """The decoded images, mapped and not read, so that memory stays flat. Raises OSError or ValueError."""
+    images: NDArray[np.uint8] = np.lib.format.open_memmap(decoded, mode="r")
+    if images.shape != expected or images.dtype != np.uint8:
+        raise ValueError(f"{decoded} holds {images.dtype} {images.shape}, not uint8 {expected}")
+    return images
+
+
+def _decode(root: Path, split: _Split, expected: tuple[int, ...], decoded: Path) -> None:
+    """Write the split's pixels to an `.npy` file, one image at a time, whole or not at all.
+
+    Raises UsageError for an image that is unsound or not of the expected shape, and where the folder has changed.
+    """
+    decoded.parent.mkdir(parents=True, exist_ok=True)
+    digest = sha256()
+    with tempfile.NamedTemporaryFile(dir=decoded.parent, suffix=".part", delete=False) as out:
+        try:
+            header = {"descr": "|u1", "fortran_order": False, "shape": expected}
+            np.lib.format.write_array_header_1_0(out, header)
+            for file, content in _contents(root, split.files):
+                digest.update(_identity(file, content))
+                pixels = _pixels(content, root / file)
+                if pixels.shape != expected[1:]:
+                    raise UsageError(
+                        f"{root / file} is {pixels.shape} (channels, height, width), but the folder's first image "
+                        f"is {expected[1:]}; give all images one size and kind"
+                    )
+                out.write(pixels.tobytes())
+            if digest.hexdigest() != split.digest:
+                raise UsageError(f"{root} changed while it was read; leave it alone and run again")
+            out.flush()
+            os.fsync(out.fileno())
+            os.replace(out.name, decoded)
+        except BaseException:
+            os.unlink(out.name)
+            raise

@@ -1,0 +1,155 @@
+"""The models of one run: references by name, guests by registration, each loaded when it is needed and not before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from adapters.errors import AdapterError
+from adapters.registry import Registration, checked_name, from_file, registered
+from bench import zoo
+from bench.datasets.base import Dataset
+from bench.errors import UsageError, unknown
+from bench.results.record import ModelInfo
+
+if TYPE_CHECKING:
+    from adapters.base import Adapter
+
+Report = Callable[[str], None]
+
+
+class Models:
+    """Adapters by name, each made once."""
+
+    def __init__(self, dataset: Dataset, device: str, report: Report) -> None:
+        self.dataset = dataset
+        self._device = device
+        self._report = report
+        self._guests: dict[str, Any] = {}
+        self._loaded: dict[str, Adapter] = {}
+
+    def add_guest(self, name: str, offer: Callable[[], Any]) -> None:
+        """Make a model known by a name that no other has."""
+        if name in self._guests:
+            raise UsageError(f"model {name!r} is given twice")
+        self._guests[name] = offer
+
+    def info(self, name: str) -> ModelInfo:
+        """What the plan needs to know of a model; loads it only where no card tells."""
+        card = None if name in self._guests else self._card(name)
+        if card is not None and name not in self._loaded:
+            return card
+        adapter = self.adapter(name)
+        return ModelInfo(
+            name=name,
+            fingerprint=adapter.fingerprint,
+            family=adapter.family,
+            gradient=adapter.gradient,
+            confidence_kind=adapter.confidence_kind,
+            stochastic=adapter.stochastic,
+            notes=tuple(adapter.notes),
+        )
+
+    def is_ready(self, name: str) -> bool:
+        """Whether `info` costs nothing but reading a card."""
+        return name in self._loaded or (name not in self._guests and self._card(name) is not None)
+
+    def adapter(self, name: str) -> Adapter:
+        """The model itself, fitted to the dataset's shape and classes, on the device.
+
+        Raises:
+            UsageError: it cannot be wrapped, or does not take this dataset's inputs.
+        """
+        if name not in self._loaded:
+            self._loaded[name] = self._load(name)
+        return self._loaded[name]
+
+    @cached_property
+    def resolved_device(self) -> str:
+        """`cpu` or `cuda`: `auto` is CUDA where there is a device."""
+        import torch
+
+        if self._device == "auto":
+            return "cuda" if torch.cuda.is_available() else "cpu"
+        if self._device == "cuda" and not torch.cuda.is_available():
+            raise UsageError("--device cuda: torch sees no CUDA device here; use --device cpu or auto")
+        return self._device
+
+    def _load(self, name: str) -> Adapter:
+        if name not in self._guests:
+            return zoo.load(self.dataset.name, name, self._report).to(self.resolved_device)
+        from adapters.fitting import fit
+        from adapters.wrapping import wrap
+
+        try:
+            adapter = wrap(self._guests[name]())
+            return fit(adapter.to(self.resolved_device), self.dataset.input_shape, self.dataset.classes)
+        except AdapterError as error:
+            raise UsageError(f"model {name}: {error} (dataset {self.dataset.name})") from error
+        except Exception as error:
+            raise UsageError(f"model {name} cannot be made: {type(error).__name__}: {error}") from error
+
+    def _card(self, name: str) -> ModelInfo | None:
+        card = zoo.card(self.dataset.name, name)
+        if card is None:
+            return None
+        return ModelInfo(
+            name=name,
+            fingerprint=card.fingerprint,
+            family=card.family,
+            gradient=card.gradient,
+            confidence_kind=card.confidence_kind,
+        )
+
+
+def chosen(specs: list[str], models: Models, references: list[str]) -> tuple[list[str], list[str]]:
+    """What `--model` means: the reference models named, and the guests, now known to `models`.
+
+    A spec is a reference model's name, a registered name, `FILE.py` or `FILE.py:OBJECT`.
+
+    Raises:
+        UsageError: a name that is none of these, or a model that is for another dataset.
+    """
+    known, guests = [], []
+    for spec in specs:
+        if spec in references:
+            known.append(spec)
+            continue
+        for offer in _offers(spec, references):
+            if offer.dataset is not None and offer.dataset != models.dataset.name:
+                if spec.endswith(".py"):
+                    continue
+                raise UsageError(f"model {offer.name!r} is for dataset {offer.dataset}, not {models.dataset.name}")
+            if offer.name in references:
+                raise UsageError(f"{offer.name!r} is a reference model's name; register yours under another")
+            models.add_guest(offer.name, offer.resolve)
+            guests.append(offer.name)
+        if not known and not guests:
+            raise UsageError(f"{spec} registers no model for dataset {models.dataset.name}")
+    return known, guests
+
+
+def _offers(spec: str, references: list[str]) -> list[Registration]:
+    try:
+        if spec.endswith(".py") or ".py:" in spec:
+            return from_file(spec)
+        offers = registered()
+    except AdapterError as error:
+        raise UsageError(str(error)) from error
+    if spec not in offers:
+        raise unknown("model", spec, [*references, *offers])
+    return [offers[spec]]
+
+
+def given(models: Models, objects: Mapping[str, Any], references: list[str]) -> list[str]:
+    """Models handed over from Python by name, now known to `models`; their names."""
+    for name, model in objects.items():
+        try:
+            checked_name(name)
+        except AdapterError as error:
+            raise UsageError(str(error)) from error
+        if name in references:
+            raise UsageError(f"{name!r} is a reference model's name; give yours another")
+        models.add_guest(name, Registration(name, model).resolve)
+    return list(objects)

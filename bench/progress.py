@@ -1,0 +1,80 @@
+"""Telling a person how the run goes: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal, Protocol
+
+Style = Literal["auto", "plain", "none"]
+EVERY = 15.0
+"""Seconds between plain lines."""
+
+
+class Progress(Protocol):
+    """Who is told how the run goes."""
+
+    def say(self, line: str) -> None: ...
+
+    def doing(self, text: str, share: float) -> None: ...
+
+
+class Silent:
+    """Says only what a person must see."""
+
+    def say(self, line: str) -> None:
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+
+    def doing(self, text: str, share: float) -> None:
+        pass
+
+
+class Plain(Silent):
+    """A line now and then, for logs."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic() - EVERY
+
+    def doing(self, text: str, share: float) -> None:
+        now = time.monotonic()
+        if now - self._last >= EVERY:
+            self._last = now
+            self.say(f"[{share:4.0%}] {text}")
+
+
+class _Bar:
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as RichProgress
+
+        columns = (
+            BarColumn(24),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False),
+        )
+        self.rich = RichProgress(*columns, console=Console(stderr=True), transient=True)
+        self._task = self.rich.add_task("planning", total=1.0)
+
+    def say(self, line: str) -> None:
+        self.rich.console.print(line, markup=False, highlight=False)
+
+    def doing(self, text: str, share: float) -> None:
+        self.rich.update(self._task, completed=share, description=text)
+
+
+@contextmanager
+def progress(style: Style) -> Iterator[Progress]:
+    """Someone to tell. `auto` is a bar where standard error is a terminal, lines elsewhere."""
+    if style == "none":
+        yield Silent()
+    elif style == "plain" or not sys.stderr.isatty():
+        yield Plain()
+    else:
+        bar = _Bar()
+        with bar.rich:
+            yield bar

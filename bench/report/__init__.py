@@ -1,0 +1,1 @@
+"""What people read: the leaderboard as tables for Markdown, the terminal, CSV and JSON."""

@@ -1,0 +1,52 @@
+"""Two boards of one suite side by side: what we measured and what is published."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.report.boards import percent
+from bench.report.table import Table
+from bench.results.board import WORST, Row
+from bench.suite import Suite
+
+
+def compared(suite: Suite, ours: Sequence[Row], published: Sequence[Row]) -> Table:
+    """Clean and robust accuracy of each model, ours and published, and the largest difference of any of its rows."""
+    mine, theirs = ({_key(row): row for row in board} for board in (ours, published))
+    lines = []
+    for row in [*ours, *(row for key, row in theirs.items() if key not in mine)]:
+        if row.attack != WORST:
+            continue
+        us, them = mine.get(_key(row)), theirs.get(_key(row))
+        lines.append(
+            (
+                row.model,
+                *(percent(board.clean_accuracy if board else None) for board in (us, them)),
+                *(percent(board.robust_accuracy if board else None) for board in (us, them)),
+                *(str((board.rank if board else None) or "-") for board in (us, them)),
+                _largest(row.model, mine, theirs),
+                "same" if us and them and us.fingerprint == them.fingerprint else "refitted" if us and them else "",
+            )
+        )
+    eps = suite.rank_by.eps if suite.rank_by else 0
+    headers = ("model", "clean: ours", "published", f"worst {eps:g}: ours", "published", "rank: ours", "published")
+    note = "Accuracies in %. Largest difference: of the error of any row of the model, in points."
+    return Table(
+        f"{suite.suite} v{suite.version}: our run beside the published one",
+        (*headers, "largest difference", "model"),
+        tuple(lines),
+        note,
+    )
+
+
+def _key(row: Row) -> tuple[object, ...]:
+    return row.model, row.attack, str(row.parameters), row.norm, row.eps, row.clip, row.source, row.n
+
+
+def _largest(model: str, mine: dict[tuple[object, ...], Row], theirs: dict[tuple[object, ...], Row]) -> str:
+    gaps = [
+        abs(row.error - theirs[key].error)  # type: ignore[operator]
+        for key, row in mine.items()
+        if row.model == model and row.error is not None and key in theirs and theirs[key].error is not None
+    ]
+    return f"{100 * max(gaps):.2f}" if gaps else ""

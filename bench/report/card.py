@@ -1,0 +1,59 @@
+"""One record, for people."""
+
+from __future__ import annotations
+
+from bench.report.boards import percent
+from bench.results.record import Failure, Record
+from bench.results.statistics import wilson
+
+
+def describe(item: Record | Failure) -> str:
+    """The question, the answer and the run, a line each."""
+    cell, run = item.cell, item.run
+    craft = cell.craft
+    part = craft.slice
+    where = f"{part.split or 'generated'} {part.start} to {part.stop} of {part.of}"
+    lines = {
+        "cell": item.id,
+        "question": str(cell),
+        "dataset": f"{craft.dataset.name} ({craft.dataset.checksum[:12]})",
+        "examples": f"a sample of {part.stop} of {part.of} from {part.split}" if part.partial else where,
+        "attack": f"{craft.attack.name}, revision {craft.attack.revision}, {craft.attack.parameters}",
+        "source": f"{craft.source.name} ({craft.source.fingerprint[:12]})" if craft.source else "none",
+        "target": f"{cell.target.name} ({cell.target.fingerprint[:12]}), {cell.target.family}",
+        "criterion": cell.criterion.kind,
+    }
+    if isinstance(item, Failure):
+        lines |= {"status": f"error: {item.kind}", "message": item.message}
+    else:
+        lines |= _answer(item)
+    lines |= {
+        "run": f"{run.finished}, {run.seconds:g} s, {run.device}, batches of {run.batch}, {run.threads} threads",
+        "versions": ", ".join(f"{name} {number}" for name, number in run.versions.items()),
+    }
+    width = max(map(len, lines))
+    return "\n".join(f"{name:<{width}}  {text}" for name, text in lines.items())
+
+
+def _answer(record: Record) -> dict[str, str]:
+    result = record.result
+    lines = {"status": result.status + (f": {result.reason}" if result.reason else "")}
+    if result.status != "ok":
+        return lines
+    lines["n"] = str(result.n)
+    for name, count in (
+        ("errors", result.errors),
+        ("successes", result.successes),
+        ("abstentions", result.abstentions),
+    ):
+        if count is not None and result.n:
+            low, high = wilson(count, result.n)
+            lines[name] = f"{count} ({percent(count / result.n)}%, 95% [{percent(low)}, {percent(high)}])"
+    if result.confidence is not None:
+        mistakes = result.confidence_on_mistakes
+        lines["confidence"] = f"{percent(result.confidence)}% of all, {percent(mistakes) or '-'}% on mistakes"
+    if result.largest is not None:
+        lines["largest change"] = f"{result.largest:.9g} ({record.cell.threat.norm}), {result.unmoved} not moved at all"
+    if result.flags:
+        lines["flags"] = ", ".join(result.flags)
+    return lines

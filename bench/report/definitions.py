@@ -1,0 +1,26 @@
+"""What the words on a board mean; printed at its foot."""
+
+DEFINITIONS = """\
+- **error**: share of all n examples that the model labels wrongly when shown the adversarial input; **clean error**
+  likewise.
+- **robust accuracy**: share right on the clean input *and* right on every valid candidate of budget <= eps. It is an
+  upper bound: these attacks are weak, and a stronger one can only lower it.
+- **worst**: robust accuracy under the worst of all the suite's attacks at once, example by example: the model's own
+  FGSM, transfer from every reference model, and noise. **rank** = 1 + the number of models significantly better in it
+  (exact McNemar tests, Holm's correction, 5%). Rows over a sample of the examples, failed and randomised models do not
+  rank.
+- **95%**: Wilson interval. It covers the sampling of test examples only, not another training of the model.
+- **attack success**: share fooled among the examples that are right when clean.
+- **confidence on mistakes**: mean probability of the class given, over the mistakes. Kinds (softmax, sigmoid, votes,
+  leaf fraction, calibrated) are never compared with each other.
+- **gradient**: `exact`, or `surrogate` where the model has none and its attacks follow a smooth stand-in, or `none`:
+  then only noise and transfer attack it.
+- **abstention**: costs accuracy on a clean input; on an adversarial one it is no success of the attack.
+- **transfer**: crafted on the source, judged on the target. Read it beside the clean and the noise rows: what noise of
+  the same size does as well is no transfer.
+- **flags**: `train-mode` handed over in training mode (and judged in evaluation mode); `softmax-as-logits`
+  probabilities where logits are due, which squashes gradients; `zero-gradient` inputs that a gradient attack could not
+  move; `randomised` repeated passes differ; `weaker-than-noise`, `weaker-than-transfer`, `single-step` (an iterated
+  attack beats FGSM by more than 5 points), `not-monotone`, `label-leaking`: another attack shows that FGSM flatters
+  this model; `no-version` a function without a version, whose results are never reused.
+"""

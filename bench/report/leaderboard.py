@@ -1,0 +1,35 @@
+"""The leaderboard file: every suite that has rows, and the definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.report.boards import tables
+from bench.report.definitions import DEFINITIONS
+from bench.results.board import Row
+from bench.suite import Suite
+
+HEAD = """\
+# Leaderboard
+
+How much of a classifier's accuracy is facade? Generated from the records in `results/`; `bench leaderboard --check`
+fails when this file does not match them.
+"""
+
+
+def render(boards: Sequence[tuple[Suite, Sequence[Row]]]) -> str:
+    """`leaderboard.md`, for suites in the order given; those without rows are left out."""
+    parts = [HEAD]
+    for suite, rows in boards:
+        if rows:
+            parts.append(f"\n## {suite.suite}\n")
+            parts.append("\n\n".join(table.markdown() for table in tables(suite, rows)) + "\n")
+    return "\n".join([*parts, "\n## Definitions\n", DEFINITIONS])
+
+
+def write(path: Path, text: str) -> None:
+    """Replace the file in one step."""
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

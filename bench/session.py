@@ -1,0 +1,188 @@
+"""One call of a suite, from its name to its board. Loads torch only where a model has to be loaded or a cell run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from bench import zoo
+from bench.datasets import open_dataset
+from bench.datasets.base import Dataset
+from bench.errors import unknown
+from bench.models import Models, chosen, given
+from bench.plan import Planned, expand, jobs
+from bench.progress import Progress
+from bench.report.leaderboard import render, write
+from bench.results.board import Row, rows
+from bench.results.record import Failure, ModelInfo, Record
+from bench.results.store import Store, Warn
+from bench.results.view import View
+from bench.suite import Suite, load_suite, names
+
+if TYPE_CHECKING:
+    from bench.runner import Summary
+
+PUBLISHED = Path("results")
+"""Records that a folder publishes; read wherever the command is run, written by `--out .` alone."""
+
+Rerun = Literal["failed", "all"]
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The records that are read: the published ones, if any, and those of the out folder."""
+
+    out: Path
+    with_published: bool = True
+
+    @property
+    def own(self) -> Store:
+        return Store(self.out / "results")
+
+    def records(self, warn: Warn) -> dict[str, Record]:
+        published = Store(PUBLISHED).records(warn) if self._reads_published else {}
+        return published | self.own.records(warn)
+
+    def failures(self, warn: Warn) -> dict[str, Failure]:
+        published = Store(PUBLISHED).failures(warn) if self._reads_published else {}
+        return published | self.own.failures(warn)
+
+    @property
+    def _reads_published(self) -> bool:
+        return self.with_published and PUBLISHED.resolve() != (self.out / "results").resolve()
+
+
+class Session:
+    """A suite with the models asked for, planned against the records that there are."""
+
+    def __init__(
+        self,
+        spec: str | Suite,
+        *,
+        progress: Progress,
+        shelf: Shelf,
+        model_specs: Sequence[str] = (),
+        objects: Mapping[str, Any] | None = None,
+        limit: int | None = None,
+        device: str = "auto",
+        load: bool = True,
+    ) -> None:
+        """
+        Args:
+            spec: name of a suite, a YAML file, or a suite.
+            progress: told what is being done.
+            shelf: where records are read and written.
+            model_specs: as `--model` takes them.
+            objects: models by name.
+            limit: number of examples of a short look.
+            device: `auto`, `cpu` or `cuda`.
+            load: whether models may be loaded or refitted to learn their fingerprints; without, those unknown are
+                left out of the plan and listed in `unknown_models`.
+
+        Raises:
+            UsageError: bad input, with a line that says what to do.
+        """
+        self.suite = spec if isinstance(spec, Suite) else load_suite(spec)
+        self.progress = progress
+        self.shelf = shelf
+        self.limit = limit
+        self.dataset = dataset_of(self.suite)
+        known = zoo.names(self.dataset.name)
+        for name in self.suite.models:
+            if name not in known:
+                raise unknown(f"model of suite {self.suite.suite}", name, known)
+        self.device = device
+        self.models = Models(self.dataset, device, progress.say)
+        named, guests = chosen(list(model_specs), self.models, self.suite.models)
+        guests += given(self.models, objects or {}, self.suite.models)
+        self.only = [*named, *guests] or None
+        self.unknown_models: list[str] = []
+        self._references = self._infos(self._needed(named), load)
+        self._guests = self._infos(guests, load)
+
+    def _needed(self, named: Sequence[str]) -> list[str]:
+        """The reference models that the plan has to know: all of them, unless nothing meets anything else."""
+        meets = any(entry.sources != "self" for entry in self.suite.attacks)
+        return self.suite.models if self.only is None or meets else [n for n in self.suite.models if n in named]
+
+    def _infos(self, wanted: Sequence[str], load: bool) -> dict[str, ModelInfo]:
+        infos = {}
+        for name in wanted:
+            if not load and not self.models.is_ready(name):
+                self.unknown_models.append(name)
+                continue
+            infos[name] = self.models.info(name)
+        return infos
+
+    @cached_property
+    def planned(self) -> list[Planned]:
+        """All cells asked for."""
+        return expand(self.suite, self.dataset, self._references, self._guests, limit=self.limit, only=self.only)
+
+    def missing(self, rerun: Rerun | None = None) -> list[Planned]:
+        """The planned cells still to be run: those without a record or, unless `rerun` says so, a failure."""
+        if rerun == "all":
+            return self.planned
+        have = set(self.shelf.records(self.progress.say))
+        if rerun != "failed":
+            have |= set(self.shelf.failures(lambda line: None))
+        return [item for item in self.planned if item.cell.id not in have]
+
+    def failures(self) -> list[Failure]:
+        """Failures among the planned cells."""
+        kept = self.shelf.failures(lambda line: None)
+        done = self.shelf.records(lambda line: None)
+        ids = [item.cell.id for item in self.planned]
+        return [kept[id] for id in ids if id in kept and id not in done]
+
+    def run(self, missing: Sequence[Planned]) -> Summary:
+        """Run cells and publish them."""
+        from bench.runner import Runner
+
+        store = self.shelf.own
+        store.prepare()
+        runner = Runner(self.dataset, self.models.adapter, store, self.progress, self.models.resolved_device)
+        return runner.run(jobs(item.cell for item in missing))
+
+    def board(self) -> list[Row]:
+        """The suite's rows, from all records."""
+        return board_of(self.suite, self.dataset, self.shelf)
+
+
+def dataset_of(suite: Suite) -> Dataset:
+    """The dataset that a suite names."""
+    dataset = open_dataset(suite.dataset.name, **suite.dataset.options)
+    if suite.dataset.split not in dataset.sizes:
+        raise unknown(f"split of dataset {dataset.name}", suite.dataset.split, dataset.sizes)
+    return dataset
+
+
+def board_of(suite: Suite, dataset: Dataset, shelf: Shelf, warn: Warn = lambda line: None) -> list[Row]:
+    """A suite's rows from the records of a shelf."""
+    return rows(View(suite, dataset, shelf.records(warn), shelf.failures(warn)))
+
+
+def leaderboard(shelf: Shelf, warn: Warn = lambda line: None, extra: Suite | None = None) -> str:
+    """`leaderboard.md` of all suites that the records know, and of one more that does not ship."""
+    suites = [load_suite(name) for name in names()]
+    if extra is not None and extra.suite not in {suite.suite for suite in suites}:
+        suites.append(extra)
+    records, failures = shelf.records(warn), shelf.failures(warn)
+    cells = [*(record.cell for record in records.values()), *(failure.cell for failure in failures.values())]
+    checksums = {cell.craft.dataset.checksum for cell in cells}
+    boards = []
+    for suite in suites:
+        dataset = dataset_of(suite)
+        if dataset.checksum in checksums:
+            boards.append((suite, rows(View(suite, dataset, records, failures))))
+    return render(boards)
+
+
+def write_leaderboard(shelf: Shelf, extra: Suite | None = None) -> Path:
+    """Bring the out folder's leaderboard up to date."""
+    path = shelf.out / "leaderboard.md"
+    write(path, leaderboard(shelf, extra=extra))
+    return path
