@@ -16,9 +16,14 @@ EVERY = 15.0
 class Progress(Protocol):
     """Who is told how the run goes."""
 
-    def say(self, line: str) -> None: ...
+    def say(self, line: str) -> None:
+        """A line that a person must see."""
 
-    def doing(self, text: str, share: float) -> None: ...
+    def starting(self, text: str) -> None:
+        """The beginning of something that takes long and happens once, such as refitting a model."""
+
+    def doing(self, text: str, share: float) -> None:
+        """What is being done now, and which share (0 to 1) of all is done."""
 
 
 class Silent:
@@ -27,6 +32,9 @@ class Silent:
     def say(self, line: str) -> None:
         sys.stderr.write(line + "\n")
         sys.stderr.flush()
+
+    def starting(self, text: str) -> None:
+        pass
 
     def doing(self, text: str, share: float) -> None:
         pass
@@ -37,6 +45,9 @@ class Plain(Silent):
 
     def __init__(self) -> None:
         self._last = time.monotonic() - EVERY
+
+    def starting(self, text: str) -> None:
+        self.say(text)
 
     def doing(self, text: str, share: float) -> None:
         now = time.monotonic()
@@ -62,6 +73,9 @@ class _Bar:
 
     def say(self, line: str) -> None:
         self.rich.console.print(line, markup=False, highlight=False)
+
+    def starting(self, text: str) -> None:
+        self.rich.update(self._task, description=text)
 
     def doing(self, text: str, share: float) -> None:
         self.rich.update(self._task, completed=share, description=text)

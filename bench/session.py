@@ -95,7 +95,7 @@ class Session:
             if name not in known:
                 raise unknown(f"model of suite {self.suite.suite}", name, known)
         self.device = device
-        self.models = Models(self.dataset, device, progress.say)
+        self.models = Models(self.dataset, device, progress.starting)
         named, guests = chosen(list(model_specs), self.models, self.suite.models)
         guests += given(self.models, objects or {}, self.suite.models)
         self.only = [*named, *guests] or None

@@ -154,11 +154,8 @@ class View:
 
     def _limits(self) -> list[int | None]:
         """All examples first, then the sizes of the short looks that there are, the longest first."""
-        sizes = {
-            item.cell.craft.slice.n
-            for item in self._everything()
-            if item.cell.craft.slice.partial or item.cell.craft.slice.n < item.cell.craft.slice.of
-        }
+        slices = [item.cell.craft.slice for item in self._everything()]
+        sizes = {part.n for part in slices if part.partial or (part.split is None and part.n < part.of)}
         return [None, *sorted(sizes, reverse=True)]
 
     def _look_up(self) -> None:

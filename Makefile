@@ -1,0 +1,51 @@
+# make bench   run the main suite for real and print our board beside the published one
+# make test    linters, types, tests, and whether leaderboard.md matches its records
+# make speed   compare with other libraries in an environment of its own; writes docs/performance.md
+# make publish run the published suites into results/ and leaderboard.md
+#
+# All of them set themselves up. PYTHON chooses the interpreter, PIP_ARGS passes options to pip, such as an index.
+
+PYTHON ?= python3
+PIP_ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PUBLISHED := mnist-fgsm mnist-transfer mnist-rubbish
+
+.PHONY: bench test speed publish clean
+
+bench: $(VENV)/.ready
+	$(BIN)/bench suite mnist-fgsm --ignore-published
+	$(BIN)/bench leaderboard mnist-fgsm --beside-published
+
+test: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+	$(BIN)/bench leaderboard --check
+
+publish: $(VENV)/.ready
+	for suite in $(PUBLISHED); do $(BIN)/bench suite $$suite --out . || exit; done
+
+speed: .venv-speed/.ready
+	.venv-speed/bin/python -m tests.speed
+
+clean:
+	rm -rf .venv .venv-speed bench-out
+
+# A stamp that is newer than what it was made from: the environment is made anew when either file changes.
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(call make_environment,$(VENV),-e '.[dev]' -c constraints.txt)
+
+.venv-speed/.ready: pyproject.toml constraints.txt tests/speed/requirements.txt
+	$(call make_environment,.venv-speed,-e '.[dev]' -r tests/speed/requirements.txt)
+
+define make_environment
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "$(PYTHON) is older than Python 3.11; name another: make PYTHON=python3.12 ..." >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+	    { echo "$(PYTHON) lacks ensurepip; install Debian's package python3-venv (or your system's like of it)" >&2; exit 2; }
+	$(PYTHON) -m venv --clear $(1)
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) $(2)
+	@touch $(1)/.ready
+endef

@@ -1,0 +1,142 @@
+"""Decision trees with relaxed splits: what a forest of steps looks like through a gradient.
+
+At a split of feature f at t an input goes left with the share (1 + z / (1 + |z|)) / 2, z = (t - x_f) / T. A sigmoid is
+as strong an attack (measured, see `tree.py`), but this share's tail is heavy: a product of many far splits neither
+underflows nor goes through slow denormal numbers, so that no gradient vanishes. The relaxed probability of a class is
+the share of each leaf times the leaf's class fraction, over all leaves, averaged over the trees.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+NODES, EXAMPLES = 4096, 256
+"""Trees are walked in blocks of about so many nodes and inputs: what one block needs stays in tens of megabytes."""
+
+
+class Block:
+    """Some trees, walked level by level together.
+
+    Splits and leaves are numbered in the order of the walk: level by level, and in a level as they follow from the
+    splits above, both children of one split beside each other. A level holds the positions of its splits and leaves.
+    """
+
+    def __init__(self, trees: list[Any]) -> None:
+        starts = np.cumsum([0] + [tree.node_count for tree in trees])
+        left, right = (
+            np.concatenate([getattr(tree, side) + start for tree, start in zip(trees, starts, strict=False)])
+            for side in ("children_left", "children_right")
+        )
+        is_split = np.concatenate([tree.children_left >= 0 for tree in trees])
+        level, splits, leaves = starts[:-1], [], []
+        self.trees = len(trees)
+        self.levels: list[tuple[Tensor, Tensor]] = []
+        while len(level):
+            here = is_split[level]
+            self.levels.append((torch.tensor(here.nonzero()[0]), torch.tensor((~here).nonzero()[0])))
+            splits.append(level[here])
+            leaves.append(level[~here])
+            level = np.stack([left[level[here]], right[level[here]]], axis=1).ravel()
+        split, leaf = np.concatenate(splits), np.concatenate(leaves)
+        self.features = torch.tensor(np.concatenate([tree.feature for tree in trees])[split])
+        self.thresholds = torch.tensor(np.concatenate([tree.threshold for tree in trees])[split])
+        self.values = torch.tensor(np.concatenate([tree.value[:, 0] for tree in trees])[leaf])
+
+    def to(self, device: torch.device) -> None:
+        self.levels = [(splits.to(device), leaves.to(device)) for splits, leaves in self.levels]
+        self.features, self.thresholds = self.features.to(device), self.thresholds.to(device)
+        self.values = self.values.to(device)
+
+    def forward(self, x: Tensor, width: float) -> tuple[Tensor, Tensor, Tensor]:
+        """From `(D, N)` inputs the `(S, N)` shares going left and right at every split, and the leaves' `(L, N)`."""
+        far = (self.thresholds.to(x.dtype)[:, None] - x.index_select(0, self.features)) / width
+        # (1 + z / (1 + |z|)) / 2 and its complement, in a form that keeps the small one's digits.
+        whole = 1 + far.abs()
+        left, right = (0.5 + far.relu()) / whole, (0.5 + (-far).relu()) / whole
+        level, reached, done = x.new_ones(self.trees, x.shape[1]), [], 0
+        for splits, leaves in self.levels:
+            reached.append(level.index_select(0, leaves))
+            here = slice(done, done + len(splits))
+            parents = level.index_select(0, splits)
+            level = torch.stack([parents * left[here], parents * right[here]], dim=1).flatten(0, 1)
+            done += len(splits)
+        return left, right, torch.cat(reached)
+
+    def backward(self, x: Tensor, width: float, gradient: Tensor) -> Tensor:
+        """`(D, N)` gradient of the sum of `(K, N)` class shares times `gradient`."""
+        left, right, reached = self.forward(x, width)
+        through = reached * (self.values.to(x.dtype) @ gradient)
+        steep = torch.empty_like(left)
+        split, leaf, below = len(left), len(through), through[:0]
+        for splits, leaves in reversed(self.levels):
+            here = slice(split - len(splits), split)
+            sides = below.unflatten(0, (len(splits), 2))
+            steep[here] = sides[:, 0] / left[here] - sides[:, 1] / right[here]
+            below = x.new_empty(len(splits) + len(leaves), x.shape[1])
+            below.index_copy_(0, splits, sides.sum(1))
+            below.index_copy_(0, leaves, through[leaf - len(leaves) : leaf])
+            split, leaf = here.start, leaf - len(leaves)
+        # The share's slope in x is -2 min(left, right)^2 / T.
+        steep *= torch.minimum(left, right).square_().mul_(-2 / width)
+        return torch.zeros_like(x).index_add_(0, self.features, steep)
+
+
+class SoftTrees:
+    """Relaxed trees, all of one weight."""
+
+    def __init__(self, trees: list[Any], temperature: float) -> None:
+        """
+        Args:
+            trees: the `tree_` of fitted classification trees.
+            temperature: T as a share of the range of all thresholds, which is the only scale that a tree knows.
+        """
+        thresholds = np.concatenate([tree.threshold[tree.feature >= 0] for tree in trees])
+        spread = np.ptp(thresholds) or np.abs(thresholds).max() if len(thresholds) else 0
+        self.width = temperature * (float(spread) or 1.0)
+        self.count = len(trees)
+        self.blocks: list[Block] = []
+        waiting: list[Any] = []
+        for tree in trees:
+            if waiting and sum(other.node_count for other in waiting) + tree.node_count > NODES:
+                self.blocks.append(Block(waiting))
+                waiting = []
+            waiting.append(tree)
+        self.blocks.append(Block(waiting))
+
+    def to(self, device: torch.device) -> None:
+        for block in self.blocks:
+            block.to(device)
+
+    def probabilities(self, x: Tensor) -> Tensor:
+        """`(N, K)` differentiable relaxed probabilities."""
+        shares: Tensor = _Relaxed.apply(x, self)  # type: ignore[no-untyped-call]
+        return shares / self.count
+
+
+class _Relaxed(torch.autograd.Function):
+    """Class shares summed over trees. It walks the trees again for the gradient: keeping all shares takes gigabytes."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, trees: SoftTrees) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.trees = trees
+        shares = []
+        for rows in x.split(EXAMPLES):
+            turned = rows.T.contiguous()
+            shares.append(sum(b.values.to(x.dtype).T @ b.forward(turned, trees.width)[2] for b in trees.blocks).T)
+        return torch.cat(shares)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (x,) = ctx.saved_tensors
+        parts = []
+        for rows, above in zip(x.split(EXAMPLES), gradient.split(EXAMPLES), strict=True):
+            turned = rows.T.contiguous()
+            parts.append(sum(b.backward(turned, ctx.trees.width, above.T) for b in ctx.trees.blocks).T)
+        return torch.cat(parts), None

@@ -1,0 +1,22 @@
+"""Reference models: recipes, cards and shipped weights.
+
+    bench.zoo.names("mnist")                the reference models of a dataset
+    bench.zoo.card("mnist", "maxout")       what is known of one without loading it, or None
+    bench.zoo.load("mnist", "maxout")       its adapter, fitted first if need be
+    bench.zoo.train("mnist", "maxout")      the same model made anew by its recipe
+
+Importing this package, naming models and reading cards load neither torch nor scikit-learn.
+"""
+
+from __future__ import annotations
+
+from bench.zoo.card import Card
+from bench.zoo.models import card, load, train
+from bench.zoo.recipe import Recipe, recipe, recipes
+
+__all__ = ["Card", "Recipe", "card", "load", "names", "recipe", "train"]
+
+
+def names(dataset: str) -> list[str]:
+    """The reference models of a dataset, in the order in which boards list them; none where it has none."""
+    return list(recipes(dataset))

@@ -1,0 +1,82 @@
+"""Model cards: what is known of a reference model without loading it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bench.zoo.recipe import Recipe
+
+
+class CardError(Exception):
+    """A card that cannot be read, or a model that is not what its card says; the message completes "because"."""
+
+
+class Card(BaseModel):
+    """What stands in the JSON file beside a model's weights."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    card: Literal[1] = 1
+    """Version of this schema."""
+    name: str
+    dataset: str
+    dataset_checksum: str
+    fingerprint: str
+    """Of the adapter; part of the identity of every result."""
+    family: str
+    gradient: Literal["exact", "surrogate", "none"]
+    confidence_kind: str | None
+    clean_error: float
+    """Share of the dataset's test split that the model gets wrong."""
+    recipe: Recipe
+    recipe_hash: str
+    weights: str
+    """Name of the file beside the card."""
+    weights_sha256: str
+    seconds: float
+    """What the fit took, by the clock."""
+    versions: dict[str, str]
+    """Of this package and of the libraries that made the model."""
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether the clean error is within what the recipe promises."""
+        return self.clean_error <= self.recipe.error_at_most
+
+    @property
+    def verdict(self) -> str:
+        """The clean error beside the expected one, in words."""
+        expected = f"{self.recipe.error_at_most:.2%}"
+        if self.as_expected:
+            return f"clean error {self.clean_error:.2%}, at most {expected} expected"
+        return f"clean error {self.clean_error:.2%} MISSES the expected {expected}"
+
+
+def card_path(folder: Path, name: str) -> Path:
+    """Where the card of a model stands in its folder."""
+    return folder / f"{name}.json"
+
+
+def read_card(folder: Path, name: str) -> Card | None:
+    """The card of a model in a folder, None where there is none.
+
+    Raises:
+        CardError: it is torn, or of another schema.
+    """
+    try:
+        return Card.model_validate_json(card_path(folder, name).read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        reason = str(error).splitlines()[0]
+        raise CardError(f"its card cannot be read ({reason})") from None
+
+
+def write_card(card: Card, folder: Path) -> None:
+    """Write the card into a folder, keys sorted."""
+    text = json.dumps(card.model_dump(mode="json"), sort_keys=True, indent=2) + "\n"
+    card_path(folder, card.name).write_text(text, encoding="utf-8")

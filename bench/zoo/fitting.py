@@ -1,0 +1,75 @@
+"""From a recipe and a dataset to a fitted model."""
+
+from __future__ import annotations
+
+import inspect
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from adapters.base import Adapter
+from bench.datasets import Dataset
+from bench.zoo.kinds import NETS, kind_class
+from bench.zoo.recipe import Recipe
+from bench.zoo.training import Progress, fit
+
+
+def fit_model(dataset: Dataset, recipe: Recipe, progress: Progress | None = None) -> Any:
+    """The network (on the CPU) or estimator that the recipe describes, fitted on the dataset's training split."""
+    indices = training_indices(dataset, recipe)
+    x = dataset.examples("train", indices).reshape(len(indices), -1)
+    y = dataset.labels("train")[indices]
+    if recipe.kind in NETS:
+        if recipe.training is None:
+            raise ValueError(f"the recipe of a {recipe.kind} says nothing of its training")
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        build = partial(kind_class(recipe.kind), x.shape[1], len(dataset.classes), **recipe.parameters)
+        examples, labels = torch.tensor(x, device=device), torch.tensor(y, device=device)
+        return fit(build, examples, labels, recipe.training, recipe.seed, progress).cpu()
+    return _fit_estimator(recipe, x, y)
+
+
+def training_indices(dataset: Dataset, recipe: Recipe) -> NDArray[np.int64]:
+    """Which training examples the recipe uses, in order."""
+    size = dataset.sizes["train"]
+    if recipe.subset == "all":
+        return np.arange(size)
+    return np.sort(np.random.default_rng(recipe.seed).choice(size, recipe.subset, replace=False))
+
+
+def adapter_of(model: Any, recipe: Recipe, dataset: Dataset) -> Adapter:
+    """The adapter of a model that `fit_model` made or a file gave."""
+    if recipe.kind in NETS:
+        from bench.zoo.adapter import NetAdapter
+
+        return NetAdapter(model, dataset.features)
+    from adapters.sklearn.table import compile_estimator
+
+    return compile_estimator(model)
+
+
+def clean_error(adapter: Adapter, dataset: Dataset, batch: int = 1000) -> float:
+    """Share of the test split that the model gets wrong."""
+    truth = torch.tensor(dataset.labels("test"))
+    wrong = 0
+    for start in range(0, len(truth), batch):
+        part = slice(start, start + batch)
+        x = torch.from_numpy(dataset.examples("test", part)).to(adapter.device)
+        wrong += int((adapter.predict(x).cpu() != truth[part]).sum())
+    return wrong / len(truth)
+
+
+def _fit_estimator(recipe: Recipe, x: NDArray[np.float32], y: NDArray[np.int64]) -> Any:
+    kind = kind_class(recipe.kind)
+    known = inspect.signature(kind).parameters
+    parameters = dict(recipe.parameters)
+    if "random_state" in known:
+        parameters["random_state"] = recipe.seed
+    if "n_jobs" not in known:
+        return kind(**parameters).fit(x, y)
+    # All cores for the fit alone. Every tree has its own seed, drawn before the first one is grown, so that the number
+    # of cores leaves no trace in a forest; in its predictions it would, as threads add their votes in any order.
+    return kind(**parameters, n_jobs=-1).fit(x, y).set_params(n_jobs=None)

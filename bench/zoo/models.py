@@ -1,0 +1,198 @@
+"""Finding, loading and making the reference models.
+
+A model is a weights file and its card. Those shipped in the package come first, so that everybody's results share one
+fingerprint; all others are made once and kept in `home()/models/<dataset>/<name>-<recipe hash>/`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.datasets import Dataset, open_dataset
+from bench.errors import UsageError
+from bench.home import home
+from bench.zoo.card import Card, CardError, read_card, write_card
+from bench.zoo.files import file_sha256, read_model, suffix, write_model
+from bench.zoo.kinds import NETS
+from bench.zoo.recipe import Recipe, recipe
+
+if TYPE_CHECKING:
+    from adapters.base import Adapter
+
+SHIPPED = Path(__file__).with_name("weights")
+
+Progress = Callable[[int, int, str], None]
+
+
+def card(dataset: str, name: str) -> Card | None:
+    """The card of a model that is shipped or cached, None where it is still to be made.
+
+    Raises:
+        UsageError: no such reference model.
+    """
+    spec, data = recipe(dataset, name), open_dataset(dataset)
+    for folder in (SHIPPED / dataset, _cached(dataset, name, spec)):
+        try:
+            return _current_card(folder, name, spec, data)
+        except (CardError, FileNotFoundError):
+            continue
+    return None
+
+
+def load(dataset: str, name: str, report: Callable[[str], None] | None = None) -> Adapter:
+    """A reference model: the shipped one, else the cached one, else a new one, which is then cached.
+
+    Args:
+        dataset: name of a dataset that has reference models.
+        name: of the model.
+        report: told in a line when the model has to be made, and when it misses its expected error.
+
+    Raises:
+        UsageError: no such reference model, or shipped weights that are not what was shipped.
+    """
+    spec, data = recipe(dataset, name), open_dataset(dataset)
+    say = report or (lambda line: None)
+    try:
+        return _read(SHIPPED / dataset, name, spec, data)
+    except FileNotFoundError:
+        pass
+    except CardError as error:
+        raise UsageError(f"the shipped model {name!r} is damaged: {error}; reinstall potemkin-bench") from None
+    folder = _cached(dataset, name, spec)
+    try:
+        return _read(folder, name, spec, data)
+    except FileNotFoundError:
+        say(f"refitting {name}")
+    except CardError as error:
+        say(f"refitting {name}: {error}")
+    made, adapter = _make(data, name, spec, folder, None)
+    if not made.as_expected:
+        say(f"{name}: {made.verdict}")
+    return adapter
+
+
+def train(
+    dataset: str, name: str, *, out: Path | None = None, epochs: int | None = None, progress: Progress | None = None
+) -> Card:
+    """Make a reference model anew by its recipe; `Card.verdict` says whether it reached the expected error.
+
+    Args:
+        dataset: name of a dataset that has reference models.
+        name: of the model.
+        out: folder for the weights and the card; None for the cache, where `load` finds what is not shipped.
+        epochs: other than the recipe's, for networks; makes it another recipe.
+        progress: told what is done, what there is to do, and what goes on.
+
+    Raises:
+        UsageError: no such reference model, or `epochs` for a model that has none.
+    """
+    spec, data = recipe(dataset, name), open_dataset(dataset)
+    if epochs is not None:
+        if spec.training is None:
+            raise UsageError(f"{name} is fitted at once, without epochs")
+        if epochs < 1:
+            raise UsageError(f"epochs is {epochs}; it must be at least 1")
+        spec = spec.model_copy(update={"training": spec.training.model_copy(update={"epochs": epochs})})
+    return _make(data, name, spec, out or _cached(dataset, name, spec), progress)[0]
+
+
+def _cached(dataset: str, name: str, spec: Recipe) -> Path:
+    return home() / "models" / dataset / f"{name}-{spec.hash[:16]}"
+
+
+def _current_card(folder: Path, name: str, spec: Recipe, data: Dataset) -> Card:
+    """The card in a folder, if its model is still what this recipe, this dataset and these libraries make.
+
+    Raises:
+        FileNotFoundError: there is none, or it was made by another recipe.
+        CardError: there is one, but it does not count.
+    """
+    found = read_card(folder, name)
+    if found is None or found.recipe.hash != spec.hash:
+        raise FileNotFoundError(folder)
+    if found.dataset_checksum != data.checksum:
+        raise CardError("it was fitted on other data")
+    if found.weights != f"{name}{suffix(spec.kind)}":
+        raise CardError(f"its card names a strange file, {found.weights!r}")
+    if spec.kind not in NETS and found.versions.get("scikit-learn") != version("scikit-learn"):
+        raise CardError(f"it was fitted by scikit-learn {found.versions.get('scikit-learn')}")
+    return found
+
+
+def _read(folder: Path, name: str, spec: Recipe, data: Dataset) -> Adapter:
+    """The model in a folder. Raises as `_current_card`, and CardError where file and card disagree."""
+    found = _current_card(folder, name, spec, data)
+    model = read_model(folder / found.weights, found.weights_sha256, spec, data.features, len(data.classes))
+
+    from bench.zoo.fitting import adapter_of
+
+    adapter = adapter_of(model, spec, data)
+    if adapter.fingerprint != found.fingerprint:
+        raise CardError("its fingerprint is not the card's, so another version of its adapter made it")
+    return adapter
+
+
+def _make(data: Dataset, name: str, spec: Recipe, folder: Path, progress: Progress | None) -> tuple[Card, Adapter]:
+    """Fit a model and put it, with its card, into a folder."""
+    from bench.zoo.fitting import adapter_of, clean_error, fit_model
+
+    started = time.perf_counter()
+    model = fit_model(data, spec, progress)
+    seconds = time.perf_counter() - started
+    adapter = adapter_of(model, spec, data)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder.parent))
+    except OSError as error:
+        raise UsageError(f"cannot write a model to {folder}: {error.strerror}") from None
+    try:
+        weights = staging / f"{name}{suffix(spec.kind)}"
+        write_model(model, weights)
+        made = Card(
+            name=name,
+            dataset=data.name,
+            dataset_checksum=data.checksum,
+            fingerprint=adapter.fingerprint,
+            family=adapter.family,
+            gradient=adapter.gradient,
+            confidence_kind=adapter.confidence_kind,
+            clean_error=clean_error(adapter, data),
+            recipe=spec,
+            recipe_hash=spec.hash,
+            weights=weights.name,
+            weights_sha256=file_sha256(weights),
+            seconds=round(seconds, 2),
+            versions=_versions(spec),
+        )
+        write_card(made, staging)
+        _publish(staging, folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return made, adapter
+
+
+def _publish(staging: Path, folder: Path) -> None:
+    """Move a complete model into its folder, whole where nothing is there yet.
+
+    Into a folder that exists the files go one by one, the card last: until it comes, the old card's checksum refuses
+    the new weights.
+    """
+    staging.chmod(0o755)  # mkdtemp gives a private one
+    try:
+        staging.rename(folder)
+    except OSError:
+        folder.mkdir(exist_ok=True)
+        for path in sorted(staging.iterdir(), key=lambda path: path.suffix == ".json"):
+            os.replace(path, folder / path.name)
+
+
+def _versions(spec: Recipe) -> dict[str, str]:
+    libraries = ["torch"] if spec.kind in NETS else ["scikit-learn", "skops"]
+    return {library: version(library) for library in ["potemkin-bench", "numpy", *libraries]}

@@ -1,0 +1,38 @@
+"""What a reference network adds to a torch module, so that one training loop and one adapter serve them all."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Net(nn.Module):
+    """A network from `(N, features)` to `(N, K)` logits. The softmax of them is the default reading.
+
+    A subclass takes `features`, `classes` and its recipe's own parameters, and draws its initial weights from torch's
+    global generator, which the training loop seeds.
+    """
+
+    kind: ClassVar[str]
+    """Its name in recipes; part of the fingerprint, with `version`."""
+    version: ClassVar[str] = "1"
+    """Raised whenever the same weights would give other outputs."""
+    family: ClassVar[str]
+    """Printed on the leaderboard."""
+    confidence_kind: ClassVar[str] = "softmax"
+
+    def prepare(self, x: Tensor, y: Tensor) -> None:
+        """Look once at the training set, `(N, features)` and `(N,)`, before training, where initial weights need it."""
+
+    def constrain(self) -> None:
+        """Bring the weights back into their constraints; called after every step."""
+
+    def loss(self, logits: Tensor, y: Tensor) -> Tensor:
+        """`(N,)` the loss that the net is trained on."""
+        return F.cross_entropy(logits, y, reduction="none")
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """`(N, K)` confidence in each class, of the kind `confidence_kind`."""
+        return logits.softmax(1)
