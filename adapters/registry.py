@@ -120,7 +120,7 @@ def _run(path: Path) -> tuple[Any, list[Registration]]:
         return module, [value for key, value in _registered.items() if key not in before]
     except NotRegistrable:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script may well end in sys.exit()
         raise NotRegistrable(f"{path.name} does not import: {type(error).__name__}: {_first_line(error)}") from error
     finally:
         _registered.clear()

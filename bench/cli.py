@@ -285,7 +285,7 @@ def _print_table(table: Any) -> None:
 
 def _say_outcome(session: Any, summary: Any, rerun: RerunWhat | None, out: Path) -> int:
     """The closing lines of `bench suite`, and its exit code."""
-    failures = session.failures()
+    failures = session.failures() or (summary.failed if summary else [])
     if summary is None:
         typer.echo(f"Nothing to do: all {len(session.planned)} cells of {session.suite.suite} are done.")
     else:
@@ -336,7 +336,7 @@ def _warn(line: str) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command; every error of use is one line and exit code 2."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     usage_error = cast("type[Exception]", typer.BadParameter.__mro__[1])
     try:
         code = app(args=arguments, prog_name="bench", standalone_mode=False)

@@ -68,7 +68,7 @@ def audit(candidates: Tensor, x: Tensor, threat: Threat, *, generated: bool = Fa
     if threat.norm == "linf":
         largest = float(moved.max())
         if not largest <= threat.eps:
-            slack = exact.abs_().flatten(1).mul_(2 * ULP)
+            slack = exact.abs().flatten(1).mul_(2 * ULP)
             excess = float(moved.sub_(slack).max()) - threat.eps * (1 + 2 * ULP)
             if not excess <= 0:
                 raise InvalidCandidate(f"an L_inf distance of {largest:.9g} exceeds eps {threat.eps:g}")

@@ -82,9 +82,10 @@ class Models:
         from adapters.fitting import fit
         from adapters.wrapping import wrap
 
+        device = self.resolved_device
         try:
             adapter = wrap(self._guests[name]())
-            return fit(adapter.to(self.resolved_device), self.dataset.input_shape, self.dataset.classes)
+            return fit(adapter.to(device), self.dataset.input_shape, self.dataset.classes)
         except AdapterError as error:
             raise UsageError(f"model {name}: {error} (dataset {self.dataset.name})") from error
         except Exception as error:

@@ -100,8 +100,11 @@ class Session:
         guests += given(self.models, objects or {}, self.suite.models)
         self.only = [*named, *guests] or None
         self.unknown_models: list[str] = []
-        self._references = self._infos(self._needed(named), load)
+        # What can be wrong with the call is found out before the reference models are made, which may take minutes.
+        if load:
+            shelf.own.prepare()
         self._guests = self._infos(guests, load)
+        self._references = self._infos(self._needed(named), load)
 
     def _needed(self, named: Sequence[str]) -> list[str]:
         """The reference models that the plan has to know: all of them, unless nothing meets anything else."""
@@ -142,9 +145,7 @@ class Session:
         """Run cells and publish them."""
         from bench.runner import Runner
 
-        store = self.shelf.own
-        store.prepare()
-        runner = Runner(self.dataset, self.models.adapter, store, self.progress, self.models.resolved_device)
+        runner = Runner(self.dataset, self.models.adapter, self.shelf.own, self.progress, self.models.resolved_device)
         return runner.run(jobs(item.cell for item in missing))
 
     def board(self) -> list[Row]:

@@ -11,6 +11,9 @@ from bench.errors import UsageError
 SIZE_CAP = 256_000
 """Bytes. A suite is a page or two; anything larger is a mistake or an attack."""
 
+_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp")}
+"""What plain YAML text can come to."""
+
 Path = tuple[str | int, ...]
 
 
@@ -33,6 +36,8 @@ def read_yaml(text: str, origin: str) -> tuple[Any, dict[Path, int]]:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}" if mark else ""
         raise UsageError(f"{origin}{where}: {error.problem or error.context}") from None
+    except RecursionError:
+        raise UsageError(f"{origin}: nested too deeply") from None
     except yaml.YAMLError as error:
         raise UsageError(f"{origin}: {' '.join(str(error).split())}") from None
 
@@ -40,6 +45,8 @@ def read_yaml(text: str, origin: str) -> tuple[Any, dict[Path, int]]:
 def _build(node: yaml.Node, path: Path, lines: dict[Path, int], origin: str) -> Any:
     line = node.start_mark.line + 1
     lines[path] = line
+    if node.tag not in _TAGS:
+        raise UsageError(f"{origin}, line {line}: tag {node.tag} is not allowed")
     if isinstance(node, yaml.MappingNode):
         built: dict[str, Any] = {}
         for key_node, value_node in node.value:
@@ -53,6 +60,7 @@ def _build(node: yaml.Node, path: Path, lines: dict[Path, int], origin: str) -> 
         return built
     if isinstance(node, yaml.SequenceNode):
         return [_build(item, (*path, index), lines, origin) for index, item in enumerate(node.value)]
-    if not node.tag.startswith("tag:yaml.org,2002:"):
-        raise UsageError(f"{origin}, line {line}: tag {node.tag} is not allowed")
-    return yaml.SafeLoader("").construct_object(node)
+    try:
+        return yaml.SafeLoader("").construct_object(node)
+    except ValueError as error:  # such as the date 2020-13-45
+        raise UsageError(f"{origin}, line {line}: {node.value!r}: {error}") from None

@@ -163,7 +163,7 @@ def parse_suite(text: str, origin: str) -> Suite:
         raise UsageError(f"{origin}: a suite is a mapping with the keys suite, dataset and attacks")
     where: Where = ()
     try:
-        for position, entry in enumerate(data.get("attacks") or []):
+        for position, entry in enumerate(data["attacks"] if isinstance(data.get("attacks"), list) else []):
             where = ("attacks", position)
             Entry.model_validate(entry)
         where = ()

@@ -11,6 +11,7 @@ rounding error. Where it does not, float32 results are computed again in float64
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -28,10 +29,15 @@ class SklearnAdapter(Adapter):
         """
         Args:
             estimator: fitted classifier with one output.
-            constants: the compiled tensors, by name; floating ones in float64.
+            constants: the compiled tensors, by name.
+
+        Raises:
+            NotWrappable: the estimator knows one class only.
         """
+        if len(estimator.classes_) < 2:
+            raise NotWrappable(f"{type(estimator).__name__} was fitted on one class; there is nothing to tell apart")
         super().__init__(input_shape=(int(estimator.n_features_in_),), classes=estimator.classes_.tolist())
-        self.estimator = estimator
+        self.estimator = copy.copy(estimator)  # so that setting or fitting the owner's again changes nothing here
         self._constants = constants
         self._casts: dict[tuple[str, torch.dtype], Tensor] = {}
 
@@ -107,5 +113,8 @@ def sum_roundoff(terms: int, *dtypes: torch.dtype) -> float:
 
 
 def float32_is_exact_enough() -> bool:
-    """Whether float32 products are IEEE ones: with TF32 or bfloat16 switched on no bound here would hold."""
-    return torch.get_float32_matmul_precision() == "highest"
+    """Whether float32 products are IEEE ones: with TF32 or bfloat16 switched on no error bound here would hold."""
+    try:
+        return torch.get_float32_matmul_precision() == "highest"
+    except RuntimeError:  # set through torch's newer switches, one for each backend: it is not "highest" for all
+        return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from torch import Tensor
@@ -25,7 +24,7 @@ class ForestAdapter(TreeAdapter):
 
     def __init__(self, estimator: Any) -> None:
         super().__init__(estimator)
-        self.estimator = copy.copy(estimator).set_params(n_jobs=1)
+        self.estimator.n_jobs = 1
 
     def _fitted_trees(self, estimator: Any) -> list[Any]:
         return [tree.tree_ for tree in estimator.estimators_]

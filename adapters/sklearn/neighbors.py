@@ -65,7 +65,12 @@ class NeighborsAdapter(SklearnAdapter):
         stored = np.asarray(estimator._fit_X)
         by_class = np.argsort(estimator._y, kind="stable")
         points = torch.tensor(stored[by_class], dtype=torch.float64)
-        super().__init__(estimator, points=points, owners=torch.tensor(estimator._y[by_class]))
+        super().__init__(
+            estimator,
+            points=points,
+            squares=(points**2).sum(1),
+            owners=torch.tensor(estimator._y[by_class]),
+        )
         self._exponent = METRICS[metric]
         self._weighted = estimator.weights == "distance"
         self._precision = torch.as_tensor(stored[:0]).dtype
@@ -84,8 +89,8 @@ class NeighborsAdapter(SklearnAdapter):
     def _mean_squares(self, x: Tensor, wide: int) -> tuple[Tensor, Tensor]:
         """Mean squared distances, each `(N, K)`, to the `majority` and to the `wide` nearest points of every class."""
         with torch.no_grad():
-            by_class = self._squares(x).split(self._sizes, dim=1)
-        points = self._constant("points", x.dtype).split(self._sizes)
+            by_class = torch.split(self._squares(x), self._sizes, dim=1)
+        points = torch.split(self._constant("points", x.dtype), self._sizes)
         few, many = [], []
         for squares, members in zip(by_class, points, strict=True):
             nearest = squares.topk(min(wide, len(members)), dim=1, largest=False).indices
@@ -127,7 +132,7 @@ class NeighborsAdapter(SklearnAdapter):
         last, next_ = near.values[:, k - 1], near.values[:, k]
         share = sum_roundoff(x.shape[1], dtype)
         if self._exponent == 2:
-            longest = self._constant("points", dtype).norm(dim=1).amax()
+            longest = self._constant("squares", dtype).amax().sqrt()
             error = share * (x.to(dtype).norm(dim=1) + longest) ** 2
         else:
             error = 4 * share * next_
@@ -138,7 +143,7 @@ class NeighborsAdapter(SklearnAdapter):
         """`(N, S)` squared distances to the stored points, in the precision of `x`."""
         points = self._constant("points", x.dtype)
         if self._exponent == 2:
-            return (x * x).sum(1, keepdim=True) + (points * points).sum(1) - 2 * (x @ points.T)
+            return (x * x).sum(1, keepdim=True) + self._constant("squares", x.dtype) - 2 * (x @ points.T)
         return torch.cdist(x, points, p=self._exponent) ** 2
 
     def _weights(self, x: Tensor, nearest: Tensor) -> tuple[Tensor, Tensor]:
@@ -149,7 +154,8 @@ class NeighborsAdapter(SklearnAdapter):
 
     def _gathered(self, x: Tensor, points: Tensor) -> Tensor:
         """`(N, M)` distances of `(N, D)` inputs to their own `(N, M, D)` points."""
-        return torch.linalg.vector_norm(x[:, None] - points, ord=self._exponent, dim=2)
+        distances: Tensor = torch.linalg.vector_norm(x[:, None] - points, ord=self._exponent, dim=2)
+        return distances
 
     def _state(self) -> Iterable[object]:
         yield from (self.estimator.n_neighbors, self._exponent, self._weighted, str(self._precision))

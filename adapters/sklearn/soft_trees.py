@@ -75,7 +75,7 @@ class Block:
         split, leaf, below = len(left), len(through), through[:0]
         for splits, leaves in reversed(self.levels):
             here = slice(split - len(splits), split)
-            sides = below.unflatten(0, (len(splits), 2))
+            sides = below.reshape(len(splits), 2, x.shape[1])
             steep[here] = sides[:, 0] / left[here] - sides[:, 1] / right[here]
             below = x.new_empty(len(splits) + len(leaves), x.shape[1])
             below.index_copy_(0, splits, sides.sum(1))
@@ -98,7 +98,7 @@ class SoftTrees:
         thresholds = np.concatenate([tree.threshold[tree.feature >= 0] for tree in trees])
         spread = np.ptp(thresholds) or np.abs(thresholds).max() if len(thresholds) else 0
         self.width = temperature * (float(spread) or 1.0)
-        self.count = len(trees)
+        self.trees = len(trees)
         self.blocks: list[Block] = []
         waiting: list[Any] = []
         for tree in trees:
@@ -115,28 +115,38 @@ class SoftTrees:
     def probabilities(self, x: Tensor) -> Tensor:
         """`(N, K)` differentiable relaxed probabilities."""
         shares: Tensor = _Relaxed.apply(x, self)  # type: ignore[no-untyped-call]
-        return shares / self.count
+        return shares / self.trees
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(N, K)` class shares summed over the trees."""
+        shares = x.new_zeros(len(x), self.blocks[0].values.shape[1])
+        for rows, out in zip(torch.split(x, EXAMPLES), torch.split(shares, EXAMPLES), strict=True):
+            features = rows.T.contiguous()
+            for block in self.blocks:
+                out += block.forward(features, self.width)[2].T @ block.values.to(x.dtype)
+        return shares
+
+    def backward(self, x: Tensor, gradient: Tensor) -> Tensor:
+        """`(N, D)` gradient of the sum of class shares times the `(N, K)` `gradient`."""
+        slopes = torch.zeros_like(x)
+        parts = zip(*(torch.split(each, EXAMPLES) for each in (x, gradient, slopes)), strict=True)
+        for rows, above, out in parts:
+            features, weight = rows.T.contiguous(), above.T
+            for block in self.blocks:
+                out += block.backward(features, self.width, weight).T
+        return slopes
 
 
 class _Relaxed(torch.autograd.Function):
-    """Class shares summed over trees. It walks the trees again for the gradient: keeping all shares takes gigabytes."""
+    """Walks the trees again for the gradient: to keep all their shares would take gigabytes."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, trees: SoftTrees) -> Tensor:
         ctx.save_for_backward(x)
         ctx.trees = trees
-        shares = []
-        for rows in x.split(EXAMPLES):
-            turned = rows.T.contiguous()
-            shares.append(sum(b.values.to(x.dtype).T @ b.forward(turned, trees.width)[2] for b in trees.blocks).T)
-        return torch.cat(shares)
+        return trees.forward(x)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        (x,) = ctx.saved_tensors
-        parts = []
-        for rows, above in zip(x.split(EXAMPLES), gradient.split(EXAMPLES), strict=True):
-            turned = rows.T.contiguous()
-            parts.append(sum(b.backward(turned, ctx.trees.width, above.T) for b in ctx.trees.blocks).T)
-        return torch.cat(parts), None
+        return ctx.trees.backward(ctx.saved_tensors[0], gradient), None

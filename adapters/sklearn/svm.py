@@ -45,9 +45,11 @@ class SVCAdapter(SklearnAdapter):
             raise refuse(estimator, "break_ties=True and decision_function_shape='ovo'", "it cannot predict, set 'ovr'")
         count = len(estimator.classes_)
         first, second = np.array(list(combinations(range(count), 2))).T
+        vectors = torch.tensor(estimator.support_vectors_)
         super().__init__(
             estimator,
-            vectors=torch.tensor(estimator.support_vectors_),
+            vectors=vectors,
+            squares=(vectors**2).sum(1),
             dual=torch.tensor(_dense_dual(estimator, first, second)),
             bias=torch.tensor(estimator._intercept_),
             first=torch.tensor(np.eye(count)[first]),
@@ -56,8 +58,8 @@ class SVCAdapter(SklearnAdapter):
         self._kernel, self._gamma = str(estimator.kernel), float(estimator._gamma)
         self._degree, self._coef0 = int(estimator.degree), float(estimator.coef0)
         self._breaks_ties = bool(estimator.break_ties) and count > 2
-        # `probability` may be the string "deprecated"; the Platt parameters exist only where it was true.
-        if estimator.probability is True and estimator._probA.size:
+        # The estimator has the method only where `probability` is set, and the Platt parameters where it was in `fit`.
+        if hasattr(estimator, "predict_proba") and estimator._probA.size:
             self.confidence_kind = "calibrated"
 
     def _logits(self, x: Tensor) -> Tensor:
@@ -65,7 +67,15 @@ class SVCAdapter(SklearnAdapter):
         return self._decisions(x) @ (self._constant("first", x.dtype) - self._constant("second", x.dtype))
 
     def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
-        """That of the true class's weakest pair, -min_j d_yj: the first to lose y a vote."""
+        """That of the true class's weakest pair, -min_j d_yj, the first to lose it a vote; for a linear kernel, margin.
+
+        FGSM error at .1 / .25 on MNIST (rbf on 10,000 examples, others on 5,000; 1000 images): weakest pair rbf 49.5 /
+        96.6%, poly 34.2 / 83.7%, sigmoid 66.3 / 97.0%, linear 68.9 / 98.5%; margin of the logits rbf 44.5 / 98.7%, poly
+        31.9 / 88.5%, sigmoid 62.6 / 98.1%, linear 82.1 / 99.9%; their cross entropy rbf 42.3 / 98.1%, linear 80.0 /
+        99.7%. Pointwise the weakest pair and the margin together are the strongest.
+        """
+        if self._kernel == "linear":
+            return self.loss(x, y, "margin")
         sign = (self._constant("first", x.dtype) - self._constant("second", x.dtype)).T[y]
         own = torch.where(sign == 0, torch.inf, self._decisions(x) * sign)
         return -own.amin(1)
@@ -115,16 +125,16 @@ class SVCAdapter(SklearnAdapter):
 
     def _decisions(self, x: Tensor) -> Tensor:
         """`(N, P)` differentiable decision values."""
-        return self._combine(self._kernel_values(x, lifted=True))
+        return self._combine(self._kernel_values(x, alive=True))
 
     def _combine(self, kernel: Tensor) -> Tensor:
         return kernel @ self._constant("dual", kernel.dtype).T + self._constant("bias", kernel.dtype)
 
-    def _kernel_values(self, x: Tensor, lifted: bool = False) -> Tensor:
+    def _kernel_values(self, x: Tensor, alive: bool = False) -> Tensor:
         """`(N, S)` kernel between inputs and support vectors.
 
-        `lifted` keeps the gradient alive so far from all support vectors that exp(-gamma t) underflows: such a row is
-        multiplied by one positive factor, which leaves its values negligible and its gradient's direction unchanged.
+        `alive` is for gradients: an input so far from all support vectors that exp(-gamma t) leaves nothing of the
+        decision but its bias meets a kernel widened until something is left, else its gradient would be zero.
         """
         vectors = self._constant("vectors", x.dtype)
         products = x @ vectors.T
@@ -134,10 +144,11 @@ class SVCAdapter(SklearnAdapter):
             return (self._gamma * products + self._coef0) ** self._degree
         if self._kernel == "sigmoid":
             return (self._gamma * products + self._coef0).tanh()
-        exponent = -self._gamma * ((x * x).sum(1, keepdim=True) + (vectors * vectors).sum(1) - 2 * products)
-        if lifted:
-            floor = 0.7 * math.log(torch.finfo(x.dtype).tiny)
-            exponent = exponent + (floor - exponent.detach().amax(1, keepdim=True)).clamp_min(0)
+        squares = (x * x).sum(1, keepdim=True) + self._constant("squares", x.dtype) - 2 * products
+        exponent = -self._gamma * squares
+        if alive:
+            floor = exponent.new_tensor(0.35 * math.log(torch.finfo(x.dtype).tiny))
+            exponent = exponent * (floor / torch.minimum(exponent.detach().amax(1, keepdim=True), floor))
         return exponent.exp()
 
     def _rounding(self, x: Tensor, kernel: Tensor) -> Tensor:
@@ -145,9 +156,8 @@ class SVCAdapter(SklearnAdapter):
 
         By Cauchy-Schwarz a product x.s is off by at most gamma_D |x| |s|, and the kernel by its slope times that.
         """
-        vectors, weight = self._constant("vectors", x.dtype), self._constant("dual", x.dtype).abs()
-        share = sum_roundoff(x.shape[1], x.dtype)
-        norms, lengths = x.norm(dim=1, keepdim=True), vectors.norm(dim=1)
+        weight, share = self._constant("dual", x.dtype).abs(), sum_roundoff(x.shape[1], x.dtype)
+        norms, lengths = x.norm(dim=1, keepdim=True), self._constant("squares", x.dtype).sqrt()
         if self._kernel == "rbf":
             slack = kernel * torch.expm1(self._gamma * share * (norms + lengths) ** 2) + torch.finfo(x.dtype).tiny
         elif self._kernel == "linear":

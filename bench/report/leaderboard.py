@@ -30,6 +30,7 @@ def render(boards: Sequence[tuple[Suite, Sequence[Row]]]) -> str:
 
 def write(path: Path, text: str) -> None:
     """Replace the file in one step."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.new")
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import os
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -136,7 +137,8 @@ def _what_is_wrong(path: Path) -> str:
 
 def _write_aside(path: Path, text: str) -> Path:
     """Write and flush a file that is not seen yet, in the folder of its final name."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    # A name of its own: one left by a killed process may be a second name of a published record.
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     with temporary.open("w", encoding="ascii") as file:
         file.write(text)
         file.flush()

@@ -164,9 +164,10 @@ class View:
             groups: dict[tuple[object, ...], list[tuple[Entry, Cell]]] = {}
             for planned in expand(self.suite, self.dataset, self.references, self.guests, limit=limit):
                 cell = planned.cell
+                part = cell.craft.slice
                 key = (
                     planned.entry.n,
-                    cell.craft.slice.partial,
+                    part if part.partial else None,  # the runs of a split are joined, a sample stands alone
                     cell.craft.attack.model_dump_json(),
                     cell.craft.source and cell.craft.source.name,
                     cell.threat,

@@ -10,9 +10,9 @@ Importing this package, naming models and reading cards load neither torch nor s
 
 from __future__ import annotations
 
-from bench.zoo.card import Card
+from bench.zoo.cards import Card
+from bench.zoo.cookbook import Recipe, recipe, recipes
 from bench.zoo.models import card, load, train
-from bench.zoo.recipe import Recipe, recipe, recipes
 
 __all__ = ["Card", "Recipe", "card", "load", "names", "recipe", "train"]
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from adapters.base import Adapter
 from bench.datasets import Dataset
+from bench.zoo.cookbook import Recipe
 from bench.zoo.kinds import NETS, kind_class
-from bench.zoo.recipe import Recipe
 from bench.zoo.training import Progress, fit
 
 
@@ -33,11 +33,15 @@ def fit_model(dataset: Dataset, recipe: Recipe, progress: Progress | None = None
 
 
 def training_indices(dataset: Dataset, recipe: Recipe) -> NDArray[np.int64]:
-    """Which training examples the recipe uses, in order."""
+    """Which training examples the recipe uses, in the dataset's order.
+
+    The subset goes by raw random bits: those of a NumPy generator never change, while its `choice` may.
+    """
     size = dataset.sizes["train"]
     if recipe.subset == "all":
         return np.arange(size)
-    return np.sort(np.random.default_rng(recipe.seed).choice(size, recipe.subset, replace=False))
+    bits = np.random.Philox(key=recipe.seed).random_raw(size)
+    return np.sort(np.argsort(bits, kind="stable")[: recipe.subset])
 
 
 def adapter_of(model: Any, recipe: Recipe, dataset: Dataset) -> Adapter:

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,10 +19,10 @@ from typing import TYPE_CHECKING
 from bench.datasets import Dataset, open_dataset
 from bench.errors import UsageError
 from bench.home import home
-from bench.zoo.card import Card, CardError, read_card, write_card
+from bench.zoo.cards import Card, CardError, read_card, write_card
+from bench.zoo.cookbook import Recipe, recipe
 from bench.zoo.files import file_sha256, read_model, suffix, write_model
 from bench.zoo.kinds import NETS
-from bench.zoo.recipe import Recipe, recipe
 
 if TYPE_CHECKING:
     from adapters.base import Adapter
@@ -39,10 +40,8 @@ def card(dataset: str, name: str) -> Card | None:
     """
     spec, data = recipe(dataset, name), open_dataset(dataset)
     for folder in (SHIPPED / dataset, _cached(dataset, name, spec)):
-        try:
+        with suppress(CardError, FileNotFoundError):
             return _current_card(folder, name, spec, data)
-        except (CardError, FileNotFoundError):
-            continue
     return None
 
 
@@ -108,7 +107,10 @@ def _cached(dataset: str, name: str, spec: Recipe) -> Path:
 
 
 def _current_card(folder: Path, name: str, spec: Recipe, data: Dataset) -> Card:
-    """The card in a folder, if its model is still what this recipe, this dataset and these libraries make.
+    """The card in a folder, if its model is still what this recipe makes of this dataset.
+
+    One that was made on this machine must come from these libraries, too: they decide the fit, the file and the
+    fingerprint. What is shipped is held to its card by the tests.
 
     Raises:
         FileNotFoundError: there is none, or it was made by another recipe.
@@ -121,8 +123,10 @@ def _current_card(folder: Path, name: str, spec: Recipe, data: Dataset) -> Card:
         raise CardError("it was fitted on other data")
     if found.weights != f"{name}{suffix(spec.kind)}":
         raise CardError(f"its card names a strange file, {found.weights!r}")
-    if spec.kind not in NETS and found.versions.get("scikit-learn") != version("scikit-learn"):
-        raise CardError(f"it was fitted by scikit-learn {found.versions.get('scikit-learn')}")
+    if not folder.is_relative_to(SHIPPED):
+        for library in ["potemkin-bench"] if spec.kind in NETS else ["potemkin-bench", "scikit-learn"]:
+            if found.versions.get(library) != version(library):
+                raise CardError(f"it was made by {library} {found.versions.get(library)}")
     return found
 
 

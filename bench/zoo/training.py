@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from bench.zoo.cookbook import Training
 from bench.zoo.nets.base import Net
-from bench.zoo.recipe import Training
 
 Progress = Callable[[int, int, str], None]
 """Called with what is done, what there is to do, and what goes on."""

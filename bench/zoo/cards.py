@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bench.zoo.recipe import Recipe
+from bench.zoo.cookbook import Recipe
 
 
 class CardError(Exception):
