@@ -8,6 +8,8 @@ the share of each leaf times the leaf's class fraction, over all leaves, average
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -144,9 +146,24 @@ class _Relaxed(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, trees: SoftTrees) -> Tensor:
         ctx.save_for_backward(x)
         ctx.trees = trees
-        return trees.forward(x)
+        with _one_thread():
+            return trees.forward(x)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return ctx.trees.backward(ctx.saved_tensors[0], gradient), None
+        with _one_thread():
+            return ctx.trees.backward(ctx.saved_tensors[0], gradient), None
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """A walk is thousands of small operations: threads would wait for each other longer than they would work."""
+    threads = torch.get_num_threads()
+    if threads > 1:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        if threads > 1:
+            torch.set_num_threads(threads)

@@ -1,0 +1,267 @@
+"""Compiled scikit-learn estimators say what the estimators say: labels, scores, probabilities, identity, refusals."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy import sparse
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
+from sklearn_cases import LABELLINGS, MAKERS, TREES, adapter, digits, fitted, own_labels, probes
+
+from adapters.errors import NotWrappable
+from adapters.sklearn.svm import SVCAdapter
+from adapters.sklearn.table import compile_estimator
+from adapters.sklearn.tree import TreeAdapter
+
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # `probability=True` is on its way out
+
+
+@pytest.mark.parametrize("labelling", LABELLINGS)
+@pytest.mark.parametrize("name", MAKERS)
+def test_labels_are_the_estimators_own(name: str, labelling: str) -> None:
+    model, x = adapter(name, labelling), probes(name, labelling)
+    outputs = model.outputs(x)
+    np.testing.assert_array_equal(outputs.labels, own_labels(model, x))
+    assert torch.equal(model.reference_predict(x), outputs.labels)
+    assert outputs.scores is not None
+    assert torch.equal(outputs.scores.argmax(1), outputs.labels)
+    assert outputs.scores.isfinite().all()
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_labels_are_the_estimators_own_in_float64(name: str) -> None:
+    model, x = adapter(name), probes(name).double() + 1e-9
+    np.testing.assert_array_equal(model.predict(x), own_labels(model, x))
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_one_input_gets_the_label_it_gets_in_a_batch(name: str) -> None:
+    model, x = adapter(name), probes(name)[::60]
+    assert torch.equal(torch.cat([model.predict(one) for one in x.split(1)]), model.predict(x))
+
+
+@pytest.mark.parametrize("labelling", ["ten", "binary"])
+@pytest.mark.parametrize("name", MAKERS)
+def test_probabilities_are_the_estimators_own(name: str, labelling: str) -> None:
+    model, x = adapter(name, labelling), probes(name, labelling)
+    probabilities = model.probabilities(x)
+    if name in ("linear-svc", *(kernel for kernel in MAKERS if kernel.startswith("svc") and kernel != "svc-platt")):
+        assert probabilities is None
+        assert model.confidence_kind is None
+        return
+    assert model.confidence_kind
+    np.testing.assert_allclose(probabilities, model.estimator.predict_proba(x.numpy()), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("labelling", ["ten", "binary"])
+@pytest.mark.parametrize("name", TREES)
+def test_walked_tensors_equal_the_estimator_to_the_last_bit(name: str, labelling: str) -> None:
+    model, x = adapter(name, labelling), probes(name, labelling)
+    assert isinstance(model, TreeAdapter)
+    expected = model.estimator.predict_proba(x.numpy())
+    np.testing.assert_array_equal(model._walked(x), expected)
+    np.testing.assert_array_equal(model.probabilities(x), expected)
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_inputs_on_and_one_ulp_beside_the_thresholds(name: str) -> None:
+    model = adapter(name)
+    assert isinstance(model, TreeAdapter)
+    tree = model._trees[0]
+    split = tree.feature >= 0
+    nearest = tree.threshold[split].astype(np.float32)
+    x = np.tile(digits()[2][0], (3 * split.sum(), 1))
+    for offset, value in enumerate(
+        (nearest, np.nextafter(nearest, np.float32(-9)), np.nextafter(nearest, np.float32(9)))
+    ):
+        x[np.arange(offset, len(x), 3), tree.feature[split]] = value
+    batch = torch.from_numpy(x)
+    np.testing.assert_array_equal(model._walked(batch), model.estimator.predict_proba(x))
+    np.testing.assert_array_equal(model.predict(batch), own_labels(model, batch))
+
+
+def test_missing_values_follow_the_tree() -> None:
+    x, y, clean, _ = digits()
+    x = np.where(np.random.default_rng(0).random(x.shape) < 0.1, np.nan, x)
+    model = fitted(DecisionTreeClassifier(random_state=0), x, y)
+    assert isinstance(model, TreeAdapter)
+    batch = torch.from_numpy(np.where(clean > 0.9, np.float32(np.nan), clean))
+    assert batch.isnan().any()
+    np.testing.assert_array_equal(model._walked(batch), model.estimator.predict_proba(batch.numpy()))
+    np.testing.assert_array_equal(model.predict(batch), own_labels(model, batch))
+
+
+@pytest.mark.parametrize("estimator", [LogisticRegression(C=0.1), KNeighborsClassifier(3), SVC()])
+def test_a_fit_on_float32(estimator: Any) -> None:
+    x, y, clean, _ = digits()
+    model = fitted(estimator, x, y)
+    batch = torch.cat([torch.from_numpy(clean), torch.rand(100, 64, generator=torch.Generator().manual_seed(1))])
+    np.testing.assert_array_equal(model.predict(batch), own_labels(model, batch))
+
+
+def test_svc_vote_ties_go_to_the_lowest_class_unless_broken() -> None:
+    """On points far from the classes votes tie often, and the label is then not the largest decision value."""
+    x, y, _, _ = digits()
+    generator = torch.Generator().manual_seed(0)
+    batch = torch.randn(4000, 64, generator=generator) * 0.4
+    for breaks_ties in (False, True):
+        model = fitted(SVC(kernel="linear", break_ties=breaks_ties), x, y)
+        labels = model.predict(batch)
+        np.testing.assert_array_equal(labels, own_labels(model, batch))
+        differs = labels.numpy() != model.estimator.decision_function(batch.numpy()).argmax(1)
+        assert bool(differs.any()) is not breaks_ties
+
+
+@pytest.mark.parametrize("name", [name for name in MAKERS if name.startswith("svc")])
+def test_the_rounding_bound_of_float32_holds(name: str) -> None:
+    model, x = adapter(name), probes(name)
+    assert isinstance(model, SVCAdapter)
+    kernel = model._kernel_values(x)
+    exact = model._combine(model._kernel_values(x.double()))
+    assert ((model._combine(kernel).double() - exact).abs() <= model._rounding(x, kernel)).all()
+
+
+def test_switched_off_float32_products_change_no_label() -> None:
+    before = torch.get_float32_matmul_precision()
+    expected = {name: adapter(name).predict(probes(name)) for name in ("svc-rbf", "knn-4")}
+    try:
+        torch.set_float32_matmul_precision("medium")
+        for name, labels in expected.items():
+            assert torch.equal(adapter(name).predict(probes(name)), labels)
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def test_refitting_the_owners_estimator_changes_nothing() -> None:
+    x, y, clean, _ = digits()
+    estimator = KNeighborsClassifier(1)
+    model = fitted(estimator, x, y)
+    before, batch = model.fingerprint, torch.from_numpy(clean)
+    labels = model.predict(batch)
+    estimator.set_params(n_neighbors=9).fit(x[:50], y[:50])
+    assert torch.equal(model.predict(batch), labels)
+    assert model.fingerprint == before
+
+
+# -- identity ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_equal_fits_have_equal_fingerprints(name: str) -> None:
+    x, y, _, _ = digits()
+    again = fitted(MAKERS[name](), x.astype(np.float64), y)
+    assert again.fingerprint == adapter(name).fingerprint
+    assert fitted(MAKERS[name](), x[90:].astype(np.float64), y[90:]).fingerprint != again.fingerprint
+
+
+def test_every_setting_that_matters_is_in_the_fingerprint() -> None:
+    x, y, _, _ = digits()
+    estimators = [
+        *(maker() for maker in MAKERS.values()),
+        SVC(gamma=0.03),
+        SVC(break_ties=True),
+        SVC(kernel="poly", coef0=0.5, degree=4, class_weight="balanced"),
+        KNeighborsClassifier(1, p=1),
+        KNeighborsClassifier(4, weights="distance"),
+        LogisticRegression(C=0.2, max_iter=60),
+    ]
+    prints = {fitted(estimator, x.astype(np.float64), y).fingerprint for estimator in estimators}
+    assert len(prints) == len(estimators)
+    assert adapter("tree", "shifted").fingerprint != adapter("tree", "words").fingerprint
+
+
+def test_threads_are_not_in_the_fingerprint() -> None:
+    x, y, _, _ = digits()
+    one, two = (fitted(RandomForestClassifier(5, n_jobs=jobs, random_state=0), x, y) for jobs in (1, 2))
+    assert one.fingerprint == two.fingerprint
+
+
+# -- refusals ----------------------------------------------------------------------------------------------------------
+
+
+class Stranger(SVC):  # type: ignore[misc]
+    """A subclass, which may predict in a way of its own."""
+
+
+def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return a @ b.T
+
+
+def difference(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.abs(a - b).sum())
+
+
+def evenly(distances: np.ndarray) -> np.ndarray:
+    return np.ones_like(distances)
+
+
+X, Y = digits()[0][:60], digits()[1][:60]
+TWICE = np.stack([Y, Y], axis=1)
+REFUSED: dict[str, Callable[[], Any]] = {
+    "SVC is not fitted": lambda: SVC(),
+    "Stranger is not among": lambda: Stranger().fit(X, Y),
+    "ExtraTreesClassifier is not among": lambda: ExtraTreesClassifier(2).fit(X, Y),
+    "a callable kernel": lambda: SVC(kernel=dot).fit(X, Y),
+    "precomputed kernel": lambda: SVC(kernel="precomputed").fit(X @ X.T, Y),
+    "SVC with a fit on sparse data": lambda: SVC().fit(sparse.csr_array(X), Y),
+    "decision_function_shape='ovo'": lambda: SVC(break_ties=True, decision_function_shape="ovo").fit(X, Y),
+    "sparse coefficients": lambda: LogisticRegression().fit(X, Y).sparsify(),
+    "a callable metric": lambda: KNeighborsClassifier(metric=difference).fit(X, Y),
+    "metric='minkowski'": lambda: KNeighborsClassifier(p=3).fit(X, Y),
+    "metric='cosine'": lambda: KNeighborsClassifier(metric="cosine").fit(X, Y),
+    "weights by a function": lambda: KNeighborsClassifier(weights=evenly).fit(X, Y),
+    "KNeighborsClassifier with several outputs": lambda: KNeighborsClassifier().fit(X, TWICE),
+    "KNeighborsClassifier with a fit on sparse data": lambda: KNeighborsClassifier().fit(sparse.csr_array(X), Y),
+    "61 neighbours of 60 points": lambda: KNeighborsClassifier(61).fit(X, Y),
+    "DecisionTreeClassifier with several outputs": lambda: DecisionTreeClassifier().fit(X, TWICE),
+    "RandomForestClassifier with several outputs": lambda: RandomForestClassifier(2).fit(X, TWICE),
+    "fitted on one class": lambda: DecisionTreeClassifier().fit(X, np.zeros(60)),
+}
+
+
+@pytest.mark.parametrize("message", REFUSED)
+def test_what_is_not_compiled_is_refused_by_name(message: str) -> None:
+    with pytest.raises(NotWrappable, match=message.replace("(", r"\(")) as caught:
+        compile_estimator(REFUSED[message]())
+    assert "\n" not in str(caught.value)
+
+
+def test_the_remedy_for_an_unknown_class_is_said() -> None:
+    with pytest.raises(NotWrappable, match=r'adapters\.black_box\(model\.predict, version="1"\)'):
+        compile_estimator(Stranger().fit(X, Y))
+
+
+def test_the_table_loads_no_framework() -> None:
+    code = "import adapters.sklearn.table, sys; print(*{'torch', 'sklearn', 'numpy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+# -- devices -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_gpu_gives_the_same(name: str) -> None:
+    x, y, _, _ = digits()
+    model, probe = fitted(MAKERS[name](), x.astype(np.float64), y), probes(name)
+    expected = adapter(name).outputs(probe)
+    labels, scores, probabilities = model.to("cuda").outputs(probe.cuda())
+    assert torch.equal(labels.cpu(), expected.labels)
+    assert scores is not None
+    assert torch.equal(scores.argmax(1), labels)
+    if probabilities is not None:
+        torch.testing.assert_close(probabilities.cpu(), expected.probabilities, atol=1e-6, rtol=0)
+    gradient = model.input_gradient(probe.cuda(), labels).cpu()
+    torch.testing.assert_close(gradient, adapter(name).input_gradient(probe, expected.labels), atol=1e-3, rtol=1e-2)

@@ -1,0 +1,79 @@
+"""Labels equal the estimator's on whatever small data set comes: ties, duplicates, constant features, any labels."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import SVC, LinearSVC
+from sklearn.tree import DecisionTreeClassifier
+from sklearn_cases import fitted, own_labels
+
+from adapters.sklearn.tree import TreeAdapter
+
+ESTIMATORS: dict[str, Any] = {
+    "logistic": lambda: LogisticRegression(max_iter=30),
+    "linear-svc": lambda: LinearSVC(max_iter=100),
+    "svc-rbf": lambda: SVC(gamma=0.5),
+    "svc-break-ties": lambda: SVC(gamma=0.5, break_ties=True),
+    "svc-poly": lambda: SVC(kernel="poly", degree=2, gamma=0.5, coef0=1.0),
+    "svc-linear": lambda: SVC(kernel="linear", class_weight="balanced"),
+    "svc-sigmoid": lambda: SVC(kernel="sigmoid", gamma=0.1),
+    "knn-1": lambda: KNeighborsClassifier(1),
+    "knn-3-brute": lambda: KNeighborsClassifier(3, algorithm="brute"),
+    "knn-distance": lambda: KNeighborsClassifier(4, weights="distance"),
+    "knn-manhattan": lambda: KNeighborsClassifier(2, p=1),
+    "tree": lambda: DecisionTreeClassifier(random_state=0),
+    "forest": lambda: RandomForestClassifier(4, random_state=0),
+}
+LABELS = [["a", "b"], ["x", "y", "z"], [5, 6, 7, 8, 9], [-1, 1], [1.0, 2.0, 7.0], [False, True]]
+
+
+@st.composite
+def problems(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Inputs, on a coarse grid or not, with repeated rows and perhaps a constant feature; labels; float32 queries."""
+    names = draw(st.sampled_from(LABELS))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    rows, features = draw(st.integers(max(8, len(names)), 30)), draw(st.integers(1, 5))
+    coarse = draw(st.booleans())
+    x = rng.integers(-2, 3, (rows, features)) / 2 if coarse else rng.standard_normal((rows, features))
+    x[rng.integers(rows, size=rows // 4)] = x[0]
+    x[:, 0] = 0.5 if draw(st.booleans()) else x[:, 0]
+    y = np.array(names)[np.append(np.arange(len(names)), rng.integers(len(names), size=rows - len(names)))]
+    mixed = (x[rng.integers(rows, size=20)] + x[rng.integers(rows, size=20)]) / 2
+    queries = np.concatenate([x, mixed, rng.standard_normal((20, features)) * 2])
+    return x, y, queries.astype(np.float32)
+
+
+@pytest.mark.parametrize("narrow", [False, True], ids=["fit64", "fit32"])
+@pytest.mark.parametrize("name", ESTIMATORS)
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@given(problem=problems())
+def test_labels_are_the_estimators_own(
+    name: str, narrow: bool, problem: tuple[np.ndarray, np.ndarray, np.ndarray]
+) -> None:
+    x, y, queries = problem
+    model = fitted(ESTIMATORS[name](), x.astype(np.float32) if narrow else x, y)
+    batch = torch.from_numpy(queries)
+    labels, scores, probabilities = model.outputs(batch)
+    np.testing.assert_array_equal(labels, own_labels(model, batch))
+    assert scores is not None
+    assert torch.equal(scores.argmax(1), labels)
+    if probabilities is not None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            expected = model.estimator.predict_proba(queries)
+        np.testing.assert_allclose(probabilities, expected, atol=1e-6, rtol=0)
+        if isinstance(model, TreeAdapter):
+            np.testing.assert_array_equal(model._walked(batch), expected)
+    gradient = model.input_gradient(batch, labels)
+    assert gradient.shape == batch.shape
+    assert gradient.isfinite().all()
