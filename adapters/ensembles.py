@@ -56,15 +56,18 @@ class Ensemble(Adapter):
             probabilities = probabilities / len(answers)
             return Outputs(probabilities.argmax(1), probabilities, probabilities)
         labels = torch.stack([answer.labels for answer in answers])
-        size = len(self.classes) if self.classes is not None else self._width(answers, labels)
-        votes = torch.stack([(labels == index).sum(0) for index in range(size)], dim=1).to(torch.float64)
+        size = self._width(answers)
+        given = range(size or int(labels.max().clamp_min(0)) + 1)
+        votes = torch.stack([(labels == index).sum(0) for index in given], dim=1).to(torch.float64)
         chosen = torch.where(votes.sum(1) > 0, votes.argmax(1), -1)
-        return Outputs(chosen, votes, votes / len(answers))
+        # Of members that give labels only, a batch does not show how many classes there are: then so does the ensemble.
+        return Outputs(chosen, votes, votes / len(answers)) if size else Outputs(chosen, None, None)
 
-    @staticmethod
-    def _width(answers: Sequence[Outputs], labels: Tensor) -> int:
-        known = [answer.scores.shape[1] for answer in answers if answer.scores is not None]
-        return known[0] if known else int(labels.max()) + 1
+    def _width(self, answers: Sequence[Outputs]) -> int | None:
+        """Number of classes, where the members tell."""
+        if self.classes is not None:
+            return len(self.classes)
+        return next((answer.scores.shape[1] for answer in answers if answer.scores is not None), None)
 
     def _logits(self, x: Tensor) -> Tensor:
         scores = torch.stack([F.log_softmax(member.logits(x), dim=1) for member in self.members])

@@ -177,7 +177,7 @@ def train(
             teller.doing(f"training {model}: {text}", done / max(total, 1))
 
         card = zoo.train(dataset, model, out=out, epochs=epochs, progress=step)
-    typer.echo(f"{model} on {dataset}: clean error {card.clean_error:.2%}, fingerprint {card.fingerprint[:12]}")
+    typer.echo(f"{model} on {dataset}: {card.verdict}, fingerprint {card.fingerprint[:12]}")
 
 
 @app.command()
@@ -277,8 +277,12 @@ def _print_table(table: Any) -> None:
     """A drawn table on a terminal, Markdown elsewhere."""
     if sys.stdout.isatty():
         from rich.console import Console
+        from rich.measure import Measurement
 
-        Console().print(table.rich())
+        console, drawn = Console(), table.rich()
+        # Too narrow a terminal breaks the lines itself: a broken line can be read, a cropped column cannot.
+        needed = Measurement.get(console, console.options.update(width=1000), drawn).minimum
+        Console(width=max(console.width, needed)).print(drawn)
     else:
         typer.echo(table.markdown() + "\n")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -125,37 +125,51 @@ def _fault(outputs: Outputs, row: int, count: int, size: int) -> str:
 
 
 class Tally:
-    """Counts of one cell, batch by batch. Memory grows by a label an example, and a margin where one is kept."""
+    """Counts of one cell, batch by batch."""
 
     def __init__(self, cell: Cell) -> None:
         self.cell = cell
-        self._labels: list[NDArray[np.int64]] = []
-        self._true: list[NDArray[np.int64]] = []
-        self._goals: list[NDArray[np.int64]] = []
-        self._margins: list[NDArray[np.float32]] = []
-        self._confidences: list[NDArray[np.float64]] = []
-        self._tops: list[NDArray[np.float64]] = []
+        self._columns: dict[str, NDArray[Any]] = {}
+        self._filled = 0
         self._unmoved = 0
         self._largest: float | None = None
 
     def add(self, outputs: Outputs, y: NDArray[np.int64], goals: NDArray[np.int64] | None, measured: Audit) -> None:
         """Count one batch. `y` is the true classes, -1 for generated inputs."""
         labels, scores, probabilities = outputs
-        self._labels.append(labels.cpu().numpy())
-        self._true.append(y)
+        self._keep("labels", labels.cpu().numpy())
+        self._keep("true", y)
         if goals is not None:
-            self._goals.append(goals)
+            self._keep("goals", goals)
         if probabilities is not None:
             given = probabilities.gather(1, labels.clamp_min(0)[:, None])[:, 0].double()
-            self._confidences.append(given.cpu().numpy())
+            self._keep("confidences", given.cpu().numpy())
             if self._wants_confidence:
-                self._tops.append(probabilities.amax(1).double().cpu().numpy())
+                self._keep("tops", probabilities.amax(1).double().cpu().numpy())
         if scores is not None and self._wants_margin:
             best = scores.topk(2, dim=1).values
-            self._margins.append((best[:, 0] - best[:, 1]).float().cpu().numpy())
+            self._keep("margins", (best[:, 0] - best[:, 1]).float().cpu().numpy())
+        self._filled += len(y)
         self._unmoved += measured.unmoved
         if measured.largest is not None:
             self._largest = max(self._largest or 0.0, measured.largest)
+
+    def _keep(self, name: str, values: NDArray[Any]) -> None:
+        """Add a batch's values to a column that has room for the whole slice.
+
+        A small array kept from each batch would lie between the large ones of that batch and the next, and the heap
+        would grow with the number of examples for want of a hole to fit in.
+        """
+        end = self._filled + len(values)
+        if name not in self._columns:
+            self._columns[name] = np.empty(self.cell.craft.slice.n, values.dtype)
+        if end > len(self._columns[name]):
+            self._columns[name] = np.resize(self._columns[name], end)
+        self._columns[name][self._filled : end] = values
+
+    def _column(self, name: str) -> NDArray[Any] | None:
+        """What was kept, one value an example; None where nothing was."""
+        return self._columns[name][: self._filled] if name in self._columns else None
 
     @property
     def _wants_confidence(self) -> bool:
@@ -177,9 +191,8 @@ class Tally:
             classes: number of classes of the dataset.
             flags: sanity findings to keep.
         """
-        labels, true = np.concatenate(self._labels), np.concatenate(self._true)
-        goals = np.concatenate(self._goals) if self._goals else None
-        margins = np.concatenate(self._margins) if self._margins else None
+        labels, true = self._columns["labels"][: self._filled], self._columns["true"][: self._filled]
+        goals, margins, tops = (self._column(name) for name in ("goals", "margins", "tops"))
         counted = np.ones(len(labels), dtype=bool) if goals is None else goals >= 0
         generated = self.cell.craft.slice.split is None
         mistakes = (labels != true) & (labels >= 0) & counted & (not generated)
@@ -190,15 +203,18 @@ class Tally:
             success = (labels == goals) & counted
             successes = int(success.sum())
         elif self._wants_confidence:
-            applicable = bool(self._tops) and classes > 2 and self.cell.target.confidence_kind in CONFIDENT_KINDS
-            if applicable:
-                success = np.concatenate(self._tops) > (self.cell.criterion.threshold or 0.5)
+            if tops is None or classes <= 2 or self.cell.target.confidence_kind not in CONFIDENT_KINDS:
+                applicable = False
+            else:
+                success = tops > (self.cell.criterion.threshold or 0.5)
                 success_classes = tuple(int(((labels == k) & success).sum()) for k in range(classes))
                 mistakes = success
             successes = int(success.sum())
-        confidences = np.concatenate(self._confidences) if self._confidences else None
+        confidences = self._column("confidences")
         right = (labels == true) & counted
         median = float(np.median(margins[right])) if self._is_clean and margins is not None and right.any() else None
+        if median is not None and not np.isfinite(median):  # a model of a single class has no second best
+            median = None
         return Result(
             status="ok",
             n=int(counted.sum()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.report.boards import percent
+from bench.report.cells import percent
 from bench.report.table import Table
 from bench.results.board import WORST, Row
 from bench.suite import Suite

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.report.boards import percent
+from bench.report.cells import percent
 from bench.results.record import Failure, Record
 from bench.results.statistics import wilson
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,6 +32,6 @@ def render(boards: Sequence[tuple[Suite, Sequence[Row]]]) -> str:
 def write(path: Path, text: str) -> None:
     """Replace the file in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")  # of two runs at once, each has its own
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
-NUMERIC = set("0123456789.%-+[], ()<")
+NUMERIC = set("0123456789.%-+–, ()<")
 
 
 @dataclass(frozen=True)
@@ -49,15 +50,23 @@ class Table:
         from rich.text import Text
 
         table = RichTable(
-            title=Text(self.title, style="bold"),
+            title=Text("\n" + self.title, style="bold"),
             caption=Text(self.note, style="dim") if self.note else None,
             box=box.SIMPLE_HEAD,
             title_justify="left",
             caption_justify="left",
             pad_edge=False,
+            collapse_padding=True,
         )
-        for header, right in zip(self.headers, self.right_aligned, strict=True):
-            table.add_column(Text(header), justify="right" if right else "left", overflow="fold")
+        for place, (header, right) in enumerate(zip(self.headers, self.right_aligned, strict=True)):
+            # Numbers and names stay whole; what gives way on a narrow terminal is headers and prose.
+            whole = right or not any(" " in row[place] for row in self.rows)
+            table.add_column(
+                Text(header),
+                justify="right" if right else "left",
+                overflow="fold",
+                min_width=max((len(row[place]) for row in self.rows), default=0) if whole else None,
+            )
         for row in self.rows:
             table.add_row(*(Text(cell) for cell in row))
         return table
@@ -65,9 +74,10 @@ class Table:
 
 def markdown_safe(text: str) -> str:
     """Text that cannot leave its table cell or become markup."""
-    for mark in ("\\", "|", "[", "]", "`", "*", "<", ">"):
+    for mark in ("\\", "|", "[", "]", "`", "*"):
         text = text.replace(mark, f"\\{mark}")
-    return " ".join(text.split())
+    # A tag begins with a letter or one of these after the sign; "<0.1" is a number.
+    return " ".join(re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text).split())
 
 
 def as_json(rows: Sequence[dict[str, Any]]) -> str:

@@ -152,7 +152,7 @@ class Result(_Block):
     errors: int | None = None
     """Predicted is not the true class; None for generated inputs, which have none."""
     abstentions: int = 0
-    successes: int | None = 0
+    successes: int | None = None
     """Examples on which the criterion holds; None where it does not apply to this target."""
     confidence_on_mistakes: float | None = None
     """Mean probability of the class given, over the mistakes; over the successes where the criterion is `confident`."""
