@@ -9,6 +9,7 @@ import torch
 
 from adapters.aligned import align
 from adapters.base import Adapter
+from adapters.ensembles import Ensemble
 from adapters.errors import ShapeMismatch
 from adapters.torch_module import TorchModule
 
@@ -16,13 +17,16 @@ from adapters.torch_module import TorchModule
 def fit(adapter: Adapter, input_shape: tuple[int, ...], classes: Sequence[str]) -> Adapter:
     """The adapter for a dataset's inputs and classes.
 
-    A network that does not say its input shape is tried with the dataset's shape and then with flat inputs. Only its
-    complaint about shapes counts here; whatever else is wrong with it shows when it is judged.
+    The members of an ensemble are fitted one by one. A network that does not say its input shape is tried with the
+    dataset's shape and then with flat inputs. Only its complaint about shapes counts here; whatever else is wrong with
+    it shows when it is judged.
 
     Raises:
         ShapeMismatch: another number of features, or classes that are not the dataset's.
     """
-    if adapter.input_shape is None and isinstance(adapter, TorchModule):
+    if isinstance(adapter, Ensemble):
+        adapter = Ensemble([fit(member, input_shape, classes) for member in adapter.members], adapter.rule)
+    elif adapter.input_shape is None and isinstance(adapter, TorchModule):
         adapter.input_shape = _tried(adapter, input_shape)
     elif adapter.input_shape is not None and prod(adapter.input_shape) != prod(input_shape):
         raise ShapeMismatch(f"it takes inputs of shape {adapter.input_shape}, the dataset gives {input_shape}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import importlib.util
 import re
@@ -67,7 +68,7 @@ def checked_name(name: str) -> str:
 def registered() -> dict[str, Registration]:
     """All models registered so far in this process, and those that installed packages offer by entry point."""
     offers = {
-        point.name: Registration(point.name, point.load)
+        checked_name(point.name): Registration(point.name, point.load)
         for point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
     }
     return {**{name: _from_entry_point(offer) for name, offer in offers.items()}, **_registered}
@@ -106,7 +107,8 @@ def from_file(spec: str) -> list[Registration]:
 
 def _run(path: Path) -> tuple[Any, list[Registration]]:
     """Execute a file as a module of its own; its registrations are taken out of the table and returned."""
-    name = f"_potemkin_user_{path.stem}"
+    # By content: of two files of one name, each keeps its own module, where the source of its classes is looked up.
+    name = f"_potemkin_user_{path.stem}_{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None

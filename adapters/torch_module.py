@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -13,6 +14,9 @@ from torch.nn import functional as F
 
 from adapters.base import Adapter, Outputs
 from adapters.errors import InvalidOutput, NotWrappable
+
+_LIBRARIES = {"torch", "torchvision", *sys.stdlib_module_names}
+"""Whose classes do not change without their version."""
 
 OutputKind = Literal["logits", "probabilities"]
 
@@ -107,8 +111,9 @@ class TorchModule(Adapter):
         yield self.mean
         yield self.std
         yield None if self.custom_loss is None else _source(self.custom_loss)
-        for kind in sorted({type(part) for part in self.module.modules()}, key=lambda kind: kind.__qualname__):
-            if not kind.__module__.startswith(("torch.", "torchvision.")):
+        kinds = {kind for part in self.module.modules() for kind in type(part).__mro__}
+        for kind in sorted(kinds, key=lambda kind: (kind.__module__, kind.__qualname__)):
+            if kind.__module__.partition(".")[0] not in _LIBRARIES:
                 yield _source(kind)
         for name, tensor in sorted([*self.module.named_parameters(), *self.module.named_buffers()]):
             yield name

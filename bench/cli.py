@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -90,6 +89,7 @@ def suite(
     debug: Debug = False,
 ) -> None:
     """Run a suite: only what is missing is run, so the same command resumes."""
+    from bench.outcome import outcome, planned
     from bench.progress import progress as telling
     from bench.session import Session, Shelf
 
@@ -106,11 +106,13 @@ def suite(
         )
         missing = session.missing(rerun.value if rerun else None)
         if dry_run:
-            _say_plan(session, missing)
+            typer.echo("\n".join(planned(session, missing)))
             return
         summary = session.run(missing) if missing else None
     _show_board(session, out)
-    raise typer.Exit(_say_outcome(session, summary, rerun, out))
+    lines, code = outcome(session, summary, command=" ".join(["bench suite", name, *_only_if_given("--out", out)]))
+    typer.echo("\n".join(lines))
+    raise typer.Exit(code)
 
 
 @app.command("list")
@@ -245,18 +247,6 @@ def _check() -> None:
     typer.echo("leaderboard.md matches the records in ./results")
 
 
-def _say_plan(session: Any, missing: list[Any]) -> None:
-    from bench.plan import jobs
-
-    typer.echo(f"{session.suite.suite}: {len(session.planned)} cells, {len(missing)} to run")
-    for job in jobs(item.cell for item in missing):
-        targets = list(dict.fromkeys(cell.target.name for cell in job.cells))
-        typer.echo(f"  {job}, n={job.craft.slice.n}: {len(job.cells)} cells on {', '.join(targets)}")
-    if session.unknown_models:
-        names = ", ".join(session.unknown_models)
-        typer.echo(f"  and the cells of {names}: to be made first, so their number is not known yet")
-
-
 def _show_board(session: Any, out: Path) -> None:
     from bench.session import write_leaderboard
 
@@ -287,45 +277,8 @@ def _print_table(table: Any) -> None:
         typer.echo(table.markdown() + "\n")
 
 
-def _say_outcome(session: Any, summary: Any, rerun: RerunWhat | None, out: Path) -> int:
-    """The closing lines of `bench suite`, and its exit code."""
-    failures = session.failures() or (summary.failed if summary else [])
-    if summary is None:
-        typer.echo(f"Nothing to do: all {len(session.planned)} cells of {session.suite.suite} are done.")
-    else:
-        said = f"Ran {summary.done} cells"
-        if summary.unsupported:
-            said += f", {summary.unsupported} of them unsupported"
-        typer.echo(said + (f"; {len(summary.failed)} failed" if summary.failed else "") + ".")
-        if rerun is RerunWhat.all:
-            typer.echo(
-                f"Compared with the records: {summary.same} equal, {len(summary.near_ties)} differ in a handful of "
-                f"near-ties, {len(summary.conflicts)} conflict."
-            )
-            for cell, moved in [*summary.conflicts, *summary.near_ties]:
-                typer.echo(f"  {cell}: {moved} labels differ ({cell.id[:12]})")
-    for failure in failures[:5]:
-        typer.echo(f"  failed: {failure.cell}: {failure.kind}: {failure.message}")
-    if summary is not None and summary.interrupted:
-        typer.echo("Interrupted; the same command goes on from here.")
-        return 130
-    again = f"bench suite {session.suite.suite}"
-    if failures:
-        typer.echo(
-            f"{len(failures)} cells failed. Records in {out / 'results'}; try again with: {again} --rerun failed"
-        )
-        return 1
-    if summary is not None and summary.conflicts:
-        return 1
-    hint = (
-        f"the full run: {again}"
-        if session.limit
-        else "a board of everything: bench leaderboard"
-        if session.only
-        else f"your own model: {again} --model FILE.py"
-    )
-    typer.echo(f"Results in {out / 'results'}, board in {out / 'leaderboard.md'}. Next, {hint}")
-    return 0
+def _only_if_given(option: str, out: Path) -> list[str]:
+    return [] if out == DEFAULT_OUT else [option, str(out)]
 
 
 def _plain(value: Any) -> str:
@@ -352,9 +305,6 @@ def main(arguments: list[str] | None = None) -> None:
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("interrupted; the same command goes on from here\n")
         sys.exit(130)
-    except BrokenPipeError:  # the reader of our output has gone, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except Exception as error:  # a fault of ours or of the machine: still one line, unless a traceback is asked for
         if "--debug" in arguments:
             raise

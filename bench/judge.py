@@ -38,7 +38,8 @@ def audit(candidates: Tensor, x: Tensor, threat: Threat, *, generated: bool = Fa
     """Check candidates against a threat.
 
     Always finite; inside the range if the threat clips; inside the ball, measured in float64. The tolerance follows
-    the scale: 2 ulp of float32 at |x| + eps for each feature (L_inf), 1e-5 eps (L2). Fails closed: NaN is outside.
+    the scale: 2 ulp of float32 at |x| + eps for each feature (L_inf), 1e-5 eps and an ulp of |x| (L2). Fails closed:
+    NaN is outside.
 
     Args:
         candidates: `(N, *input_shape)` what the attack proposes.
@@ -73,8 +74,11 @@ def audit(candidates: Tensor, x: Tensor, threat: Threat, *, generated: bool = Fa
             if not excess <= 0:
                 raise InvalidCandidate(f"an L_inf distance of {largest:.9g} exceeds eps {threat.eps:g}")
     else:
-        largest = float(moved.norm(dim=1).max())
-        if not largest <= threat.eps * (1 + 1e-5):
+        lengths = moved.norm(dim=1)
+        largest = float(lengths.max())
+        # Beside 1e-5 eps, what rounding x + step to float32 can add at most, which counts where eps is small.
+        slack = ULP * exact.flatten(1).norm(dim=1)
+        if not float((lengths - slack).max()) <= threat.eps * (1 + 1e-5):
             raise InvalidCandidate(f"an L2 distance of {largest:.9g} exceeds eps {threat.eps:g}")
     return Audit(largest, unmoved)
 

@@ -154,6 +154,7 @@ class Runner:
             source = self.adapter(job.craft.source.name) if job.craft.source else None
             goals = work.attack.goals(source, x, y, draws)
         goal_array = None if goals is None else goals.cpu().numpy()
+        untouched = x._version
         for threats in _by_norm(work.alive()):
             candidates_of = work.attack.craft(source, x, y, goals, list(threats), draws)
             for threat, cells in threats.items():
@@ -162,6 +163,8 @@ class Runner:
                 rest = [cell for cell in work.alive() if cell.threat.norm == threat.norm]
                 with work.guarded(rest, "crafting", smallest):
                     candidates = next(candidates_of, None)
+                    if x._version != untouched:  # else the audit would compare with what the attack left of x
+                        raise InvalidCandidate("the attack writes into the clean inputs")
                     if candidates is None:
                         raise InvalidCandidate("fewer batches of candidates than budgets")
                 if candidates is None:
@@ -184,9 +187,14 @@ class Runner:
         x, _ = self._examples(work.job, chosen[: sanity.SAMPLE])
         for cell in work.alive():
             self.progress.doing(f"checking {cell.target.name}", 0.0)
-            with work.guarded([cell], "checking", smallest=True):
-                ask(self.adapter(cell.target.name), x.clone(), len(self.dataset.classes))
-                flags[cell.id] = sanity.inspect(self.adapter(cell.target.name), x)
+            size = len(x)
+            while cell.id not in flags and cell.id not in work.broken:
+                try:
+                    with work.guarded([cell], "checking", smallest=size == 1):
+                        ask(self.adapter(cell.target.name), x[:size].clone(), len(self.dataset.classes))
+                        flags[cell.id] = sanity.inspect(self.adapter(cell.target.name), x[:size])
+                except _OutOfMemory:
+                    size = max(1, size // 2)
         return flags
 
     def _examples(self, job: Job, taken: NDArray[np.int64]) -> tuple[Tensor, NDArray[np.int64]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
@@ -13,6 +14,13 @@ SIZE_CAP = 256_000
 
 _TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp")}
 """What plain YAML text can come to."""
+
+_ANY = re.compile(r".*", re.DOTALL)
+_PLAIN = {
+    "tag:yaml.org,2002:int": re.compile(r"[-+]?(0|[1-9][0-9]*)"),
+    "tag:yaml.org,2002:bool": re.compile(r"true|false|True|False"),
+}
+"""How values look whose YAML reading surprises nobody: not 0777 (511), 1:30 (90) or no (False)."""
 
 Path = tuple[str | int, ...]
 
@@ -61,6 +69,11 @@ def _build(node: yaml.Node, path: Path, lines: dict[Path, int], origin: str) -> 
     if isinstance(node, yaml.SequenceNode):
         return [_build(item, (*path, index), lines, origin) for index, item in enumerate(node.value)]
     try:
-        return yaml.SafeLoader("").construct_object(node)
+        value = yaml.SafeLoader("").construct_object(node)
     except ValueError as error:  # such as the date 2020-13-45
         raise UsageError(f"{origin}, line {line}: {node.value!r}: {error}") from None
+    if getattr(node, "style", None) is None and not _PLAIN.get(node.tag, _ANY).fullmatch(node.value):
+        raise UsageError(
+            f"{origin}, line {line}: YAML reads {node.value!r} as {value!r}; write it plainly or in quotes"
+        )
+    return value

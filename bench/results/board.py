@@ -55,6 +55,8 @@ class Row:
     rank: int | None
     older_versions: int
     fingerprint: str
+    cells: list[str]
+    """Ids of the records that the row is read from, one a slice; `bench show` takes them."""
     transfer: Transfer | None = None
     success_classes: list[int] | None = None
     beyond_margin: float | None = None
@@ -162,6 +164,7 @@ def _worst_row(view: View, target: ModelInfo, worst: _Worst, shown: list[str], r
         clip=rank_by.clip,
         source=None,
         source_gradient=None,
+        cells=[],
         n=n,
         status=worst.status,
         reason=worst.reason,
@@ -190,6 +193,7 @@ def _row(view: View, row: Measured, shown: list[str], rank: int | None) -> Row:
         "clip": None if row.threat.norm is None else row.threat.clip is not None,
         "source": row.source.name if row.source else None,
         "source_gradient": row.source.gradient if row.source else None,
+        "cells": [cell.id for cell in row.cells],
         "n": row.n,
         "status": row.status,
         "reason": row.reason,

@@ -1,0 +1,58 @@
+"""Per-example values inside JSON: equal values are equal text, for ever."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.results.packing import pack_floats, pack_integers, unpack_floats, unpack_integers
+
+
+@given(st.lists(st.integers(-1, 2**40), max_size=50))
+def test_integers_come_back(values: list[int]) -> None:
+    assert unpack_integers(pack_integers(np.asarray(values, dtype=np.int64))).tolist() == values
+
+
+@given(st.lists(st.floats(width=32, allow_nan=False), max_size=50))
+def test_floats_come_back(values: list[float]) -> None:
+    assert unpack_floats(pack_floats(np.asarray(values, dtype=np.float32))).tolist() == values
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ([], "1:0:"),
+        ([-1], "1:1:00"),
+        ([0, 1, 2, 0, 1, -1], "2:6:c>("),
+        (list(range(10)), "4:10:Awy+{sQ"),
+        ([255, -1, 7], "9:3:00AHX"),
+    ],
+)
+def test_the_text_never_changes(values: list[int], text: str) -> None:
+    assert pack_integers(np.asarray(values, dtype=np.int64)) == text
+
+
+def test_the_text_of_floats_never_changes() -> None:
+    assert pack_floats(np.array([0.5, -1.0, 3e38])) == "0000#004l$=CNUa"
+
+
+def test_the_type_of_the_integers_does_not_show() -> None:
+    assert pack_integers(np.array([3, 1], np.uint8)) == pack_integers(np.array([3, 1], np.int64))
+
+
+def test_ten_thousand_digits_take_six_kilobytes() -> None:
+    labels = np.random.default_rng(0).integers(0, 10, 10_000)
+    assert len(pack_integers(labels)) < 6_300
+
+
+def test_only_an_abstention_may_be_negative() -> None:
+    with pytest.raises(ValueError, match="at least -1"):
+        pack_integers(np.array([0, -2]))
+
+
+@pytest.mark.parametrize("text", ["", "4:10", "x:1:00", "4:10:\n", "64"])
+def test_what_is_no_packing_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - of several kinds
+        unpack_integers(text)

@@ -1,0 +1,90 @@
+"""What all tests share: a cache folder of their own, the digits, and small models fitted on them in a moment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+# The folders here mirror the packages. Where the root is not looked at, `tests/bench` passes for the package `bench`.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import numpy as np
+import pytest
+import torch
+from known_models import DigitsNet
+
+from bench.datasets import Dataset, open_dataset
+
+
+@pytest.fixture(scope="session", autouse=True)
+def bench_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The cache of downloads and refitted models, never the user's own."""
+    folder = tmp_path_factory.mktemp("bench-home")
+    before = os.environ.get("BENCH_HOME")
+    os.environ["BENCH_HOME"] = str(folder)
+    yield folder
+    if before is None:
+        del os.environ["BENCH_HOME"]
+    else:
+        os.environ["BENCH_HOME"] = before
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread(request: pytest.FixtureRequest) -> None:
+    """Tests are small: on busy cores two threads that wait for each other take ten times longer than one.
+
+    Benchmarks, which leave `--benchmark-skip` out, keep them all.
+    """
+    if request.config.getoption("benchmark_skip", False):
+        torch.set_num_threads(1)
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory: no published results, no leaderboard."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def digits() -> Dataset:
+    return open_dataset("digits")
+
+
+@pytest.fixture(scope="session")
+def digits_train(digits: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Flat training examples and their labels."""
+    n = digits.sizes["train"]
+    return digits.examples("train", slice(None)).reshape(n, -1), digits.labels("train")
+
+
+@pytest.fixture(scope="session")
+def digits_test(digits: Dataset) -> tuple[torch.Tensor, torch.Tensor]:
+    """`(599, 1, 8, 8)` test images and their labels."""
+    return torch.from_numpy(digits.examples("test", slice(None))), torch.tensor(digits.labels("test"))
+
+
+@pytest.fixture(scope="session")
+def digits_net(digits_train: tuple[np.ndarray, np.ndarray]) -> torch.nn.Module:
+    """A small network, right on more than 90% of the test digits."""
+    x, y = (torch.tensor(array) for array in digits_train)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        net = DigitsNet()
+    optimiser = torch.optim.Adam(net.parameters(), lr=0.02)
+    for _ in range(60):
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(net(x), y).backward()
+        optimiser.step()
+    return net.eval()
+
+
+@pytest.fixture(scope="session")
+def digits_svc(digits_train: tuple[np.ndarray, np.ndarray]) -> Any:
+    """A fitted support vector machine with an RBF kernel."""
+    from sklearn.svm import SVC
+
+    return SVC(gamma=1.0).fit(*digits_train)

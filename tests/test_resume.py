@@ -1,0 +1,118 @@
+"""Killed at any moment and run again, a run ends with the same records as one that nobody disturbed."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+SUITE = """\
+suite: tiny
+dataset: {name: digits}
+attacks:
+  - {attack: fgsm, norm: linf, eps: [0.05, 0.1, 0.15, 0.2]}
+  - {attack: fgsm, norm: l2, eps: [0.5, 1.0]}
+  - {attack: iterated-fgsm, norm: linf, eps: [0.1, 0.2], steps: 5}
+  - {attack: sign-noise, norm: linf, eps: [0.1, 0.2]}
+  - {attack: gaussian-rubbish, n: 200}
+rank_by: {eps: 0.2}
+"""
+CELLS = 24
+MOMENTS = 20
+PRELOADED = ["torch", "sklearn.svm", "bench.runner", "bench.session", "adapters.torch_module", "adapters.sklearn.svm"]
+
+
+def carry_out(folder: str) -> None:
+    """One run of two guests, in a process of its own. Everything that it needs is made anew, always the same."""
+    import torch
+    from sklearn.svm import SVC
+
+    import bench
+    from bench.datasets import open_dataset
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10)).eval()
+    digits = open_dataset("digits")
+    x, y = digits.examples("train", slice(0, 300)).reshape(300, -1), digits.labels("train")[:300]
+    models = {"net": net, "svc": SVC(gamma=1.0).fit(x, y)}
+    bench.run(f"{folder}/tiny.yaml", models, device="cpu", out=f"{folder}/out")
+
+
+@pytest.fixture(scope="module")
+def start() -> Callable[[Path], Any]:
+    """Start a run in a child of a server that has the libraries loaded: an import takes longer than a run."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+
+    def process(folder: Path) -> Any:
+        folder.mkdir(exist_ok=True)
+        (folder / "tiny.yaml").write_text(SUITE)
+        child = context.Process(target=carry_out, args=(str(folder),))
+        child.start()
+        return child
+
+    return process
+
+
+def records(folder: Path) -> dict[str, str]:
+    """What every record says of its cell and its result; how the run went is nobody's business."""
+    found = {}
+    for path in (folder / "out/results/cells").glob("*.json"):
+        plain = json.loads(path.read_text())
+        found[path.name] = json.dumps([plain["cell"], plain["result"]])
+    return found
+
+
+def wait_until_it_runs(child: Any, folder: Path) -> float:
+    while child.is_alive() and not (folder / "out/results/cells").is_dir():
+        time.sleep(0.001)
+    return time.monotonic()
+
+
+def test_killed_at_twenty_moments(tmp_path: Path, start: Callable[[Path], Any]) -> None:
+    whole = tmp_path / "whole"
+    child = start(whole)
+    began = wait_until_it_runs(child, whole)
+    child.join(60)
+    lasted = time.monotonic() - began
+    expected = records(whole)
+    assert child.exitcode == 0
+    assert len(expected) == CELLS
+
+    chance = random.Random(0)
+    reached = []
+    for number in range(MOMENTS):
+        folder = tmp_path / str(number)
+        child = start(folder)
+        wait_until_it_runs(child, folder)
+        time.sleep(chance.uniform(0, lasted))
+        child.kill()
+        child.join(60)
+        partial = records(folder)  # readable, every one of them
+        assert partial.items() <= expected.items()
+        reached.append(len(partial))
+        child = start(folder)
+        child.join(60)
+        assert child.exitcode == 0
+        assert records(folder) == expected
+        assert list((folder / "out/results/failures").iterdir()) == []
+        assert not (folder / "out/results/set-aside").exists()
+    assert any(0 < count < CELLS for count in reached), "no kill came while records were being written"
+
+
+def test_two_runs_at_once_leave_one_record_a_cell(tmp_path: Path, start: Callable[[Path], Any]) -> None:
+    both = [start(tmp_path), start(tmp_path)]
+    for child in both:
+        child.join(60)
+    assert [child.exitcode for child in both] == [0, 0]
+    assert len(records(tmp_path)) == CELLS
+    assert [path.name for path in (tmp_path / "out/results/cells").iterdir() if path.name.startswith(".")] == []
