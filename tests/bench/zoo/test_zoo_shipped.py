@@ -107,7 +107,9 @@ def test_shipped_maxout_obeys_its_norm() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", REFITTED)
-def test_mnist_estimator_meets_its_recipe(name: str) -> None:
+def test_mnist_estimator_meets_its_recipe_and_labels_as_its_estimator(
+    name: str, test_split: tuple[torch.Tensor, torch.Tensor]
+) -> None:
     lines: list[str] = []
     adapter = zoo.load("mnist", name, lines.append)
     card = zoo.card("mnist", name)
@@ -115,3 +117,5 @@ def test_mnist_estimator_meets_its_recipe(name: str) -> None:
     assert card.as_expected, card.verdict
     assert lines in ([], [f"refitting {name}"])
     assert adapter.fingerprint == card.fingerprint
+    for part in test_split[0].split(2000):
+        assert torch.equal(adapter.predict(part), adapter.reference_predict(part))
