@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -53,6 +53,10 @@ class Aligned(Adapter):
         """`(N, K of the model)` laid out over the dataset's classes."""
         blank = values.new_full((len(values), self.size), absent)
         return blank.index_copy(1, self.positions.to(values.device), values)
+
+    def called(self, name: str) -> Self:
+        self.inner.called(name)
+        return self
 
     def _state(self) -> Iterable[object]:
         yield self.inner.fingerprint

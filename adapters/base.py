@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from adapters.errors import ShapeMismatch, Unsupported
+from adapters.errors import InvalidOutput, ShapeMismatch, Unsupported
 
 GradientKind = Literal["exact", "surrogate", "none"]
 Loss = Literal["training", "cross_entropy", "margin"]
@@ -153,6 +153,7 @@ class Adapter(ABC):
         """Gradient of the loss with respect to `x`, of `x`'s shape, in one batched pass.
 
         Raises:
+            InvalidOutput: the gradient is NaN.
             Unsupported: `gradient` is `none`. It never returns zeros in place of a gradient that does not exist.
         """
         if self.gradient == "none":
@@ -160,6 +161,8 @@ class Adapter(ABC):
         with torch.enable_grad():
             point = x.detach().clone().requires_grad_()
             (gradient,) = torch.autograd.grad(self.loss(point, y, loss).sum(), point)
+        if bool(gradient.isnan().any()):  # its sign would be 0: the attack would pass for one that changes nothing
+            raise InvalidOutput("the input gradient is NaN")
         return gradient
 
     def reference_predict(self, x: Tensor) -> Tensor:
@@ -174,6 +177,10 @@ class Adapter(ABC):
         for item in self._state():
             _feed(digest, item)
         return digest.hexdigest()
+
+    def called(self, name: str) -> Self:
+        """Tell the model its name on the board: the identity of those that show no parameters, with their version."""
+        return self
 
     def to(self, device: torch.device | str) -> Self:
         """Move the model; every tensor given and returned lives there from now on."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor
@@ -72,6 +72,11 @@ class Ensemble(Adapter):
     def _logits(self, x: Tensor) -> Tensor:
         scores = torch.stack([F.log_softmax(member.logits(x), dim=1) for member in self.members])
         return scores.logsumexp(0)
+
+    def called(self, name: str) -> Self:
+        for place, member in enumerate(self.members):
+            member.called(f"{name}/{place}")
+        return self
 
     def _state(self) -> Iterable[object]:
         yield self.rule

@@ -27,6 +27,9 @@ def fit(adapter: Adapter, input_shape: tuple[int, ...], classes: Sequence[str]) 
     if isinstance(adapter, Ensemble):
         adapter = Ensemble([fit(member, input_shape, classes) for member in adapter.members], adapter.rule)
     elif adapter.input_shape is None and isinstance(adapter, TorchModule):
+        for name, values in (("mean", adapter.mean), ("std", adapter.std)):
+            if values is not None and values.ndim and len(values) not in (1, input_shape[0]):
+                raise ShapeMismatch(f"{name} has {len(values)} values, the dataset's inputs {input_shape[0]} channels")
         adapter.input_shape = _tried(adapter, input_shape)
     elif adapter.input_shape is not None and prod(adapter.input_shape) != prod(input_shape):
         raise ShapeMismatch(f"it takes inputs of shape {adapter.input_shape}, the dataset gives {input_shape}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -32,6 +32,7 @@ class BlackBox(Adapter):
         self.function = predict
         self.label_version = version
         self.stochastic = stochastic
+        self._name = ""
         self._nonce = uuid.uuid4().hex if version is None else None
         if version is None:
             self.notes.append("no-version")
@@ -60,7 +61,12 @@ class BlackBox(Adapter):
             raise InvalidOutput("the predict function returns no class indices; tell its labels with classes=[...]")
         return answer.astype(np.int64)
 
+    def called(self, name: str) -> Self:
+        self._name = name
+        return self
+
     def _state(self) -> Iterable[object]:
+        yield self._name
         yield getattr(self.function, "__qualname__", type(self.function).__qualname__)
         yield self.label_version
         yield self._nonce
@@ -77,15 +83,20 @@ def black_box(
     classes: Sequence[Any] | None = None,
     stochastic: bool = False,
 ) -> Adapter:
-    """An adapter for a plain predict function: labels only.
+    """An adapter for a plain predict function: labels only. Its identity is its name on the board and its version.
 
     Args:
         predict: takes a float32 array `(N, *input_shape)` in the dataset's units, returns `(N,)` labels: class
             indices, or members of `classes`; -1 or None where it abstains.
-        version: names what the function does. A function shows no parameters: without a version its results are
-            never reused, since nothing tells whether it is still the same.
-        input_shape: as the function takes it; None for the dataset's own.
+        version: names what the function does; raise it whenever that changes. A function shows no parameters:
+            without a version its results are never reused, since nothing tells whether it is still the same.
+        input_shape: as the function takes it, such as `(784,)`; None for the dataset's own, or for what a scikit-learn
+            estimator's `predict` takes.
         classes: the labels that the function returns; None for class indices.
         stochastic: whether two calls may differ.
     """
+    estimator = getattr(predict, "__self__", None)
+    features = getattr(estimator, "n_features_in_", None)
+    if input_shape is None and features is not None:
+        input_shape = (int(features),)
     return BlackBox(predict, version=version, input_shape=input_shape, classes=classes, stochastic=stochastic)

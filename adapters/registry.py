@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import importlib.util
+import inspect
 import re
 import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -32,8 +34,25 @@ class Registration:
     """The dataset that the model is for; None for any."""
 
     def resolve(self) -> Any:
-        """The adapter or model itself."""
-        return self.offer() if _is_factory(self.offer) else self.offer
+        """The adapter or model itself.
+
+        Raises:
+            NotRegistrable: the offer is a function that wants arguments.
+        """
+        if not _is_factory(self.offer):
+            return self.offer
+        needed = [
+            parameter.name
+            for parameter in inspect.signature(self.offer).parameters.values()
+            if parameter.default is parameter.empty
+            and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        ]
+        if needed:
+            raise NotRegistrable(
+                f"{self.name!r} is a function of {', '.join(needed)}; register one of no arguments that returns a "
+                "model, or wrap a predict function with adapters.black_box(fn, version='1')"
+            )
+        return self.offer()
 
 
 _registered: dict[str, Registration] = {}
@@ -88,9 +107,13 @@ def from_file(spec: str) -> list[Registration]:
         raise NotRegistrable(f"no file {path}; --model takes a name, FILE.py or FILE.py:OBJECT")
     module, registrations = _run(path)
     if attribute:
+        for registration in registrations:
+            if registration.name == attribute:
+                return [registration]
         if not hasattr(module, attribute):
             public = [name for name in vars(module) if not name.startswith("_")]
-            near = get_close_matches(attribute, public, n=1) or public[-3:]
+            public += [registration.name for registration in registrations]
+            near = get_close_matches(attribute, public, n=1) or public[-6:]
             raise NotRegistrable(f"{path.name} has no object {attribute!r}; it has {', '.join(near) or 'none'}")
         offer = getattr(module, attribute)
         for registration in registrations:
@@ -123,14 +146,22 @@ def _run(path: Path) -> tuple[Any, list[Registration]]:
     except NotRegistrable:
         raise
     except (Exception, SystemExit) as error:  # a script may well end in sys.exit()
-        raise NotRegistrable(f"{path.name} does not import: {type(error).__name__}: {_first_line(error)}") from error
+        raise NotRegistrable(f"{path.name} does not import: {_first_line(error)}{_line_of(error, path)}") from error
     finally:
         _registered.clear()
         _registered.update(before)
 
 
 def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [""])[0]
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+
+
+def _line_of(error: BaseException, path: Path) -> str:
+    """Where in the file an error came up, such as ` (line 3)`."""
+    if isinstance(error, SyntaxError):
+        return ""  # it says so itself
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f" (line {lines[-1]})" if lines else ""
 
 
 def _is_factory(offer: Any) -> bool:

@@ -6,6 +6,7 @@ import copy
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from inspect import isfunction
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -17,6 +18,8 @@ from adapters.errors import InvalidOutput, NotWrappable
 
 _LIBRARIES = {"torch", "torchvision", *sys.stdlib_module_names}
 """Whose classes do not change without their version."""
+
+_PLAIN = (bool, int, float, complex, str, bytes, type(None))
 
 OutputKind = Literal["logits", "probabilities"]
 
@@ -43,6 +46,7 @@ class TorchModule(Adapter):
         std: float | Sequence[float] | None = None,
         outputs: OutputKind = "logits",
         training_loss: Callable[[Tensor, Tensor], Tensor] | None = None,
+        version: str = "",
     ) -> None:
         """
         Args:
@@ -54,9 +58,11 @@ class TorchModule(Adapter):
             std: divides `x - mean`.
             outputs: what the network returns. Give `probabilities` for one that ends in a softmax.
             training_loss: `(logits (N, K), y (N,)) -> (N,)`, if the network was not trained on cross-entropy.
+            version: to be raised when the network changes in what its fingerprint cannot see. It sees weights, buffers,
+                plain attributes, the source of its classes, and plain values and functions that these use by name.
 
         Raises:
-            NotWrappable: `outputs` is neither kind.
+            NotWrappable: `outputs` is neither kind, or `std` is not positive.
         """
         if outputs not in ("logits", "probabilities"):
             raise NotWrappable(f"outputs={outputs!r}: use 'logits' or 'probabilities'")
@@ -67,6 +73,9 @@ class TorchModule(Adapter):
         self.module = copy.deepcopy(module).eval().requires_grad_(False)
         self.mean = None if mean is None else _per_channel(mean)
         self.std = None if std is None else _per_channel(std)
+        if self.std is not None and not bool((self.std > 0).all()):
+            raise NotWrappable(f"std={std!r}: must be positive")
+        self.owner_version = version
         self.output_kind = outputs
         self.custom_loss = training_loss
         first = next(iter([*self.module.parameters(), *self.module.buffers()]), None)
@@ -84,6 +93,11 @@ class TorchModule(Adapter):
         if not raw.is_floating_point():
             raise InvalidOutput(f"the network returns {raw.dtype}, not floating-point logits")
         if self.output_kind == "probabilities":
+            sums = raw.detach().sum(1) if raw.ndim == 2 and raw.shape[1] > 1 else raw.new_ones(1)
+            if bool(((raw < 0) | (raw > 1)).any()) or bool(((sums - 1).abs() > 1e-3).any()):
+                raise InvalidOutput(
+                    "the network was said to give probabilities, and gives others; use outputs='logits'"
+                )
             if raw.ndim == 1 or (raw.ndim == 2 and raw.shape[1] == 1):
                 raw = raw.reshape(-1, 1)
                 raw = torch.cat([1 - raw, raw], dim=1)
@@ -107,6 +121,7 @@ class TorchModule(Adapter):
 
     def _state(self) -> Iterable[object]:
         yield repr(self.module)
+        yield self.owner_version
         yield self.output_kind
         yield self.mean
         yield self.std
@@ -115,6 +130,10 @@ class TorchModule(Adapter):
         for kind in sorted(kinds, key=lambda kind: (kind.__module__, kind.__qualname__)):
             if kind.__module__.partition(".")[0] not in _LIBRARIES:
                 yield _source(kind)
+                yield from _globals_of(kind)
+        for name, part in self.module.named_modules():
+            yield from ((name, key, value) for key, value in sorted(vars(part).items()) if isinstance(value, _PLAIN))
+            yield from ((name, key, _source(value)) for key, value in sorted(vars(part).items()) if isfunction(value))
         for name, tensor in sorted([*self.module.named_parameters(), *self.module.named_buffers()]):
             yield name
             yield tensor
@@ -131,6 +150,18 @@ def _per_channel(value: float | Sequence[float]) -> Tensor:
     """A scalar, or `(C, 1, 1)` to line up with images."""
     tensor = torch.as_tensor(value, dtype=torch.float32)
     return tensor if tensor.ndim == 0 else tensor.reshape(-1, 1, 1)
+
+
+def _globals_of(kind: type) -> Iterable[object]:
+    """Plain values and functions of its module that the methods of a class use by name."""
+    for name, method in sorted(vars(kind).items()):
+        if isfunction(method):
+            for used in sorted(set(method.__code__.co_names) & method.__globals__.keys()):
+                value = method.__globals__[used]
+                if isinstance(value, _PLAIN):
+                    yield name, used, value
+                elif isfunction(value) and value.__module__ == kind.__module__:
+                    yield name, used, _source(value)
 
 
 def _source(code: Any) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from bench.errors import UsageError
+
 if TYPE_CHECKING:
     from bench.results.board import Row
     from bench.results.record import Failure
@@ -59,6 +61,10 @@ def run(
     from bench.progress import progress as telling
     from bench.session import Session, Shelf, write_leaderboard
 
+    if limit is not None and limit < 1:
+        raise UsageError(f"limit {limit}: give at least 1, or None for all examples")
+    if models is not None and (isinstance(models, str) or not isinstance(models, (Mapping, Sequence))):
+        raise UsageError(f"models is a {type(models).__name__}: give names to models, such as {{'mine': model}}")
     specs, objects = ([], models) if isinstance(models, Mapping) else (list(models or ()), {})
     with telling(progress) as teller:
         session = Session(

@@ -76,8 +76,10 @@ def datasets() -> list[dict[str, Any]]:
     for name in dataset_table.names():
         try:
             data = dataset_table.open_dataset(name)
-        except UsageError as error:
-            found.append({"name": name, "shape": None, "classes": None, "sizes": None, "source": str(error)})
+        except UsageError:  # it needs a path
+            found.append(
+                {"name": name, "shape": None, "classes": None, "sizes": None, "source": "your folder: path: ..."}
+            )
             continue
         found.append(
             {

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import traceback
 from enum import StrEnum
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -23,6 +26,21 @@ app = typer.Typer(
     help="How much of a classifier's accuracy is facade? Attack any fitted classifier and put it on a leaderboard.",
     epilog="Try: bench suite digits-fgsm (seconds), then: bench suite mnist-fgsm --model FILE.py",
 )
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"potemkin-bench {version('potemkin-bench')}")
+        raise typer.Exit()
+
+
+@app.callback()
+def options(
+    shows_version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Options of all commands; the program's help stands in `app`."""
 
 
 class Device(StrEnum):
@@ -91,7 +109,7 @@ def suite(
     """Run a suite: only what is missing is run, so the same command resumes."""
     from bench.outcome import outcome, planned
     from bench.progress import progress as telling
-    from bench.session import Session, Shelf
+    from bench.session import Session, Shelf, write_leaderboard
 
     shelf = Shelf(out, with_published=not ignore_published)
     with telling(progress.value) as teller:
@@ -109,8 +127,10 @@ def suite(
             typer.echo("\n".join(planned(session, missing)))
             return
         summary = session.run(missing) if missing else None
-    _show_board(session, out)
-    lines, code = outcome(session, summary, command=" ".join(["bench suite", name, *_only_if_given("--out", out)]))
+    _print_board(session.suite, session.board())
+    write_leaderboard(shelf, session.suite)
+    command = ["bench suite", name, *(f"--model {spec}" for spec in model or [])]
+    lines, code = outcome(session, summary, " ".join(command if out == DEFAULT_OUT else [*command, f"--out {out}"]))
     typer.echo("\n".join(lines))
     raise typer.Exit(code)
 
@@ -213,20 +233,26 @@ def leaderboard(
         data = sessions.dataset_of(chosen)
         ours = sessions.board_of(chosen, data, sessions.Shelf(out, with_published=False))
         published = sessions.board_of(chosen, data, sessions.Shelf(Path()))
+        if not ours or not published:
+            raise UsageError(f"no records of {chosen.suite} in {'./results' if ours else out / 'results'} to compare")
         _print_table(compared(chosen, ours, published))
-        return
-    if format is Format.md and suite is None:
-        typer.echo(sessions.leaderboard(shelf, _warn), nl=False)
         return
     boards = []
     for name in [suite] if suite else names():
         chosen = load_suite(name)
         boards.append((chosen, sessions.board_of(chosen, sessions.dataset_of(chosen), shelf, _warn)))
     rows = [row.as_dict() for _, board in boards for row in board]
+    if not rows and format is Format.md:
+        raise UsageError(
+            f"no records of {f'suite {boards[0][0].suite}' if suite else 'any suite'} yet in ./results or "
+            f"{out / 'results'}; make some with: bench suite {suite or 'digits-fgsm'}"
+        )
     if format is Format.json:
         typer.echo(table.as_json(rows))
     elif format is Format.csv:
         typer.echo(table.as_csv(rows), nl=False)
+    elif suite is None:
+        typer.echo(sessions.leaderboard(shelf), nl=False)
     else:
         _print_board(*boards[0])
 
@@ -247,18 +273,9 @@ def _check() -> None:
     typer.echo("leaderboard.md matches the records in ./results")
 
 
-def _show_board(session: Any, out: Path) -> None:
-    from bench.session import write_leaderboard
-
-    _print_board(session.suite, session.board())
-    write_leaderboard(session.shelf, session.suite)
-
-
 def _print_board(suite: Any, rows: list[Any]) -> None:
     from bench.report.boards import tables
 
-    if not rows:
-        raise UsageError(f"no records of suite {suite.suite} yet; make some with: bench suite {suite.suite}")
     for table in tables(suite, rows):
         _print_table(table)
 
@@ -275,10 +292,6 @@ def _print_table(table: Any) -> None:
         Console(width=max(console.width, needed)).print(drawn)
     else:
         typer.echo(table.markdown() + "\n")
-
-
-def _only_if_given(option: str, out: Path) -> list[str]:
-    return [] if out == DEFAULT_OUT else [option, str(out)]
 
 
 def _plain(value: Any) -> str:
@@ -299,15 +312,18 @@ def main(arguments: list[str] | None = None) -> None:
         code = app(args=arguments, prog_name="bench", standalone_mode=False)
     except (UsageError, usage_error) as error:
         if "--debug" in arguments:
-            raise
+            traceback.print_exc()
         message = error.format_message() if hasattr(error, "format_message") else str(error)
         sys.exit(_complain(message))
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("interrupted; the same command goes on from here\n")
         sys.exit(130)
-    except Exception as error:  # a fault of ours or of the machine: still one line, unless a traceback is asked for
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:  # noqa: BLE001 - a fault of ours or of the machine is still one line
         if "--debug" in arguments:
-            raise
+            traceback.print_exc()
         sys.stderr.write(f"bench: {type(error).__name__}: {' '.join(str(error).split())} (--debug shows where)\n")
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)

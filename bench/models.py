@@ -85,7 +85,7 @@ class Models:
         device = self.resolved_device
         try:
             adapter = wrap(self._guests[name]())
-            return fit(adapter.to(device), self.dataset.input_shape, self.dataset.classes)
+            return fit(adapter.to(device), self.dataset.input_shape, self.dataset.classes).called(name)
         except AdapterError as error:
             raise UsageError(f"model {name}: {error} (dataset {self.dataset.name})") from error
         except Exception as error:
@@ -117,17 +117,16 @@ def chosen(specs: list[str], models: Models, references: list[str]) -> tuple[lis
         if spec in references:
             known.append(spec)
             continue
-        for offer in _offers(spec, references):
-            if offer.dataset is not None and offer.dataset != models.dataset.name:
-                if spec.endswith(".py"):
-                    continue
-                raise UsageError(f"model {offer.name!r} is for dataset {offer.dataset}, not {models.dataset.name}")
+        offers = _offers(spec, references)
+        fitting = [offer for offer in offers if offer.dataset in (None, models.dataset.name)]
+        if not fitting:
+            others = ", ".join(f"{offer.name} (for {offer.dataset})" for offer in offers)
+            raise UsageError(f"{spec} has no model for dataset {models.dataset.name}; it has {others}")
+        for offer in fitting:
             if offer.name in references:
                 raise UsageError(f"{offer.name!r} is a reference model's name; register yours under another")
             models.add_guest(offer.name, offer.resolve)
             guests.append(offer.name)
-        if not known and not guests:
-            raise UsageError(f"{spec} registers no model for dataset {models.dataset.name}")
     return known, guests
 
 

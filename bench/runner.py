@@ -151,7 +151,9 @@ class Runner:
         goals: Tensor | None = None
         doing(str(job))
         with work.guarded(work.alive(), "crafting", smallest):
-            source = self.adapter(job.craft.source.name) if job.craft.source else None
+            if job.craft.source is not None:
+                source = self.adapter(job.craft.source.name)
+                ask(source, x[:1].clone(), len(self.dataset.classes))  # what answers nonsense crafts nonsense
             goals = work.attack.goals(source, x, y, draws)
         goal_array = None if goals is None else goals.cpu().numpy()
         untouched = x._version

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from bench import zoo
 from bench.datasets import open_dataset
 from bench.datasets.base import Dataset
-from bench.errors import unknown
+from bench.errors import UsageError, unknown
 from bench.models import Models, chosen, given
 from bench.plan import Planned, expand, jobs
 from bench.progress import Progress
@@ -105,11 +105,22 @@ class Session:
             shelf.own.prepare()
         self._guests = self._infos(guests, load)
         self._references = self._infos(self._needed(named), load)
+        if not (self._guests or self._references or self.unknown_models):
+            raise UsageError(f"suite {self.suite.suite} has no models of its own; give some with --model")
+        self._tell_apart()
 
     def _needed(self, named: Sequence[str]) -> list[str]:
         """The reference models that the plan has to know: all of them, unless nothing meets anything else."""
         meets = any(entry.sources != "self" for entry in self.suite.attacks)
         return self.suite.models if self.only is None or meets else [n for n in self.suite.models if n in named]
+
+    def _tell_apart(self) -> None:
+        """Two names for one model would share records, of which a board shows each once."""
+        names: dict[str, str] = {}
+        for name, info in {**self._references, **self._guests}.items():
+            if info.fingerprint in names:
+                raise UsageError(f"models {names[info.fingerprint]!r} and {name!r} are one and the same; leave one out")
+            names[info.fingerprint] = name
 
     def _infos(self, wanted: Sequence[str], load: bool) -> dict[str, ModelInfo]:
         infos = {}

@@ -129,6 +129,23 @@ class Suite(_Part):
     attacks: Annotated[list[Entry], Field(min_length=1)]
     rank_by: RankBy | None = None
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _rank_by_something(self) -> Suite:
+        if self.rank_by is not None:
+            alike = [
+                entry for entry in self.attacks if entry.norm == self.rank_by.norm and entry.clip == self.rank_by.clip
+            ]
+            sizes = sorted({eps for entry in alike for eps in entry.eps if entry.n is None})
+            if self.rank_by.eps not in sizes:
+                have = ", ".join(f"{eps:g}" for eps in sizes) or "none"
+                clipped = "clipped" if self.rank_by.clip else "unclipped"
+                raise UsageError(
+                    f"rank_by eps {self.rank_by.eps:g}: no {clipped} {self.rank_by.norm} attack over all examples has "
+                    f"it; they have {have}"
+                )
+        return self
+
     board: Literal["robustness", "transfer", "rubbish"] = "robustness"
     """How the leaderboard lays the results out."""
 
@@ -150,7 +167,10 @@ def load_suite(spec: str) -> Suite:
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "not UTF-8 text"
             raise UsageError(f"cannot read suite file {spec}: {reason}") from None
-        return parse_suite(text, Path(spec).name)
+        suite = parse_suite(text, Path(spec).name)
+        if suite.suite in names() and suite != load_suite(suite.suite):
+            raise UsageError(f"{Path(spec).name}: {suite.suite} is a suite that ships; give yours another name")
+        return suite
     if spec not in names():
         raise unknown("suite", spec, names())
     return parse_suite((_packaged() / f"{spec}.yaml").read_text(encoding="utf-8"), f"{spec}.yaml")

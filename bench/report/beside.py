@@ -29,18 +29,19 @@ def compared(suite: Suite, ours: Sequence[Row], published: Sequence[Row]) -> Tab
             )
         )
     eps = suite.rank_by.eps if suite.rank_by else 0
-    headers = ("model", "clean: ours", "published", f"worst {eps:g}: ours", "published", "rank: ours", "published")
+    both = ("ours", "published")
+    headers = ("model", *(f"{what}, {whose}" for what in ("clean", f"worst {eps:g}", "rank") for whose in both))
     note = "Accuracies in %. Largest difference: of the error of any row of the model, in points."
     return Table(
         f"{suite.suite} v{suite.version}: our run beside the published one",
-        (*headers, "largest difference", "model"),
+        (*headers, "largest difference", "weights"),
         tuple(lines),
         note,
     )
 
 
 def _key(row: Row) -> tuple[object, ...]:
-    return row.model, row.attack, str(row.parameters), row.norm, row.eps, row.clip, row.source, row.n
+    return row.model, row.attack, str(row.parameters), row.norm, row.eps, row.clip, row.source
 
 
 def _largest(model: str, mine: dict[tuple[object, ...], Row], theirs: dict[tuple[object, ...], Row]) -> str:

@@ -14,6 +14,8 @@ LAYOUTS = {"robustness": robustness.tables, "transfer": transfer.tables, "rubbis
 
 def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
     """The tables of a suite, and one of all rows that have no number."""
+    if not rows:
+        return []
     return [*LAYOUTS[suite.board](suite, rows), *_troubles(rows)]
 
 
@@ -23,8 +25,9 @@ def _troubles(rows: Sequence[Row]) -> list[Table]:
     for row in rows:
         if row.status in ("error", "unsupported") and row.attack != WORST:
             attacks = found.setdefault((row.model, row.status, row.reason or ""), [])
-            if row.attack not in attacks:
-                attacks.append(row.attack)
+            attack = row.attack if row.source in (None, row.model) else f"{row.attack} from {row.source}"
+            if attack not in attacks:
+                attacks.append(attack)
     if not found:
         return []
     lines = [(model, ", ".join(attacks), status, reason) for (model, status, reason), attacks in found.items()]

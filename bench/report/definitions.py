@@ -7,8 +7,9 @@ DEFINITIONS = """\
   upper bound: these attacks are weak, and a stronger one can only lower it.
 - **worst**: robust accuracy under the worst of all the suite's attacks at once, example by example: the model's own
   FGSM, transfer from every reference model, and noise. **rank** = 1 + the number of models significantly better in it
-  (exact McNemar tests, Holm's correction, 5%). Rows over a sample of the examples, failed and randomised models do not
-  rank.
+  (exact McNemar tests, Holm's correction, 5%): models of one rank cannot be told apart, and since that depends on the
+  pair, ranks need not follow the accuracies to the last. Rows over a sample of the examples (`iterated-fgsm`), failed
+  and randomised models do not rank.
 - **95%**: Wilson interval. It covers the sampling of test examples only, not another training of the model.
 - **attack success**: share fooled among the examples that are right when clean.
 - **confidence on mistakes**: mean probability of the class given, over the mistakes. Kinds (softmax, sigmoid, votes,
@@ -22,5 +23,6 @@ DEFINITIONS = """\
   probabilities where logits are due, which squashes gradients; `zero-gradient` inputs that a gradient attack could not
   move; `randomised` repeated passes differ; `weaker-than-noise`, `weaker-than-transfer`, `single-step` (an iterated
   attack beats FGSM by more than 5 points), `not-monotone`, `label-leaking`: another attack shows that FGSM flatters
-  this model; `no-version` a function without a version, whose results are never reused.
+  this model; `labels-only` no gradient: attacked by transfer and noise alone, which flatters it; `no-version` a
+  function without a version, whose results are never reused.
 """

@@ -14,8 +14,7 @@ from bench.suite import Suite
 HEAD = """\
 # Leaderboard
 
-How much of a classifier's accuracy is facade? Generated from the records in `results/`; `bench leaderboard --check`
-fails when this file does not match them.
+How much of a classifier's accuracy is facade? Generated from the records in the folder `results` beside this file.
 """
 
 

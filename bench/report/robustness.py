@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from bench.report.cells import by_model, error, first, interval, percent, robust
 from bench.report.table import Table
 from bench.results.board import WORST, Row
-from bench.results.flags import NOISES
 from bench.suite import Suite
 
 
@@ -17,13 +16,15 @@ def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
     norm = suite.rank_by.norm if suite.rank_by else "linf"
     grid = _own_grid(rows, norm)
     fgsm = {
-        name: [first(own, attack="fgsm", norm=norm, source=name, eps=eps, clip=True) for eps in grid]
+        name: [first([row for row in own if _in_grid(row, norm)], source=name, eps=eps) for eps in grid]
         for name, own in models.items()
     }
-    made = [_ranking(suite, models, grid, fgsm), _intervals(models, grid, fgsm)]
-    if suite.rank_by is not None:
-        made.append(_attack_by_attack(suite.rank_by.eps, models))
-    return [*made, _care(models, fgsm)]
+    return [
+        _ranking(suite, models, grid, fgsm),
+        _intervals(models, grid, fgsm),
+        _attack_by_attack(suite.rank_by.eps if suite.rank_by else None, norm, models),
+        _care(models, fgsm),
+    ]
 
 
 Own = dict[str, list[Row]]
@@ -31,7 +32,7 @@ Fgsm = dict[str, list[Row | None]]
 
 
 def _ranking(suite: Suite, models: Own, grid: Sequence[float], fgsm: Fgsm) -> Table:
-    worst_at = f"worst {suite.rank_by.eps:g}" if suite.rank_by else "worst"
+    worst_at = f"worst {suite.rank_by.eps:.3g}" if suite.rank_by else "worst"
     headers = ("rank", "model", "gradient", "n", "clean", *_fgsm_headers(grid), worst_at, "status")
     lines = []
     for name, own in models.items():
@@ -52,7 +53,8 @@ def _ranking(suite: Suite, models: Own, grid: Sequence[float], fgsm: Fgsm) -> Ta
     note = (
         "Robust accuracy, %: right when clean and under every candidate up to eps. Rank: by the worst of all attacks."
     )
-    return Table(f"{suite.suite} v{suite.version}: {suite.summary}", headers, tuple(lines), note)
+    title = f"{suite.suite} v{suite.version}" + (f": {suite.summary}" if suite.summary else "")
+    return Table(title, headers, tuple(lines), note)
 
 
 def _intervals(models: Own, grid: Sequence[float], fgsm: Fgsm) -> Table:
@@ -66,41 +68,55 @@ def _intervals(models: Own, grid: Sequence[float], fgsm: Fgsm) -> Table:
     )
 
 
-def _attack_by_attack(eps: float, models: Own) -> Table:
-    """Error of every kind of attack at the size that models are ranked at."""
-    headers = (
-        "model",
-        "clean",
-        "own FGSM",
-        "unclipped",
-        "best transfer",
-        "from",
-        "uniform noise",
-        "sign noise",
-        "iterated",
-    )
+def _attack_by_attack(eps: float | None, norm: str, models: Own) -> Table:
+    """Error under every attack that the suite runs, and under the strongest transfer at the size of the ranking."""
+    direct: dict[str, dict[str, Row]] = {}
+    for name, own in models.items():
+        whole = max(row.n for row in own)
+        for row in sorted(own, key=lambda row: row.n):  # of two passes over clean examples the longer one stays
+            if row.attack != WORST and row.source in (None, name) and (not _in_grid(row, norm) or row.eps == eps):
+                direct.setdefault(_label(row, whole), {})[name] = row
+    order = list(dict.fromkeys(_label(row, max(r.n for r in own)) for own in models.values() for row in own))
+    columns = sorted(direct, key=order.index)
     lines = []
     for name, own in models.items():
-        here = [row for row in own if row.eps == eps and row.error is not None]
-        clipped = [row for row in here if row.clip]
-        foreign = [row for row in clipped if row.attack == "fgsm" and row.source != name]
-        strongest = max(foreign, key=lambda row: row.error or 0, default=None)
-        iterated = first(clipped, attack="iterated-fgsm")
-        clean = first(own, attack="clean")
-        lines.append(
-            (
-                name,
-                percent(clean.error if clean else None),
-                error(first(clipped, attack="fgsm", source=name)),
-                error(first(here, attack="fgsm", source=name, clip=False)),
-                error(strongest),
-                (strongest.source or "") if strongest else "",
-                *(error(first(clipped, attack=noise)) for noise in NOISES),
-                f"{error(iterated)} (n={iterated.n})" if iterated else "",
-            )
-        )
-    note = "Share of all examples labelled wrongly, %. Clipped to the dataset's range but for the column that says so."
-    return Table(f"Error at eps {eps:g}, attack by attack", headers, tuple(lines), note)
+        line = [name, *(error(direct[label].get(name)) for label in columns)]
+        if eps is not None:
+            foreign = [row for row in own if row.source not in (None, name) and row.eps == eps and row.clip]
+            known = [row for row in foreign if row.error is not None]
+            strongest = max(known, key=lambda row: row.error or 0, default=None)
+            line += [error(strongest), (strongest.source or "") if strongest else ""]
+        lines.append(tuple(line))
+    transfer = ("best transfer", "from") if eps is not None else ()
+    note = "Share of all examples labelled wrongly, %. Clipped to the dataset's range but where it says otherwise."
+    return Table("Error, attack by attack", ("model", *columns, *transfer), tuple(lines), note)
+
+
+def _in_grid(row: Row, norm: str) -> bool:
+    """Whether the ranking shows the row: clipped FGSM in its norm, with nothing special about it."""
+    special = [value for value in (row.parameters or {}).values() if value not in _USUAL]
+    return row.attack == "fgsm" and row.norm == norm and bool(row.clip) and not special
+
+
+_USUAL = ("training", "true", None)
+"""Parameters of gradient attacks that need no mention."""
+
+
+def _label(row: Row, whole: int) -> str:
+    """Such as `fgsm l2 0.5`, `fgsm 0.25 unclipped`, `iterated-fgsm 0.25 (n=500)`, `fgsm 0.1 least-likely`."""
+    if row.attack == "clean":
+        return row.attack
+    words = [row.attack]
+    if row.norm == "l2":
+        words.append("l2")
+    if row.eps is not None:
+        words.append(f"{row.eps:.3g}")
+    if row.clip is False:
+        words.append("unclipped")
+    words += [str(value) for value in (row.parameters or {}).values() if isinstance(value, str) and value not in _USUAL]
+    if 0 < row.n < whole:
+        words.append(f"(n={row.n})")
+    return " ".join(words)
 
 
 def _care(models: Own, fgsm: Fgsm) -> Table:
@@ -127,15 +143,17 @@ def _fgsm_headers(grid: Sequence[float]) -> list[str]:
 
 def _own_grid(rows: Iterable[Row], norm: str) -> list[float]:
     """The epsilons of the white-box FGSM columns."""
-    own = [row for row in rows if row.attack == "fgsm" and row.source == row.target and row.clip and row.norm == norm]
-    return sorted({row.eps for row in own if row.eps is not None})
+    return sorted({row.eps for row in rows if row.source == row.target and _in_grid(row, norm) and row.eps is not None})
 
 
 def _status(own: Sequence[Row]) -> str:
-    states = {row.status for row in own}
+    """What became of the model's own rows; what a guest did to it is the guest's affair."""
+    head = own[0]
+    worst = first(own, attack=WORST)
+    states = {row.status for row in own if row.source in (None, head.model)} | ({worst.status} if worst else set())
     if "error" in states:
         return "error"
-    flagged = len(own[0].flags)
+    flagged = len(head.flags)
     told = f", {flagged} flag{'s' if flagged > 1 else ''}" if flagged else ""
     return ("incomplete" if "missing" in states else "ok") + told
 

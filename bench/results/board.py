@@ -75,6 +75,8 @@ def rows(view: View) -> list[Row]:
     for target in view.targets():
         measured = view.of(target.name)
         found = [*_own_flags(measured), *comparing.compared(view, target.name)]
+        if target.gradient == "none":
+            found.append("labels-only")
         shown = sorted(set(found))
         worst = placed.worst.get(target.name)
         rank = placed.rank.get(target.name)

@@ -163,7 +163,7 @@ def test_a_random_model_is_flagged_and_not_ranked(kind: str, digits: Dataset, tm
 
     ran = carry_out({"dice": Answering(answer)}, digits, tmp_path, NOISE)
     assert {row.rank for row in ran.rows} == {None}
-    assert all(row.flags == ["randomised"] for row in ran.rows)
+    assert all(row.flags == ["labels-only", "randomised"] for row in ran.rows)
 
 
 def test_masked_gradients_are_flagged(digits: Dataset, digits_net: nn.Module, sound: Ran, tmp_path: Path) -> None:
