@@ -112,3 +112,20 @@ def test_without_a_version_nothing_is_ever_the_same() -> None:
 def test_what_it_says_of_itself() -> None:
     adapter = adapters.black_box(first, version="1", stochastic=True)
     assert (adapter.gradient, adapter.confidence_kind, adapter.stochastic) == ("none", None, True)
+
+
+def test_its_identity_is_its_name_and_version() -> None:
+    """Two functions of one qualified name, as lambdas are, must not share results."""
+    three, nine = (adapters.black_box(lambda x, k=k: np.full(len(x), k), version="1") for k in (3, 9))
+    assert three.called("three").fingerprint != nine.called("nine").fingerprint
+    again = adapters.black_box(lambda x: np.full(len(x), 3), version="2").called("three")
+    assert again.fingerprint != three.fingerprint
+
+
+def test_an_estimators_predict_gets_the_inputs_that_it_was_fitted_on() -> None:
+    from sklearn.neighbors import NearestCentroid
+
+    x = np.random.default_rng(0).random((20, 4)).astype(np.float32)
+    estimator = NearestCentroid().fit(x, np.arange(20) % 3)
+    adapter = adapters.black_box(estimator.predict, version="1")
+    assert adapter.predict(torch.from_numpy(x.reshape(20, 1, 2, 2))).tolist() == estimator.predict(x).tolist()

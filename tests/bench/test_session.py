@@ -1,0 +1,73 @@
+"""One call of a suite: models told apart, and boards that show every attack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import adapters
+import bench
+from bench.suite import parse_suite
+
+SUITE = """\
+suite: tiny
+dataset: {name: digits}
+attacks:
+  - {attack: fgsm, norm: linf, eps: [0.1]}
+  - {attack: fgsm, norm: l2, eps: [0.5]}
+  - {attack: fgsm, norm: linf, eps: [0.1], target: next}
+  - {attack: fgsm, norm: linf, eps: [0.1], clip: false}
+rank_by: {eps: 0.1}
+"""
+
+
+def net(seed: int) -> nn.Module:
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10)).eval()
+
+
+def run(models: object, out: Path, **options: object) -> bench.Board:
+    return bench.run(parse_suite(SUITE, "tiny.yaml"), models, out=out, device="cpu", limit=50, **options)  # type: ignore[arg-type]
+
+
+def test_functions_of_one_version_keep_their_own_rows(tmp_path: Path) -> None:
+    models = {
+        name: adapters.black_box(lambda x, k=k: np.full(len(x), k), version="1")
+        for k, name in ((3, "three"), (9, "nine"))
+    }
+    board = run(models, tmp_path)
+    assert {row.model for row in board.rows} == {"three", "nine"}
+    three, nine = (next(row for row in board.of(name) if row.attack == "clean") for name in ("three", "nine"))
+    assert three.fingerprint != nine.fingerprint
+    assert "labels-only" in three.flags
+
+
+def test_one_model_under_two_names_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(bench.UsageError, match="'a' and 'b' are one and the same"):
+        run({"a": net(0), "b": net(0)}, tmp_path)
+
+
+def test_the_board_shows_every_attack_of_the_suite(tmp_path: Path) -> None:
+    text = str(run({"a": net(0)}, tmp_path))
+    for column in ("FGSM 0.1", "fgsm l2 0.5", "fgsm 0.1 next", "fgsm 0.1 unclipped"):
+        assert column in text
+
+
+@pytest.mark.parametrize(
+    ("models", "options", "says"),
+    [
+        ({}, {}, "give some with --model"),
+        ("net", {}, "give names to models"),
+        (net(0), {}, "give names to models"),
+        ({"f": lambda x: x}, {}, "adapters.black_box"),
+    ],
+)
+def test_bad_calls_from_python_say_what_to_do(
+    models: object, options: dict[str, object], says: str, tmp_path: Path
+) -> None:
+    with pytest.raises(bench.UsageError, match=says):
+        run(models, tmp_path, **options)
