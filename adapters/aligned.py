@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from adapters.base import Adapter, Outputs
-from adapters.errors import ShapeMismatch
+from adapters.errors import InvalidOutput, ShapeMismatch
 
 _ABSENT = -1e4
 """Attack score of a class that the model does not know: finite, so that losses and gradients stay so."""
@@ -44,13 +44,17 @@ class Aligned(Adapter):
         return self._spread(self.inner.logits(x), _ABSENT)
 
     def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
-        known = (y[:, None] == self.positions.to(y.device)).nonzero()
-        if len(known) < len(y):  # an example of a class that the model does not know has no training loss
-            return super()._training_loss(x, y)
-        return self.inner.loss(x, known[:, 1], "training")
+        rows, classes = (y[:, None] == self.positions.to(y.device)).nonzero().T
+        if len(rows) == len(y):
+            return self.inner.loss(x, classes, "training")
+        # An example of a class that the model does not know has no training loss; the others keep theirs.
+        loss = super()._training_loss(x, y)
+        return loss.index_put((rows,), self.inner.loss(x[rows], classes, "training")) if len(rows) else loss
 
     def _spread(self, values: Tensor, absent: float) -> Tensor:
         """`(N, K of the model)` laid out over the dataset's classes."""
+        if values.shape[1] != len(self.positions):
+            raise InvalidOutput(f"the model has {len(self.positions)} classes and gives {values.shape[1]} outputs")
         blank = values.new_full((len(values), self.size), absent)
         return blank.index_copy(1, self.positions.to(values.device), values)
 

@@ -25,7 +25,8 @@ def fit(adapter: Adapter, input_shape: tuple[int, ...], classes: Sequence[str]) 
         ShapeMismatch: another number of features, or classes that are not the dataset's.
     """
     if isinstance(adapter, Ensemble):
-        adapter = Ensemble([fit(member, input_shape, classes) for member in adapter.members], adapter.rule)
+        members = [fit(member, input_shape, classes) for member in adapter.members]
+        adapter = Ensemble(members, adapter.rule).to(adapter.device)
     elif adapter.input_shape is None and isinstance(adapter, TorchModule):
         for name, values in (("mean", adapter.mean), ("std", adapter.std)):
             if values is not None and values.ndim and len(values) not in (1, input_shape[0]):

@@ -80,7 +80,7 @@ class TorchModule(Adapter):
         self.custom_loss = training_loss
         first = next(iter([*self.module.parameters(), *self.module.buffers()]), None)
         if first is not None:
-            self.device = first.device
+            self.to(first.device)
 
     def _logits(self, x: Tensor) -> Tensor:
         if self.mean is not None:
@@ -122,6 +122,7 @@ class TorchModule(Adapter):
     def _state(self) -> Iterable[object]:
         yield repr(self.module)
         yield self.owner_version
+        yield self.notes  # flags are kept with the results, so what earns them makes another model
         yield self.output_kind
         yield self.mean
         yield self.std
@@ -149,7 +150,7 @@ class TorchModule(Adapter):
 def _per_channel(value: float | Sequence[float]) -> Tensor:
     """A scalar, or `(C, 1, 1)` to line up with images."""
     tensor = torch.as_tensor(value, dtype=torch.float32)
-    return tensor if tensor.ndim == 0 else tensor.reshape(-1, 1, 1)
+    return tensor.reshape(()) if tensor.numel() == 1 else tensor.reshape(-1, 1, 1)
 
 
 def _globals_of(kind: type) -> Iterable[object]:

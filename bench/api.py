@@ -57,6 +57,7 @@ def run(
 
     Raises:
         UsageError: bad input, in one line that says what to do.
+        KeyboardInterrupt: after Ctrl-C, once the records at hand are written.
     """
     from bench.progress import progress as telling
     from bench.session import Session, Shelf, write_leaderboard
@@ -77,7 +78,8 @@ def run(
             device=device,
         )
         missing = session.missing(rerun)
-        if missing:
-            session.run(missing)
+        summary = session.run(missing) if missing else None
     write_leaderboard(session.shelf, session.suite)
+    if summary is not None and summary.interrupted:
+        raise KeyboardInterrupt
     return Board(session.suite, session.board(), session.failures())

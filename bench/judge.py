@@ -50,6 +50,8 @@ def audit(candidates: Tensor, x: Tensor, threat: Threat, *, generated: bool = Fa
     Raises:
         InvalidCandidate: any of it does not hold.
     """
+    if candidates.dtype != x.dtype or candidates.device != x.device:
+        raise InvalidCandidate(f"{candidates.dtype} on {candidates.device} in place of {x.dtype} on {x.device}")
     if candidates.shape != x.shape:
         raise InvalidCandidate(f"shape {tuple(candidates.shape)} in place of {tuple(x.shape)}")
     low, high = (float(value) for value in candidates.aminmax())
@@ -94,9 +96,9 @@ def ask(target: Adapter, candidates: Tensor, size: int) -> Outputs:
     Raises:
         InvalidOutput: NaN, a wrong shape or type, a label that is no class, or an input written into.
     """
-    before = candidates._version
-    labels, scores, probabilities = target.outputs(candidates)
-    if candidates._version != before:
+    shown = candidates.clone()  # every target is shown the same candidates, whatever the one before did to them
+    labels, scores, probabilities = target.outputs(shown)
+    if not torch.equal(shown, candidates):
         raise InvalidOutput("the model writes into its input; give it a copy to work on")
     count = len(candidates)
     if not isinstance(labels, Tensor) or labels.shape != (count,) or labels.dtype != torch.int64:

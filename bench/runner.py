@@ -26,6 +26,7 @@ from bench import sanity
 from bench.attacks.base import Attack
 from bench.datasets.base import Dataset
 from bench.draws import Draws
+from bench.errors import UsageError
 from bench.judge import Audit, InvalidCandidate, Tally, ask, audit
 from bench.plan import Job, attack_of, can_craft, indices
 from bench.progress import Progress
@@ -85,6 +86,8 @@ class Runner:
         self.device = device
         self.batch = batch or BATCHES[device]
         self.summary = Summary()
+        if device == "cuda":  # rounding products to 10 bits would move labels that a CPU does not
+            torch.backends.cudnn.allow_tf32 = False
 
     def run(self, jobs: Sequence[Job]) -> Summary:
         """Run all jobs. Ctrl-C ends after the job at hand, a second one at once."""
@@ -153,7 +156,7 @@ class Runner:
         with work.guarded(work.alive(), "crafting", smallest):
             if job.craft.source is not None:
                 source = self.adapter(job.craft.source.name)
-                ask(source, x[:1].clone(), len(self.dataset.classes))  # what answers nonsense crafts nonsense
+                ask(source, x[:2], len(self.dataset.classes))  # what answers nonsense crafts nonsense
             goals = work.attack.goals(source, x, y, draws)
         goal_array = None if goals is None else goals.cpu().numpy()
         untouched = x._version
@@ -278,6 +281,8 @@ class _Work:
         """Turn any exception of somebody's model or attack into the failure of the cells that need it."""
         try:
             yield
+        except UsageError:  # about our own files, not about the model
+            raise
         except InvalidCandidate as error:
             self._break(cells, "invalid-candidate", str(error))
         except InvalidOutput as error:

@@ -161,7 +161,9 @@ class Session:
 
     def board(self) -> list[Row]:
         """The suite's rows, from all records."""
-        return board_of(self.suite, self.dataset, self.shelf)
+        records, failures = self.shelf.records(lambda line: None), self.shelf.failures(lambda line: None)
+        current = {**self._references, **self._guests}
+        return rows(View(self.suite, self.dataset, records, failures, current))
 
 
 def dataset_of(suite: Suite) -> Dataset:

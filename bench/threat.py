@@ -25,7 +25,7 @@ def parse_epsilon(value: Any) -> float:
             number = float(above) / float(below)
         else:
             number = float(value)
-    except (ValueError, ZeroDivisionError):
+    except (ValueError, ZeroDivisionError, OverflowError):
         raise ValueError(f"eps {value!r} is no number; {remedy}") from None
     if not 0 < number < float("inf"):
         raise ValueError(f"eps {value} is not positive and finite; {remedy}")

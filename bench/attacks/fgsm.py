@@ -35,25 +35,28 @@ class GradientAttack(Attack):
     def goals(self, source: Adapter, x: Tensor, y: Tensor, draws: Draws) -> Tensor | None:
         if self.target is None:
             return None
-        outputs = source.outputs(x)
-        size = (outputs.scores if outputs.scores is not None else source.logits(x).detach()).shape[1]
+        logits = source.logits(x).detach()
+        size = logits.shape[1]
         if self.target == "next":
             goals = (y + 1) % size
         elif self.target == "random":
             goals = y.new_tensor(draws.classes(y.cpu().numpy(), size))
         else:
-            goals = source.logits(x).detach().argmin(1)
-        # An example that is of the goal class, or is taken for it already, would be a success of nothing.
-        return goals.masked_fill((goals == y) | (goals == outputs.labels), -1)
+            goals = logits.argmin(1)
+        return goals.masked_fill(goals == y, -1)  # an example of the goal class would be a success of nothing
 
-    def gradient(self, source: Adapter, x: Tensor, y: Tensor, goals: Tensor | None) -> Tensor:
+    def labels(self, source: Adapter, x: Tensor, y: Tensor) -> Tensor:
+        """`(N,)` the classes whose loss is climbed, told once on the clean inputs."""
+        if self.label == "true" or self.target is not None:
+            return y
+        predicted = source.predict(x)
+        return predicted.where(predicted >= 0, y)
+
+    def gradient(self, source: Adapter, x: Tensor, labels: Tensor, goals: Tensor | None) -> Tensor:
         """The direction to move in: up the loss of the label, or down the loss of the goal."""
         if goals is not None:
-            return -source.input_gradient(x, goals.where(goals >= 0, y), self.loss)
-        if self.label == "predicted":
-            predicted = source.predict(x)
-            y = predicted.where(predicted >= 0, y)
-        return source.input_gradient(x, y, self.loss)
+            return -source.input_gradient(x, goals.where(goals >= 0, labels), self.loss)
+        return source.input_gradient(x, labels, self.loss)
 
 
 def steepest(gradient: Tensor, norm: Norm | None) -> Tensor:
@@ -80,6 +83,6 @@ class FGSM(GradientAttack):
     def craft(
         self, source: Adapter, x: Tensor, y: Tensor, goals: Tensor | None, budgets: Sequence[Threat], draws: Draws
     ) -> Iterator[Tensor]:
-        direction = steepest(self.gradient(source, x, y, goals), budgets[0].norm)
+        direction = steepest(self.gradient(source, x, self.labels(source, x, y), goals), budgets[0].norm)
         for budget in budgets:
             yield within_range(x + (budget.eps or 0.0) * direction, budget)

@@ -31,11 +31,12 @@ class IteratedFGSM(GradientAttack):
     def craft(
         self, source: Adapter, x: Tensor, y: Tensor, goals: Tensor | None, budgets: Sequence[Threat], draws: Draws
     ) -> Iterator[Tensor]:
+        labels = self.labels(source, x, y)
         for budget in budgets:
             eps = budget.eps or 0.0
             moved = x
             for _ in range(self.steps):
-                direction = steepest(self.gradient(source, moved, y, goals), budget.norm)
+                direction = steepest(self.gradient(source, moved, labels, goals), budget.norm)
                 delta = _project(moved + self.step_ratio * eps * direction - x, eps, budget.norm)
                 moved = within_range(x + delta, budget)
             yield moved

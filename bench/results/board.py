@@ -124,7 +124,8 @@ def _worst(view: View, target: ModelInfo) -> _Worst | None:
     allowed = Threat(norm=rank_by.norm, eps=rank_by.eps, clip=clip)
     measured = view.of(target.name)
     # The whole split, or the short look that stands for it; a costly check over fewer examples does not rank.
-    clean = next((row for row in measured if row.attack == "clean"), None)
+    passes = [row for row in measured if row.attack == "clean"]
+    clean = max(passes, key=lambda row: sum(cell.craft.slice.n for cell in row.cells), default=None)
     if clean is None or clean.status == "missing":
         return None
     # Guests craft on the references too, but who else has come must not move anybody's rank.
@@ -146,6 +147,9 @@ def _worst(view: View, target: ModelInfo) -> _Worst | None:
     for row in due:
         if status == "ok" and row.status in ("error", "missing"):
             status, reason = row.status, row.reason or f"not run yet: {row.cell}"
+    absent = [name for name in view.suite.models if name not in view.references]
+    if status == "ok" and absent and any(entry.sources == "all" for entry in view.suite.attacks):
+        status, reason = "missing", f"no transfer from {', '.join(absent)} yet"
     short = any(cell.craft.slice.partial for cell in clean.cells)
     return _Worst(robust, clean, status == "ok" and not short, status, reason)
 

@@ -36,6 +36,8 @@ def unpack_integers(text: str) -> NDArray[np.int64]:
     width_text, count_text, body = text.split(":", 2)
     width, count = int(width_text), int(count_text)
     packed = np.frombuffer(base64.b85decode(body), dtype=np.uint8)
+    if not 1 <= width <= 62 or count < 0 or len(packed) != -(-width * count // 8):
+        raise ValueError(f"{len(packed)} bytes are not {count} integers of {width} bits")
     bits = np.unpackbits(packed, bitorder="little", count=width * count).reshape(count, width)
     return np.asarray((bits.astype(np.int64) << np.arange(width)).sum(1) - 1, dtype=np.int64)
 

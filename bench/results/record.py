@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bench.results.identity import identity
 from bench.results.packing import unpack_floats, unpack_integers
@@ -219,6 +219,18 @@ class Record(_Block):
     cell: Cell
     result: Result
     run: Run
+
+    @model_validator(mode="after")
+    def _columns_are_whole(self) -> Record:
+        """A column cut short would read as abstentions, which are no mistakes."""
+        n = self.cell.craft.slice.n
+        if self.result.examples is not None:
+            for name, packed in self.result.examples:
+                if packed is not None:
+                    values = unpack_floats(packed) if name == "margin" else unpack_integers(packed)
+                    if len(values) != n:
+                        raise ValueError(f"{name} has {len(values)} values for {n} examples")
+        return self
 
     def json_text(self) -> str:
         """The file's text: sorted keys, no NaN."""

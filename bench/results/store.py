@@ -116,7 +116,7 @@ def _read_record(path: Path, warn: Warn) -> Record | None:
         record = Record.model_validate_json(path.read_bytes())
     except OSError as error:
         warn(f"ignored {path}: {error.strerror}")
-    except ValidationError:
+    except (ValidationError, RecursionError):
         warn(f"ignored {path}: {_what_is_wrong(path)}")
     else:
         if record.id == record.cell.id == path.stem:
@@ -128,7 +128,7 @@ def _read_record(path: Path, warn: Warn) -> Record | None:
 def _what_is_wrong(path: Path) -> str:
     try:
         schema = json.loads(path.read_bytes()).get("schema")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return "torn or no JSON"
     if isinstance(schema, int) and schema > SCHEMA:
         return f"schema {schema} is newer than this program reads ({SCHEMA}); upgrade potemkin-bench"

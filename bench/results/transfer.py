@@ -84,7 +84,7 @@ def transfer(view: View, row: Measured, clean: Measured) -> Transfer | None:
 def _on_itself(view: View, row: Measured) -> Measured | None:
     """The same candidates judged on their source."""
     assert row.source is not None
-    for other in view.of(row.source.name):
+    for other in view.known_of(row.source.name):
         if other.crafted == row.crafted and other.threat == row.threat and other.status == "ok":
             return other
     return None

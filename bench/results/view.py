@@ -120,19 +120,37 @@ class View:
     """All that the records know of one suite."""
 
     def __init__(
-        self, suite: Suite, dataset: Dataset, records: Mapping[str, Record], failures: Mapping[str, Failure]
+        self,
+        suite: Suite,
+        dataset: Dataset,
+        records: Mapping[str, Record],
+        failures: Mapping[str, Failure],
+        current: Mapping[str, ModelInfo] | None = None,
     ) -> None:
+        """
+        Args:
+            suite: which cells to look up.
+            dataset: the suite's.
+            records: all that there are, by id.
+            failures: likewise.
+            current: models as they are now, which stand for their names whatever was judged last; a name that a
+                current model had before gives way to the one that it has now.
+        """
         self.suite = suite
         self.dataset = dataset
         self._records = records
         self._failures = failures
         self.older: dict[str, int] = {}
         """Number of earlier versions of each model that the records hold."""
-        models = self._newest()
+        now = {model.fingerprint for model in (current or {}).values()}
+        before = {name: model for name, model in self._newest().items() if model.fingerprint not in now}
+        models = before | dict(current or {})
         self.references = {name: models[name] for name in suite.models if name in models}
         self.guests = {name: model for name, model in sorted(models.items()) if name not in suite.models}
         self.measured: list[Measured] = []
         """Rows by target, each target's in the suite's order, clean first. A target has them all of one slice."""
+        self._beside: list[Measured] = []
+        """What is known of the targets over other slices: short looks of others refer to it."""
         self._look_up()
 
     def _everything(self) -> Iterator[Record | Failure]:
@@ -177,12 +195,15 @@ class View:
                 groups.setdefault(key, []).append((planned.entry, cell))
             rows = [self._measure(group) for group in groups.values()]
             # A model of which only the clean pass is known was met as a source, or in another suite: no rows of it.
+            # Nor is a check on a sample of the suite's own choice evidence: it is the same in every look.
+            due = [row for row in rows if row.entry.n is None or row.entry.made.generates] or rows
             present = {
                 row.target.name
-                for row in rows
+                for row in due
                 if row.status == "error" or (row.status in ("ok", "unsupported") and row.attack != "clean")
             }
             self.measured += [row for row in rows if row.target.name in present - done]
+            self._beside += [row for row in rows if row.target.name in done and row.status == "ok"]
             done |= present
         order = {name: place for place, name in enumerate([*self.references, *self.guests])}
         self.measured.sort(key=lambda row: order[row.target.name])
@@ -207,6 +228,10 @@ class View:
         """All rows of one target."""
         return [row for row in self.measured if row.target.name == target]
 
+    def known_of(self, target: str) -> list[Measured]:
+        """All rows of one target, over whatever slices."""
+        return [row for row in [*self.measured, *self._beside] if row.target.name == target]
+
     def targets(self) -> list[ModelInfo]:
         """The models that have rows, references first."""
         return list({row.target.name: row.target for row in self.measured}.values())
@@ -217,15 +242,15 @@ class View:
         Generated inputs have no examples: theirs is the clean pass over the whole split.
         """
         name = (model or row.target).name
-        for other in self._clean.get(name, []):
-            if row.cell.craft.slice.split is None or other.slices == row.slices:
-                return other
-        return None
+        passes = self._clean.get(name, [])
+        if row.cell.craft.slice.split is None:
+            return max(passes, key=lambda other: other.n, default=None)
+        return next((other for other in passes if other.slices == row.slices), None)
 
     @cached_property
     def _clean(self) -> dict[str, list[Measured]]:
         found: dict[str, list[Measured]] = {}
-        for row in self.measured:
+        for row in [*self.measured, *self._beside]:
             if row.attack == "clean" and row.status == "ok":
                 found.setdefault(row.target.name, []).append(row)
         return found

@@ -254,7 +254,7 @@ LOGITS = [[3.0, 1.0, 2.0], [0.0, 2.0, 1.0], [1.0, 0.0, 2.0], [2.0, 1.0, 0.0]]
     ("target", "true", "goals"),
     [
         ("next", [0, 1, 2, 1], [1, 2, 0, 2]),
-        ("next", [2, 1, 1, 2], [-1, 2, -1, -1]),  # taken for the next class already
+        ("next", [2, 1, 1, 2], [0, 2, 2, 0]),  # taken for the next class already, which success is conditioned on
         ("least-likely", [0, 1, 2, 0], [1, 0, 1, 2]),
         ("least-likely", [1, 0, 1, 2], [-1, -1, -1, -1]),  # of that class already
     ],

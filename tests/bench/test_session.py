@@ -71,3 +71,38 @@ def test_bad_calls_from_python_say_what_to_do(
 ) -> None:
     with pytest.raises(bench.UsageError, match=says):
         run(models, tmp_path, **options)
+
+
+@pytest.mark.parametrize("limit", [30, 40, 50])
+def test_a_short_look_of_any_length_shows_its_rows(limit: int, tmp_path: Path) -> None:
+    """Also where the suite's own sample is as short: its rows alone are no sign of a run over all examples."""
+    text = SUITE.replace("rank_by", "  - {attack: sign-noise, norm: linf, eps: [0.1], n: 40}\nrank_by")
+    suite = parse_suite(text, "tiny.yaml")
+    board = bench.run(suite, {"a": net(0)}, out=tmp_path, device="cpu", limit=limit)
+    clean = max((row for row in board.of("a") if row.attack == "clean"), key=lambda row: row.n)
+    assert clean.n == limit
+    assert {row.status for row in board.of("a")} == {"ok"}
+
+
+def test_the_board_shows_the_model_that_was_just_run(tmp_path: Path) -> None:
+    """Not the one last judged under its name, nor the name that it had before."""
+    first = run({"m": net(0)}, tmp_path).of("m")
+    assert run({"m": net(1)}, tmp_path).of("m") != first
+    back = run({"m": net(0)}, tmp_path).of("m")
+    assert {row.fingerprint for row in back} == {row.fingerprint for row in first}
+    renamed = run({"other": net(0)}, tmp_path)
+    assert renamed.of("other")
+    assert not [row for row in renamed.of("m") if row.fingerprint == back[0].fingerprint]
+
+
+def test_a_model_cannot_change_what_the_next_one_is_shown(tmp_path: Path) -> None:
+    class Eraser(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x.data.mul_(0)
+            return x.flatten(1)[:, :10]
+
+    board = run({"eraser": Eraser().eval(), "sound": net(0)}, tmp_path)
+    alone = run({"sound": net(0)}, tmp_path / "alone")
+    own = [row.error for row in board.of("sound") if row.source in (None, "sound")]
+    assert own == [row.error for row in alone.of("sound")]
+    assert {row.status for row in board.of("eraser") if row.attack == "clean"} == {"error"}

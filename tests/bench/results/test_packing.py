@@ -56,3 +56,10 @@ def test_only_an_abstention_may_be_negative() -> None:
 def test_what_is_no_packing_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - of several kinds
         unpack_integers(text)
+
+
+@pytest.mark.parametrize("text", ["4:100:", "4:2:00000", "0:0:", "99:1:00000", "4:-1:"])
+def test_a_column_cut_short_is_no_column(text: str) -> None:
+    """Padding would read as abstentions, which are no mistakes."""
+    with pytest.raises(ValueError, match="are not"):
+        unpack_integers(text)
