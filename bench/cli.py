@@ -220,6 +220,7 @@ def leaderboard(
     """Print the leaderboard; from records alone."""
     from bench import session as sessions
     from bench.report import table
+    from bench.report.definitions import DEFINITIONS
     from bench.suite import load_suite, names
 
     if check:
@@ -255,6 +256,7 @@ def leaderboard(
         typer.echo(sessions.leaderboard(shelf), nl=False)
     else:
         _print_board(*boards[0])
+        typer.echo(DEFINITIONS, nl=False)
 
 
 # -- what the commands share ------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import os
 import platform
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -69,6 +69,7 @@ class Runner:
         progress: Progress,
         device: str,
         batch: int | None = None,
+        known: Mapping[str, Record] | None = None,
     ) -> None:
         """
         Args:
@@ -78,6 +79,7 @@ class Runner:
             progress: who is told.
             device: `cpu` or `cuda`.
             batch: examples in a batch; None for the device's usual number.
+            known: records, by id, to compare with in place of publishing.
         """
         self.dataset = dataset
         self.adapter = adapter
@@ -85,6 +87,7 @@ class Runner:
         self.progress = progress
         self.device = device
         self.batch = batch or BATCHES[device]
+        self.known = known or {}
         self.summary = Summary()
         if device == "cuda":  # rounding products to 10 bits would move labels that a CPU does not
             torch.backends.cudnn.allow_tf32 = False
@@ -223,17 +226,20 @@ class Runner:
             if cell.id not in results:
                 continue
             record = Record(id=cell.id, cell=cell, result=results[cell.id], run=run)
-            outcome = self.store.publish(record, self.progress.say)
-            if outcome == "different":
-                self._compare(record)
-            else:
-                self.summary.same += outcome == "same"
+            present = self.known.get(cell.id)
+            if present is None and self.store.publish(record, self.progress.say) != "new":
+                present = self.store.record(cell.id)
+            if present is not None:
+                self._compare(record, present)
             self.summary.done += 1
             self.summary.unsupported += record.result.status == "unsupported"
 
-    def _compare(self, record: Record) -> None:
-        present = self.store.record(record.id)
-        moved = record.differing_labels(present) if present else record.result.n
+    def _compare(self, record: Record, present: Record) -> None:
+        """Tell a result that is the same as the one there from near-ties and from a conflict."""
+        if record.same_as(present):
+            self.summary.same += 1
+            return
+        moved = record.differing_labels(present)
         handful = max(3, record.result.n // 1000)
         (self.summary.near_ties if moved <= handful else self.summary.conflicts).append((record.cell, moved))
 

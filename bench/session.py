@@ -153,10 +153,19 @@ class Session:
         return [kept[id] for id in ids if id in kept and id not in done]
 
     def run(self, missing: Sequence[Planned]) -> Summary:
-        """Run cells and publish them."""
+        """Run cells and publish them; those that have a record already are compared with it."""
         from bench.runner import Runner
 
-        runner = Runner(self.dataset, self.models.adapter, self.shelf.own, self.progress, self.models.resolved_device)
+        known = self.shelf.records(lambda line: None)
+        asked = {item.cell.id for item in missing}
+        runner = Runner(
+            self.dataset,
+            self.models.adapter,
+            self.shelf.own,
+            self.progress,
+            self.models.resolved_device,
+            known={id: record for id, record in known.items() if id in asked},
+        )
         return runner.run(jobs(item.cell for item in missing))
 
     def board(self) -> list[Row]:
