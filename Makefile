@@ -41,6 +41,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(call make_environment,.venv-speed,-e '.[dev]' -r tests/speed/requirements.txt)
 
 define make_environment
+	@command -v $(PYTHON) >/dev/null || { echo "no $(PYTHON) here; name one: make PYTHON=python3.12 ..." >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	    { echo "$(PYTHON) is older than Python 3.11; name another: make PYTHON=python3.12 ..." >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \

@@ -309,6 +309,7 @@ def _warn(line: str) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command; every error of use is one line and exit code 2."""
     arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    _complain_of_namesakes()
     usage_error = cast("type[Exception]", typer.BadParameter.__mro__[1])
     try:
         code = app(args=arguments, prog_name="bench", standalone_mode=False)
@@ -329,6 +330,24 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stderr.write(f"bench: {type(error).__name__}: {' '.join(str(error).split())} (--debug shows where)\n")
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain_of_namesakes() -> None:
+    """End where another distribution's package of one of our names comes first."""
+    import adapters
+    import bench
+    import suites
+
+    ours = Path(__file__).resolve().parents[1]
+    for package in (adapters, bench, suites):
+        found = Path(package.__file__ or "").resolve()
+        if found.parents[1] != ours:
+            name = package.__name__
+            sys.exit(
+                _complain(
+                    f"package {name} is another one, {found.parent}; give potemkin-bench an environment of its own"
+                )
+            )
 
 
 def _complain(message: str) -> int:

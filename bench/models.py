@@ -78,7 +78,11 @@ class Models:
 
     def _load(self, name: str) -> Adapter:
         if name not in self._guests:
-            return zoo.load(self.dataset.name, name, self._report).to(self.resolved_device)
+            planned = self._card(name)
+            adapter = zoo.load(self.dataset.name, name, self._report)
+            if planned is not None and planned != self._card(name):  # its files were damaged, and it was fitted anew
+                raise UsageError(f"model {name} had to be made anew and has changed; run the same command again")
+            return adapter.to(self.resolved_device)
         from adapters.fitting import fit
         from adapters.wrapping import wrap
 

@@ -43,9 +43,12 @@ def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
                 row.status,
             )
         )
+    thresholds = sorted({entry.judged_by.threshold for entry in suite.attacks if entry.judged_by.threshold is not None})
+    above = " or ".join(f"{threshold:g}" for threshold in thresholds)
     note = (
-        "Confident: share of inputs x ~ N(0, I) given any class with a probability above 0.5, %; n/a without softmax "
-        "or sigmoid probabilities. Beyond clean margin: score margin at least the model's own median on clean images."
+        f"Confident: share of inputs x ~ N(0, I) given any class with a probability above {above}, %; n/a without "
+        "softmax or sigmoid probabilities. Beyond clean margin: score margin at least the model's own median on clean "
+        "images."
     )
     return [Table(f"{suite.suite} v{suite.version}: {suite.summary}", headers, tuple(lines), note)]
 

@@ -473,3 +473,13 @@ def test_a_reader_that_leaves_early_sees_no_complaint(tmp_path: Path) -> None:
     command = f'"{sys.executable}" -c "{code}" | true'
     found = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert found.stderr == ""
+
+
+def test_a_namesake_of_one_of_our_packages_is_named(tmp_path: Path) -> None:
+    (tmp_path / "adapters").mkdir()
+    (tmp_path / "adapters/__init__.py").touch()
+    code = "from bench.cli import main; main(['list', 'suites'])"
+    found = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert found.returncode == 2
+    assert found.stderr.startswith("bench: package adapters is another one, ")
+    assert len(found.stderr.splitlines()) == 1
