@@ -129,6 +129,8 @@ class Suite(_Part):
     attacks: Annotated[list[Entry], Field(min_length=1)]
     rank_by: RankBy | None = None
     seed: int = 0
+    board: Literal["robustness", "transfer", "rubbish"] = "robustness"
+    """How the leaderboard lays the results out."""
 
     @model_validator(mode="after")
     def _rank_by_something(self) -> Suite:
@@ -145,9 +147,6 @@ class Suite(_Part):
                     f"it; they have {have}"
                 )
         return self
-
-    board: Literal["robustness", "transfer", "rubbish"] = "robustness"
-    """How the leaderboard lays the results out."""
 
 
 def names() -> list[str]:

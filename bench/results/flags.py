@@ -21,9 +21,6 @@ NOISES = ("uniform-noise", "sign-noise")
 def compared(view: View, target: str) -> list[str]:
     """Flags of one model, in alphabetical order."""
     rows = [row for row in view.of(target) if row.status == "ok" and row.threat.norm is not None]
-    clean = view.clean_of(rows[0]) if rows else None
-    if clean is None:
-        return []
     return sorted({flag for row in rows for flag in _flags_of(row, rows, view)})
 
 
