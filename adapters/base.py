@@ -17,11 +17,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from adapters.errors import InvalidOutput, ShapeMismatch, Unsupported
+from adapters.errors import InvalidOutput, NotWrappable, ShapeMismatch, Unsupported
 
 GradientKind = Literal["exact", "surrogate", "none"]
 Loss = Literal["training", "cross_entropy", "margin"]
 LOSSES: tuple[Loss, ...] = ("training", "cross_entropy", "margin")
+Bounds = tuple[float | np.ndarray, float | np.ndarray]
+"""Lowest and highest valid input, each a number or an array of one a feature."""
 
 
 class Outputs(NamedTuple):
@@ -56,17 +58,20 @@ class Adapter(ABC):
         *,
         input_shape: tuple[int, ...] | None,
         classes: Sequence[Any] | None,
-        bounds: tuple[float | np.ndarray, float | np.ndarray] | None = None,
+        bounds: Bounds | None = None,
     ) -> None:
         """
         Args:
             input_shape: shape of one example as the model takes it, or None for "as the dataset gives it".
             classes: the model's own labels in the order of its outputs, or None for "the dataset's classes in order".
             bounds: lowest and highest valid input, a number or one per feature; None where the model does not say.
+
+        Raises:
+            NotWrappable: bounds that are not two, of another shape than the input, NaN, or the wrong way round.
         """
         self.input_shape = input_shape
         self.classes = None if classes is None else tuple(classes)
-        self.bounds = bounds
+        self.bounds = checked_bounds(bounds, input_shape)
         self.device = torch.device("cpu")
         self.notes: list[str] = []
         """Flags raised while wrapping (`train-mode`, ...), shown on every row of this model."""
@@ -200,6 +205,26 @@ class Adapter(ABC):
             raise ShapeMismatch(
                 f"the model takes inputs of shape {self.input_shape}, not {tuple(x.shape[1:])}"
             ) from None
+
+
+def checked_bounds(bounds: Bounds | None, input_shape: tuple[int, ...] | None) -> Bounds | None:
+    """Bounds that say what is valid.
+
+    Raises:
+        NotWrappable: they are not two, do not fit the input's shape, are NaN, or are the wrong way round.
+    """
+    if bounds is None:
+        return None
+    try:
+        low, high = (np.asarray(side, dtype=np.float64) for side in bounds)
+        np.broadcast_to(low + high, input_shape if input_shape is not None else np.broadcast(low, high).shape)
+    except (TypeError, ValueError):
+        raise NotWrappable(
+            f"bounds are (lowest, highest), each a number or one a feature of {input_shape}, not {bounds!r}"
+        ) from None
+    if not (low <= high).all():
+        raise NotWrappable(f"bounds have a lowest value above the highest, or NaN: {bounds!r}")
+    return bounds
 
 
 def _feed(digest: Any, item: object) -> None:

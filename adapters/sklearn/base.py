@@ -7,39 +7,82 @@ of the batch and its weights).
 Compiled arithmetic sums in another order than the estimator's, so it can only be trusted where the margin exceeds the
 rounding error. Where it does not, float32 results are computed again in float64, and what float64 leaves open too
 (exact ties, in practice) the estimator itself decides.
+
+*Two ways to the same outputs.* `_compiled` computes them with tensors, on any device. On the CPU an adapter may ask the
+estimator instead (`_estimated`), where that is the faster.
+
+*Parts.* An estimator made of others (a pipeline, a vote, one-vs-rest) is an adapter made of adapters. What it may ask
+of a part is `outputs`, `decision_values`, and the differentiable `soft_decision` and `log_probabilities`.
 """
 
 from __future__ import annotations
 
 import copy
-from typing import Any
+import warnings
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from adapters.base import Adapter
-from adapters.errors import NotWrappable
+from adapters.base import Adapter, GradientKind, Outputs
+from adapters.errors import NotWrappable, Unsupported
+
+AGREEMENT = 1e-6
+"""How far compiled probabilities, and decision values relative to their size, may be from the estimator's own."""
 
 
 class SklearnAdapter(Adapter):
-    """A fitted scikit-learn classifier and the tensors it was compiled to."""
+    """A fitted scikit-learn classifier and the tensors it was compiled to.
+
+    A subclass implements `_compiled` and `_state`; `_logits` where it has a gradient; and of `_estimated`,
+    `soft_decision` (with `decision_values`) and `log_probabilities` what its estimator has.
+    """
+
+    decision: GradientKind = "none"
+    """What `soft_decision` is to the estimator's `decision_function`: the same, a stand-in, or there is none."""
+    probability: GradientKind = "none"
+    """What `log_probabilities` is to the estimator's `predict_proba`: the same, a stand-in, or there is none."""
+    jumps: ClassVar[bool] = False
+    """Whether the smallest change of an input can change outputs by much, as at the thresholds of a tree."""
 
     def __init__(self, estimator: Any, **constants: Tensor) -> None:
         """
         Args:
             estimator: fitted classifier with one output.
             constants: the compiled tensors, by name.
-
-        Raises:
-            NotWrappable: the estimator knows one class only.
         """
-        if len(estimator.classes_) < 2:
-            raise NotWrappable(f"{type(estimator).__name__} was fitted on one class; there is nothing to tell apart")
         super().__init__(input_shape=(int(estimator.n_features_in_),), classes=estimator.classes_.tolist())
         self.estimator = copy.copy(estimator)  # so that setting or fitting the owner's again changes nothing here
         self._constants = constants
         self._casts: dict[tuple[str, torch.dtype], Tensor] = {}
+
+    # -- what a subclass says -----------------------------------------------------------------------------------------
+
+    def _compiled(self, x: Tensor) -> Outputs:
+        """Outputs by tensor arithmetic, on the device of `x`; rows too close to call are the estimator's to decide."""
+        raise NotImplementedError
+
+    def _estimated(self, x: Tensor) -> Outputs:
+        """Outputs of a batch on the CPU, by the estimator's own code where that is the faster."""
+        return self._compiled(x)
+
+    def soft_decision(self, x: Tensor) -> Tensor:
+        """`(N, K)`, or `(N, 1)` where there are two classes: differentiable `decision_function`."""
+        raise Unsupported(f"{self.family} has no decision function")
+
+    def decision_values(self, x: Tensor) -> Tensor:
+        """`(N, K)` or `(N, 1)` float64 values of the estimator's `decision_function`, to `AGREEMENT`."""
+        return self.soft_decision(x.double())
+
+    def log_probabilities(self, x: Tensor) -> Tensor:
+        """`(N, K)` differentiable logarithm of `predict_proba`, finite and with a gradient where that underflows."""
+        raise Unsupported(f"{self.family} has no probabilities")
+
+    # -- what they share ----------------------------------------------------------------------------------------------
+
+    def _outputs(self, x: Tensor) -> Outputs:
+        return self._estimated(x) if x.device.type == "cpu" else self._compiled(x)
 
     def reference_predict(self, x: Tensor) -> Tensor:
         """`(N,)` labels by the estimator's own `predict`."""
@@ -59,12 +102,28 @@ class SklearnAdapter(Adapter):
 
     def _own_labels(self, x: Tensor) -> Tensor:
         """`(N,)` class indices by the estimator's own `predict`, on the device of `x`."""
-        labels = np.searchsorted(self.estimator.classes_, self.estimator.predict(as_array(x)))
+        labels = np.searchsorted(self.estimator.classes_, self._ask("predict", x))
         return torch.as_tensor(labels, dtype=torch.int64, device=x.device)
 
     def _own_probabilities(self, x: Tensor) -> Tensor:
         """`(N, K)` float64 probabilities by the estimator's own `predict_proba`, on the device of `x`."""
-        return torch.as_tensor(self.estimator.predict_proba(as_array(x)), dtype=torch.float64, device=x.device)
+        return torch.as_tensor(self._ask("predict_proba", x), dtype=torch.float64, device=x.device)
+
+    def _own_decision(self, x: Tensor) -> Tensor:
+        """`(N, K)` or `(N, 1)` float64 values of the estimator's own `decision_function`, on the device of `x`."""
+        values = torch.as_tensor(self._ask("decision_function", x), dtype=torch.float64, device=x.device)
+        return values[:, None] if values.ndim == 1 else values
+
+    def _ask(self, method: str, x: Tensor) -> np.ndarray:
+        """What a method of the estimator says of a batch."""
+        with warnings.catch_warnings():
+            # Fitted on a table with named columns, it would rather have one again.
+            warnings.filterwarnings("ignore", message="X does not have valid feature names")
+            return np.asarray(getattr(self.estimator, method)(self._as_input(x)))
+
+    def _as_input(self, x: Tensor) -> Any:
+        """`x` as the estimator takes it."""
+        return as_array(x)
 
 
 def refuse(
@@ -77,6 +136,26 @@ def refuse(
 def as_array(x: Tensor) -> np.ndarray:
     """`x` as scikit-learn takes it: a C-ordered array of the same precision."""
     return np.ascontiguousarray(x.detach().cpu().numpy())
+
+
+def gap(scores: Tensor) -> Tensor:
+    """`(N,)` difference between the two largest scores of each row; infinite where there is one class only."""
+    if scores.shape[1] < 2:
+        return scores.new_full(scores.shape[:1], torch.inf)
+    best = scores.topk(2, dim=1).values
+    return best[:, 0] - best[:, 1]
+
+
+def two_sided(values: Tensor) -> Tensor:
+    """`(N, K)` scores of a decision function, whose single column `(N, 1)` in the binary case is class 1's over 0."""
+    return torch.cat([torch.zeros_like(values), values], dim=1) if values.shape[1] == 1 else values
+
+
+def worst(*kinds: GradientKind) -> GradientKind:
+    """The gradient of something made of parts: none if a part has none, exact if all are."""
+    if "none" in kinds:
+        return "none"
+    return "surrogate" if "surrogate" in kinds else "exact"
 
 
 def topped(scores: Tensor, labels: Tensor) -> Tensor:

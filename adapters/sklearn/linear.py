@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import Outputs
-from adapters.sklearn.base import SklearnAdapter, log_odds_against, refuse, sum_roundoff, topped
+from adapters.sklearn.base import SklearnAdapter, gap, log_odds_against, refuse, sum_roundoff, topped, two_sided
 
 
 class LinearAdapter(SklearnAdapter):
@@ -24,6 +24,7 @@ class LinearAdapter(SklearnAdapter):
 
     family = "linear"
     gradient = "exact"
+    decision = "exact"
 
     def __init__(self, estimator: Any) -> None:
         """
@@ -49,7 +50,15 @@ class LinearAdapter(SklearnAdapter):
         """
         return self.loss(x, y, "margin")
 
-    def _outputs(self, x: Tensor) -> Outputs:
+    def soft_decision(self, x: Tensor) -> Tensor:
+        scores = self._logits(x)
+        return scores[:, 1:] if scores.shape[1] == 2 else scores
+
+    def _estimated(self, x: Tensor) -> Outputs:
+        scores = two_sided(self._own_decision(x))
+        return Outputs(scores.argmax(1), scores, self._probabilities(scores))
+
+    def _compiled(self, x: Tensor) -> Outputs:
         wide = x.double()
         scores = self._logits(wide)
         labels = scores.argmax(1)
@@ -63,8 +72,7 @@ class LinearAdapter(SklearnAdapter):
         estimators = torch.promote_types(x.dtype, self._precision)
         size = x.double().abs() @ self._constant("weight").abs().T + self._constant("bias").abs()
         error = 2 * sum_roundoff(x.shape[1], estimators) * size.amax(1)
-        best = scores.topk(2, dim=1).values
-        return (~(best[:, 0] - best[:, 1] > 2 * error)).nonzero()[:, 0]
+        return (~(gap(scores) > 2 * error)).nonzero()[:, 0]
 
     def _probabilities(self, scores: Tensor) -> Tensor | None:
         return None
@@ -77,6 +85,7 @@ class LogisticAdapter(LinearAdapter):
     """LogisticRegression: softmax of the scores, which in the binary case (0, s) is the sigmoid of s."""
 
     confidence_kind = "softmax"
+    probability = "exact"
 
     def __init__(self, estimator: Any) -> None:
         """
@@ -90,6 +99,9 @@ class LogisticAdapter(LinearAdapter):
     def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
         """Cross entropy, as a softplus: its gradient lasts down to probabilities of error of 1e-38."""
         return F.softplus(log_odds_against(self._logits(x), y))
+
+    def log_probabilities(self, x: Tensor) -> Tensor:
+        return self._logits(x).log_softmax(1)
 
     def _probabilities(self, scores: Tensor) -> Tensor:
         return scores.softmax(1)

@@ -43,6 +43,7 @@ class NeighborsAdapter(SklearnAdapter):
 
     family = "knn"
     gradient = "surrogate"
+    jumps = True
     confidence_kind = "votes"
 
     def __init__(self, estimator: Any) -> None:
@@ -99,7 +100,7 @@ class NeighborsAdapter(SklearnAdapter):
             many.append(near.mean(1))
         return torch.stack(few, dim=1), torch.stack(many, dim=1)
 
-    def _outputs(self, x: Tensor) -> Outputs:
+    def _compiled(self, x: Tensor) -> Outputs:
         if x.dtype == torch.float32 and float32_is_exact_enough():
             nearest, unsure = self._search(x, x.dtype)
             rows = unsure.nonzero()[:, 0]

@@ -2,8 +2,8 @@
 
 At a split of feature f at t an input goes left with the share (1 + z / (1 + |z|)) / 2, z = (t - x_f) / T. A sigmoid is
 as strong an attack (measured, see `tree.py`), but this share's tail is heavy: a product of many far splits neither
-underflows nor goes through slow denormal numbers, so that no gradient vanishes. The relaxed probability of a class is
-the share of each leaf times the leaf's class fraction, over all leaves, averaged over the trees.
+underflows nor goes through slow denormal numbers, so that no gradient vanishes. The relaxed sum of a class is the share
+of each leaf times the leaf's value for the class, over all leaves of all trees.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from adapters.sklearn.tree_arrays import TreeArrays
+
 NODES, EXAMPLES = 4096, 256
 """Trees are walked in blocks of about so many nodes and inputs: what one block needs stays in tens of megabytes."""
 
@@ -28,13 +30,13 @@ class Block:
     splits above, both children of one split beside each other. A level holds the positions of its splits and leaves.
     """
 
-    def __init__(self, trees: list[Any]) -> None:
-        starts = np.cumsum([0] + [tree.node_count for tree in trees])
+    def __init__(self, trees: list[TreeArrays]) -> None:
+        starts = np.cumsum([0] + [len(tree.left) for tree in trees])
         left, right = (
             np.concatenate([getattr(tree, side) + start for tree, start in zip(trees, starts, strict=False)])
-            for side in ("children_left", "children_right")
+            for side in ("left", "right")
         )
-        is_split = np.concatenate([tree.children_left >= 0 for tree in trees])
+        is_split = np.concatenate([tree.is_split for tree in trees])
         level, splits, leaves = starts[:-1], [], []
         self.trees = len(trees)
         self.levels: list[tuple[Tensor, Tensor]] = []
@@ -47,7 +49,7 @@ class Block:
         split, leaf = np.concatenate(splits), np.concatenate(leaves)
         self.features = torch.tensor(np.concatenate([tree.feature for tree in trees])[split])
         self.thresholds = torch.tensor(np.concatenate([tree.threshold for tree in trees])[split])
-        self.values = torch.tensor(np.concatenate([tree.value[:, 0] for tree in trees])[leaf])
+        self.values = torch.tensor(np.concatenate([tree.value for tree in trees])[leaf])
 
     def to(self, device: torch.device) -> None:
         self.levels = [(splits.to(device), leaves.to(device)) for splits, leaves in self.levels]
@@ -70,7 +72,7 @@ class Block:
         return left, right, torch.cat(reached)
 
     def backward(self, x: Tensor, width: float, gradient: Tensor) -> Tensor:
-        """`(D, N)` gradient of the sum of `(K, N)` class shares times `gradient`."""
+        """`(D, N)` gradient of the sum of `(K, N)` class values times `gradient`."""
         left, right, reached = self.forward(x, width)
         through = reached * (self.values.to(x.dtype) @ gradient)
         steep = torch.empty_like(left)
@@ -89,22 +91,21 @@ class Block:
 
 
 class SoftTrees:
-    """Relaxed trees, all of one weight."""
+    """Relaxed trees, added up."""
 
-    def __init__(self, trees: list[Any], temperature: float) -> None:
+    def __init__(self, trees: list[TreeArrays], temperature: float) -> None:
         """
         Args:
-            trees: the `tree_` of fitted classification trees.
+            trees: of one number of classes.
             temperature: T as a share of the range of all thresholds, which is the only scale that a tree knows.
         """
-        thresholds = np.concatenate([tree.threshold[tree.feature >= 0] for tree in trees])
+        thresholds = np.concatenate([tree.threshold[tree.is_split] for tree in trees])
         spread = np.ptp(thresholds) or np.abs(thresholds).max() if len(thresholds) else 0
         self.width = temperature * (float(spread) or 1.0)
-        self.trees = len(trees)
         self.blocks: list[Block] = []
-        waiting: list[Any] = []
+        waiting: list[TreeArrays] = []
         for tree in trees:
-            if waiting and sum(other.node_count for other in waiting) + tree.node_count > NODES:
+            if waiting and sum(len(other.left) for other in waiting) + len(tree.left) > NODES:
                 self.blocks.append(Block(waiting))
                 waiting = []
             waiting.append(tree)
@@ -114,13 +115,13 @@ class SoftTrees:
         for block in self.blocks:
             block.to(device)
 
-    def probabilities(self, x: Tensor) -> Tensor:
-        """`(N, K)` differentiable relaxed probabilities."""
+    def sums(self, x: Tensor) -> Tensor:
+        """`(N, K)` differentiable relaxed class values, summed over the trees."""
         shares: Tensor = _Relaxed.apply(x, self)  # type: ignore[no-untyped-call]
-        return shares / self.trees
+        return shares
 
     def forward(self, x: Tensor) -> Tensor:
-        """`(N, K)` class shares summed over the trees."""
+        """`(N, K)` class values summed over the trees."""
         shares = x.new_zeros(len(x), self.blocks[0].values.shape[1])
         for rows, out in zip(torch.split(x, EXAMPLES), torch.split(shares, EXAMPLES), strict=True):
             features = rows.T.contiguous()
@@ -129,7 +130,7 @@ class SoftTrees:
         return shares
 
     def backward(self, x: Tensor, gradient: Tensor) -> Tensor:
-        """`(N, D)` gradient of the sum of class shares times the `(N, K)` `gradient`."""
+        """`(N, D)` gradient of the sum of class values times the `(N, K)` `gradient`."""
         slopes = torch.zeros_like(x)
         parts = zip(*(torch.split(each, EXAMPLES) for each in (x, gradient, slopes)), strict=True)
         for rows, above, out in parts:

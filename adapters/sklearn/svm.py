@@ -58,9 +58,14 @@ class SVCAdapter(SklearnAdapter):
         self._kernel, self._gamma = str(estimator.kernel), float(estimator._gamma)
         self._degree, self._coef0 = int(estimator.degree), float(estimator.coef0)
         self._breaks_ties = bool(estimator.break_ties) and count > 2
+        if count == 2:
+            self.decision = "exact"
         # The estimator has the method only where `probability` is set, and the Platt parameters where it was in `fit`.
         if hasattr(estimator, "predict_proba") and estimator._probA.size:
             self.confidence_kind = "calibrated"
+
+    def soft_decision(self, x: Tensor) -> Tensor:
+        return -self._decisions(x)
 
     def _logits(self, x: Tensor) -> Tensor:
         """Each class's sum of signed decision values."""
@@ -80,7 +85,7 @@ class SVCAdapter(SklearnAdapter):
         own = torch.where(sign == 0, torch.inf, self._decisions(x) * sign)
         return -own.amin(1)
 
-    def _outputs(self, x: Tensor) -> Outputs:
+    def _compiled(self, x: Tensor) -> Outputs:
         if x.dtype == torch.float32 and float32_is_exact_enough():
             decisions, unsure = self._decide(x)
             if len(unsure):

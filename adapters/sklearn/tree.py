@@ -12,6 +12,7 @@ from torch import Tensor
 from adapters.base import Outputs
 from adapters.sklearn.base import SklearnAdapter, as_array, log_odds_against, refuse
 from adapters.sklearn.soft_trees import SoftTrees
+from adapters.sklearn.tree_arrays import node_tables, of_sklearn
 
 
 class TreeAdapter(SklearnAdapter):
@@ -29,6 +30,8 @@ class TreeAdapter(SklearnAdapter):
 
     family = "tree"
     gradient = "surrogate"
+    probability = "surrogate"
+    jumps = True
     confidence_kind = "leaf fraction"
     temperature = 0.02
 
@@ -40,32 +43,38 @@ class TreeAdapter(SklearnAdapter):
         if estimator.n_outputs_ > 1:
             raise refuse(estimator, "several outputs", "fit one estimator for each")
         self._trees = self._fitted_trees(estimator)
-        super().__init__(estimator, **_node_tables(self._trees))
-        self._soft = SoftTrees(self._trees, self.temperature)
+        arrays = [of_sklearn(tree) for tree in self._trees]
+        super().__init__(estimator, **{name: torch.tensor(table) for name, table in node_tables(arrays).items()})
+        self._soft = SoftTrees(arrays, self.temperature)
 
     def _fitted_trees(self, estimator: Any) -> list[Any]:
         return [estimator.tree_]
 
     def _logits(self, x: Tensor) -> Tensor:
-        return self._soft.probabilities(x).clamp_min(torch.finfo(x.dtype).tiny).log()
+        return self.log_probabilities(x)
+
+    def log_probabilities(self, x: Tensor) -> Tensor:
+        shares = self._soft.sums(x) / len(self._trees)
+        return shares.clamp_min(torch.finfo(x.dtype).tiny).log()
 
     def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
         return log_odds_against(self._logits(x), y)
 
-    def _outputs(self, x: Tensor) -> Outputs:
-        fractions = self._walked(x) if x.device.type != "cpu" else self._estimated(x)
-        return Outputs(fractions.argmax(1), fractions, fractions)
-
-    def _estimated(self, x: Tensor) -> Tensor:
-        """`(N, K)` class fractions averaged over the trees, by scikit-learn's own trees one after the other."""
+    def _estimated(self, x: Tensor) -> Outputs:
+        """By scikit-learn's own trees one after the other."""
         narrow = as_array(x.float())
         total = np.zeros((len(narrow), len(self.classes or ())))
         for tree in self._trees:
             total += tree.predict(narrow)
-        return torch.from_numpy(total / len(self._trees))
+        fractions = torch.from_numpy(total / len(self._trees))
+        return Outputs(fractions.argmax(1), fractions, fractions)
+
+    def _compiled(self, x: Tensor) -> Outputs:
+        fractions = self._walked(x)
+        return Outputs(fractions.argmax(1), fractions, fractions)
 
     def _walked(self, x: Tensor) -> Tensor:
-        """The same from the compiled tensors, by the same additions in the same order."""
+        """`(N, K)` class fractions averaged over the trees, by the estimator's additions in the estimator's order."""
         table, narrow = self._constants, x.float()
         node = table["root"].expand(len(x), -1)
         for _ in range(max(tree.max_depth for tree in self._trees)):
@@ -84,34 +93,3 @@ class TreeAdapter(SklearnAdapter):
     def _state(self) -> Iterable[object]:
         yield self.temperature
         yield from self._constants.values()
-
-
-def _node_tables(trees: list[Any]) -> dict[str, Tensor]:
-    """All nodes of some scikit-learn trees in one table, each tree's first node in `root`; a leaf is its own child.
-
-    Rounding each float64 threshold *down* to float32 leaves every comparison of float32 inputs as it is; rounding to
-    the nearest would not.
-    """
-    starts = np.cumsum([0] + [tree.node_count for tree in trees])
-    joined = {
-        name: np.concatenate([getattr(tree, name) for tree in trees])
-        for name in ("children_left", "children_right", "feature", "threshold", "missing_go_to_left", "value")
-    }
-    is_leaf, offset = joined["children_left"] < 0, np.repeat(starts[:-1], np.diff(starts))
-    itself = np.arange(starts[-1])
-    return {
-        "root": torch.tensor(starts[:-1]),
-        "left": torch.tensor(np.where(is_leaf, itself, joined["children_left"] + offset)),
-        "right": torch.tensor(np.where(is_leaf, itself, joined["children_right"] + offset)),
-        "feature": torch.tensor(np.where(is_leaf, 0, joined["feature"])),
-        "threshold": torch.tensor(_rounded_down(joined["threshold"])),
-        "missing_left": torch.tensor(joined["missing_go_to_left"].astype(bool)),
-        "value": torch.tensor(joined["value"][:, 0]),
-    }
-
-
-def _rounded_down(values: np.ndarray) -> np.ndarray:
-    """The largest float32 not above each float64 value."""
-    with np.errstate(over="ignore"):
-        nearest = values.astype(np.float32)
-    return np.where(nearest > values, np.nextafter(nearest, np.float32(-np.inf)), nearest)

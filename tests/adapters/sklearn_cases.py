@@ -9,38 +9,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.datasets import load_digits
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.svm import SVC, LinearSVC
-from sklearn.tree import DecisionTreeClassifier
+from families import CASES
+from families.data import digits
 
 from adapters.sklearn.base import SklearnAdapter
 from adapters.sklearn.table import compile_estimator
 
-MAKERS: dict[str, Callable[[], Any]] = {
-    "logistic": lambda: LogisticRegression(C=0.1, max_iter=60),
-    "linear-svc": lambda: LinearSVC(C=0.05),
-    "svc-rbf": lambda: SVC(),
-    "svc-poly": lambda: SVC(kernel="poly", coef0=0.5, class_weight="balanced"),
-    "svc-linear": lambda: SVC(kernel="linear"),
-    "svc-sigmoid": lambda: SVC(kernel="sigmoid", gamma=0.02, coef0=-0.1, decision_function_shape="ovo"),
-    "svc-break-ties": lambda: SVC(kernel="rbf", gamma=0.02, break_ties=True),
-    "svc-platt": lambda: SVC(probability=True, random_state=0),
-    "knn-1": lambda: KNeighborsClassifier(1),
-    "knn-4": lambda: KNeighborsClassifier(4),
-    "knn-distance": lambda: KNeighborsClassifier(5, weights="distance"),
-    "knn-manhattan": lambda: KNeighborsClassifier(3, p=1),
-    "knn-chebyshev": lambda: KNeighborsClassifier(3, metric="chebyshev", algorithm="kd_tree"),
-    "tree": lambda: DecisionTreeClassifier(random_state=0),
-    "tree-shallow": lambda: DecisionTreeClassifier(max_depth=4, splitter="random", random_state=0),
-    "forest": lambda: RandomForestClassifier(20, max_leaf_nodes=40, random_state=0),
-    "forest-threads": lambda: RandomForestClassifier(10, n_jobs=2, random_state=0),
-}
-KERNELS = [name for name in MAKERS if name.startswith("svc")]
-EXACT = ["logistic", "linear-svc", *KERNELS]
-SURROGATE = [name for name in MAKERS if name not in EXACT]
+PAIRS = [(name, labelling) for name, case in CASES.items() for labelling in case.labellings]
+KERNELS = [name for name in CASES if name.startswith("svc")]
+SURROGATE = [name for name, case in CASES.items() if case.gradient == "surrogate"]
 TREES = ["tree", "tree-shallow", "forest", "forest-threads"]
 
 LABELLINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -52,17 +29,16 @@ LABELLINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 @cache
-def digits() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Training and test images in [0, 1] as float32, and their labels."""
-    x, y = load_digits(return_X_y=True)
-    x = (x / 16).astype(np.float32)
-    return x[:700], y[:700], x[1000:1300], y[1000:1300]
+def adapter(name: str, labelling: str | None = None) -> SklearnAdapter:
+    """The compiled case, fitted on digits with these labels, or else the first that it takes."""
+    return refitted(name, labelling)
 
 
-@cache
-def adapter(name: str, labelling: str = "ten") -> SklearnAdapter:
+def refitted(name: str, labelling: str | None = None, start: int = 0) -> SklearnAdapter:
+    """The same, fitted anew on the training images from `start` on."""
     x, y, _, _ = digits()
-    return fitted(MAKERS[name](), x.astype(np.float64), LABELLINGS[labelling](y))
+    labels = LABELLINGS[labelling or CASES[name].labellings[0]](y)
+    return fitted(CASES[name].make(), x[start:].astype(np.float64), labels[start:])
 
 
 def fitted(estimator: Any, x: np.ndarray, y: np.ndarray) -> SklearnAdapter:
@@ -74,8 +50,9 @@ def fitted(estimator: Any, x: np.ndarray, y: np.ndarray) -> SklearnAdapter:
 
 
 @cache
-def probes(name: str, labelling: str = "ten") -> torch.Tensor:
+def probes(name: str, labelling: str | None = None) -> torch.Tensor:
     """Clean, random, adversarial and stored points for one model, as float32."""
+    labelling = labelling or CASES[name].labellings[0]
     train, _, clean, labels = digits()
     model = adapter(name, labelling)
     y = torch.from_numpy(np.searchsorted(model.estimator.classes_, LABELLINGS[labelling](labels)))
@@ -87,6 +64,11 @@ def probes(name: str, labelling: str = "ten") -> torch.Tensor:
 
 def own_labels(model: SklearnAdapter, x: torch.Tensor) -> np.ndarray:
     """Class indices by the estimator's own `predict`."""
+    return np.searchsorted(model.estimator.classes_, own(model, "predict", x))
+
+
+def own(model: SklearnAdapter, method: str, x: torch.Tensor) -> np.ndarray:
+    """What a method of the estimator says."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return np.searchsorted(model.estimator.classes_, model.estimator.predict(x.numpy()))
+        return np.asarray(getattr(model.estimator, method)(x.numpy()))

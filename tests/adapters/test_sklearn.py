@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from scipy import sparse
-from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from families import REFUSED
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
-from sklearn_cases import LABELLINGS, MAKERS, TREES, adapter, digits, fitted, own_labels, probes
+from sklearn_cases import CASES, KERNELS, PAIRS, TREES, adapter, digits, fitted, own, own_labels, probes, refitted
 
 from adapters.errors import NotWrappable
 from adapters.sklearn.svm import SVCAdapter
@@ -26,51 +25,64 @@ from adapters.sklearn.tree import TreeAdapter
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # `probability=True` is on its way out
 
 
-@pytest.mark.parametrize("labelling", LABELLINGS)
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize(("name", "labelling"), PAIRS)
 def test_labels_are_the_estimators_own(name: str, labelling: str) -> None:
+    """By the estimator's code, where the CPU uses it, and by tensor arithmetic, as on a GPU."""
     model, x = adapter(name, labelling), probes(name, labelling)
-    outputs = model.outputs(x)
-    np.testing.assert_array_equal(outputs.labels, own_labels(model, x))
-    assert torch.equal(model.reference_predict(x), outputs.labels)
-    assert outputs.scores is not None
-    assert torch.equal(outputs.scores.argmax(1), outputs.labels)
-    assert outputs.scores.isfinite().all()
+    expected = own_labels(model, x)
+    assert torch.equal(model.reference_predict(x), torch.from_numpy(expected))
+    for labels, scores, _ in (model.outputs(x), model._compiled(x)):
+        np.testing.assert_array_equal(labels, expected)
+        assert scores is not None
+        assert scores.shape == (len(x), len(model.estimator.classes_))
+        assert torch.equal(scores.argmax(1), labels)
+        assert scores.isfinite().all()
 
 
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("name", CASES)
 def test_labels_are_the_estimators_own_in_float64(name: str) -> None:
     model, x = adapter(name), probes(name).double() + 1e-9
-    np.testing.assert_array_equal(model.predict(x), own_labels(model, x))
+    expected = own_labels(model, x)
+    np.testing.assert_array_equal(model.predict(x), expected)
+    np.testing.assert_array_equal(model._compiled(x).labels, expected)
 
 
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("name", CASES)
 def test_one_input_gets_the_label_it_gets_in_a_batch(name: str) -> None:
     model, x = adapter(name), probes(name)[::60]
     assert torch.equal(torch.cat([model.predict(one) for one in x.split(1)]), model.predict(x))
 
 
-@pytest.mark.parametrize("labelling", ["ten", "binary"])
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize(("name", "labelling"), [pair for pair in PAIRS if pair[1] in ("ten", "binary")])
 def test_probabilities_are_the_estimators_own(name: str, labelling: str) -> None:
     model, x = adapter(name, labelling), probes(name, labelling)
-    probabilities = model.probabilities(x)
-    if name in ("linear-svc", *(kernel for kernel in MAKERS if kernel.startswith("svc") and kernel != "svc-platt")):
-        assert probabilities is None
-        assert model.confidence_kind is None
-        return
-    assert model.confidence_kind
-    np.testing.assert_allclose(probabilities, model.estimator.predict_proba(x.numpy()), atol=1e-6, rtol=0)
+    assert model.confidence_kind == CASES[name].confidence
+    for _, _, probabilities in (model.outputs(x), model._compiled(x)):
+        if model.confidence_kind is None:
+            assert probabilities is None
+        else:
+            np.testing.assert_allclose(probabilities, own(model, "predict_proba", x), atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("labelling", ["ten", "binary"])
-@pytest.mark.parametrize("name", TREES)
-def test_walked_tensors_equal_the_estimator_to_the_last_bit(name: str, labelling: str) -> None:
+@pytest.mark.parametrize(("name", "labelling"), [pair for pair in PAIRS if pair[1] in ("ten", "binary")])
+def test_what_other_estimators_may_ask_of_a_part(name: str, labelling: str) -> None:
+    """Decision values are the estimator's own; exact stand-ins equal them; every stand-in has a gradient."""
     model, x = adapter(name, labelling), probes(name, labelling)
-    assert isinstance(model, TreeAdapter)
-    expected = model.estimator.predict_proba(x.numpy())
-    np.testing.assert_array_equal(model._walked(x), expected)
-    np.testing.assert_array_equal(model.probabilities(x), expected)
+    classes = len(model.estimator.classes_)
+    if model.decision != "none":
+        expected = own(model, "decision_function", x).reshape(len(x), -1)
+        scale = np.abs(expected).max()
+        np.testing.assert_allclose(model.decision_values(x), expected, atol=1e-6 * scale, rtol=1e-6)
+        soft = model.soft_decision(x.double())
+        assert soft.shape == (len(x), classes if classes > 2 else 1)
+        if model.decision == "exact":
+            np.testing.assert_allclose(soft, expected, atol=1e-6 * scale, rtol=1e-6)
+    if model.probability != "none":
+        logs = model.log_probabilities(x.double())
+        assert logs.shape == (len(x), classes)
+        assert logs.isfinite().all()
+        if model.probability == "exact":
+            np.testing.assert_allclose(logs.exp(), own(model, "predict_proba", x), atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("name", TREES)
@@ -122,7 +134,7 @@ def test_svc_vote_ties_go_to_the_lowest_class_unless_broken() -> None:
         assert bool(differs.any()) is not breaks_ties
 
 
-@pytest.mark.parametrize("name", [name for name in MAKERS if name.startswith("svc")])
+@pytest.mark.parametrize("name", KERNELS)
 def test_the_rounding_bound_of_float32_holds(name: str) -> None:
     model, x = adapter(name), probes(name)
     assert isinstance(model, SVCAdapter)
@@ -156,18 +168,16 @@ def test_refitting_the_owners_estimator_changes_nothing() -> None:
 # -- identity ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("name", CASES)
 def test_equal_fits_have_equal_fingerprints(name: str) -> None:
-    x, y, _, _ = digits()
-    again = fitted(MAKERS[name](), x.astype(np.float64), y)
+    again = refitted(name)
     assert again.fingerprint == adapter(name).fingerprint
-    assert fitted(MAKERS[name](), x[90:].astype(np.float64), y[90:]).fingerprint != again.fingerprint
+    assert refitted(name, start=90).fingerprint != again.fingerprint
 
 
 def test_every_setting_that_matters_is_in_the_fingerprint() -> None:
     x, y, _, _ = digits()
     estimators = [
-        *(maker() for maker in MAKERS.values()),
         SVC(gamma=0.03),
         SVC(break_ties=True),
         SVC(kernel="poly", coef0=0.5, degree=4, class_weight="balanced"),
@@ -175,8 +185,9 @@ def test_every_setting_that_matters_is_in_the_fingerprint() -> None:
         KNeighborsClassifier(4, weights="distance"),
         LogisticRegression(C=0.2, max_iter=60),
     ]
-    prints = {fitted(estimator, x.astype(np.float64), y).fingerprint for estimator in estimators}
-    assert len(prints) == len(estimators)
+    prints = [fitted(estimator, x.astype(np.float64), y).fingerprint for estimator in estimators]
+    prints += [adapter(name).fingerprint for name in CASES]
+    assert len(set(prints)) == len(prints)
     assert adapter("tree", "shifted").fingerprint != adapter("tree", "words").fingerprint
 
 
@@ -189,46 +200,6 @@ def test_threads_are_not_in_the_fingerprint() -> None:
 # -- refusals ----------------------------------------------------------------------------------------------------------
 
 
-class Stranger(SVC):  # type: ignore[misc]
-    """A subclass, which may predict in a way of its own."""
-
-
-def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return a @ b.T
-
-
-def difference(a: np.ndarray, b: np.ndarray) -> float:
-    return float(np.abs(a - b).sum())
-
-
-def evenly(distances: np.ndarray) -> np.ndarray:
-    return np.ones_like(distances)
-
-
-X, Y = digits()[0][:60], digits()[1][:60]
-TWICE = np.stack([Y, Y], axis=1)
-REFUSED: dict[str, Callable[[], Any]] = {
-    "SVC is not fitted": lambda: SVC(),
-    "Stranger is not among": lambda: Stranger().fit(X, Y),
-    "ExtraTreesClassifier is not among": lambda: ExtraTreesClassifier(2).fit(X, Y),
-    "a callable kernel": lambda: SVC(kernel=dot).fit(X, Y),
-    "precomputed kernel": lambda: SVC(kernel="precomputed").fit(X @ X.T, Y),
-    "SVC with a fit on sparse data": lambda: SVC().fit(sparse.csr_array(X), Y),
-    "decision_function_shape='ovo'": lambda: SVC(break_ties=True, decision_function_shape="ovo").fit(X, Y),
-    "sparse coefficients": lambda: LogisticRegression().fit(X, Y).sparsify(),
-    "a callable metric": lambda: KNeighborsClassifier(metric=difference).fit(X, Y),
-    "metric='minkowski'": lambda: KNeighborsClassifier(p=3).fit(X, Y),
-    "metric='cosine'": lambda: KNeighborsClassifier(metric="cosine").fit(X, Y),
-    "weights by a function": lambda: KNeighborsClassifier(weights=evenly).fit(X, Y),
-    "KNeighborsClassifier with several outputs": lambda: KNeighborsClassifier().fit(X, TWICE),
-    "KNeighborsClassifier with a fit on sparse data": lambda: KNeighborsClassifier().fit(sparse.csr_array(X), Y),
-    "61 neighbours of 60 points": lambda: KNeighborsClassifier(61).fit(X, Y),
-    "DecisionTreeClassifier with several outputs": lambda: DecisionTreeClassifier().fit(X, TWICE),
-    "RandomForestClassifier with several outputs": lambda: RandomForestClassifier(2).fit(X, TWICE),
-    "fitted on one class": lambda: DecisionTreeClassifier().fit(X, np.zeros(60)),
-}
-
-
 @pytest.mark.parametrize("message", REFUSED)
 def test_what_is_not_compiled_is_refused_by_name(message: str) -> None:
     with pytest.raises(NotWrappable, match=message.replace("(", r"\(")) as caught:
@@ -238,7 +209,7 @@ def test_what_is_not_compiled_is_refused_by_name(message: str) -> None:
 
 def test_the_remedy_for_an_unknown_class_is_said() -> None:
     with pytest.raises(NotWrappable, match=r'adapters\.black_box\(model\.predict, version="1"\)'):
-        compile_estimator(Stranger().fit(X, Y))
+        compile_estimator(REFUSED["Stranger is not among"]())
 
 
 def test_the_table_loads_no_framework() -> None:
@@ -252,10 +223,9 @@ def test_the_table_loads_no_framework() -> None:
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("name", CASES)
 def test_a_gpu_gives_the_same(name: str) -> None:
-    x, y, _, _ = digits()
-    model, probe = fitted(MAKERS[name](), x.astype(np.float64), y), probes(name)
+    model, probe = refitted(name), probes(name)
     expected = adapter(name).outputs(probe)
     labels, scores, probabilities = model.to("cuda").outputs(probe.cuda())
     assert torch.equal(labels.cpu(), expected.labels)

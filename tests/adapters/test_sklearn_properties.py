@@ -3,37 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from families import SMALL
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.svm import SVC, LinearSVC
-from sklearn.tree import DecisionTreeClassifier
 from sklearn_cases import fitted, own_labels
 
 from adapters.sklearn.tree import TreeAdapter
 
-ESTIMATORS: dict[str, Any] = {
-    "logistic": lambda: LogisticRegression(max_iter=30),
-    "linear-svc": lambda: LinearSVC(max_iter=100),
-    "svc-rbf": lambda: SVC(gamma=0.5),
-    "svc-break-ties": lambda: SVC(gamma=0.5, break_ties=True),
-    "svc-poly": lambda: SVC(kernel="poly", degree=2, gamma=0.5, coef0=1.0),
-    "svc-linear": lambda: SVC(kernel="linear", class_weight="balanced"),
-    "svc-sigmoid": lambda: SVC(kernel="sigmoid", gamma=0.1),
-    "knn-1": lambda: KNeighborsClassifier(1),
-    "knn-3-brute": lambda: KNeighborsClassifier(3, algorithm="brute"),
-    "knn-distance": lambda: KNeighborsClassifier(4, weights="distance"),
-    "knn-manhattan": lambda: KNeighborsClassifier(2, p=1),
-    "tree": lambda: DecisionTreeClassifier(random_state=0),
-    "forest": lambda: RandomForestClassifier(4, random_state=0),
-}
 LABELS = [["a", "b"], ["x", "y", "z"], [5, 6, 7, 8, 9], [-1, 1], [1.0, 2.0, 7.0], [False, True]]
 
 
@@ -54,17 +34,18 @@ def problems(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("narrow", [False, True], ids=["fit64", "fit32"])
-@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("name", SMALL)
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(problem=problems())
 def test_labels_are_the_estimators_own(
     name: str, narrow: bool, problem: tuple[np.ndarray, np.ndarray, np.ndarray]
 ) -> None:
     x, y, queries = problem
-    model = fitted(ESTIMATORS[name](), x.astype(np.float32) if narrow else x, y)
+    model = fitted(SMALL[name](), x.astype(np.float32) if narrow else x, y)
     batch = torch.from_numpy(queries)
     labels, scores, probabilities = model.outputs(batch)
     np.testing.assert_array_equal(labels, own_labels(model, batch))
+    np.testing.assert_array_equal(model._compiled(batch).labels, labels)
     assert scores is not None
     assert torch.equal(scores.argmax(1), labels)
     if probabilities is not None:
