@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adapters.base import Adapter, Outputs
+from adapters.base import Adapter, Bounds, Outputs
 from adapters.errors import InvalidOutput, NotWrappable
 
 _LIBRARIES = {"torch", "torchvision", *sys.stdlib_module_names}
@@ -41,7 +41,7 @@ class TorchModule(Adapter):
         *,
         input_shape: tuple[int, ...] | None = None,
         classes: Sequence[Any] | None = None,
-        bounds: tuple[float, float] | None = None,
+        bounds: Bounds | None = None,
         mean: float | Sequence[float] | None = None,
         std: float | Sequence[float] | None = None,
         outputs: OutputKind = "logits",
@@ -53,7 +53,7 @@ class TorchModule(Adapter):
             module: the network.
             input_shape: as the network takes it, such as `(784,)`; None to try the dataset's shape, then flat.
             classes: labels in output order; None for the dataset's.
-            bounds: lowest and highest valid input, if the network knows.
+            bounds: lowest and highest valid input, each a number or an array of one a feature, if the network knows.
             mean: subtracted from `x` before the network sees it.
             std: divides `x - mean`.
             outputs: what the network returns. Give `probabilities` for one that ends in a softmax.

@@ -19,7 +19,7 @@ from sklearn_cases import CASES, KERNELS, PAIRS, TREES, adapter, digits, fitted,
 
 from adapters.errors import NotWrappable
 from adapters.sklearn.svm import SVCAdapter
-from adapters.sklearn.table import compile_estimator
+from adapters.sklearn.table import TABLE, compile_estimator
 from adapters.sklearn.tree import TreeAdapter
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # `probability=True` is on its way out
@@ -210,6 +210,15 @@ def test_what_is_not_compiled_is_refused_by_name(message: str) -> None:
 def test_the_remedy_for_an_unknown_class_is_said() -> None:
     with pytest.raises(NotWrappable, match=r'adapters\.black_box\(model\.predict, version="1"\)'):
         compile_estimator(REFUSED["Stranger is not among"]())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_table_says_what_the_adapters_are(name: str) -> None:
+    model = adapter(name)
+    kind = type(model.estimator)
+    entry = TABLE[f"{kind.__module__}.{kind.__qualname__}"]
+    assert entry.family in (model.family, "as its parts")
+    assert entry.gradient in (model.gradient, "as its parts")
 
 
 def test_the_table_loads_no_framework() -> None:

@@ -26,3 +26,10 @@ def several_outputs() -> tuple[np.ndarray, np.ndarray]:
     """Sixty images with two labels each."""
     x, y = few()
     return x, np.stack([y, y], axis=1)
+
+
+@cache
+def everything() -> tuple[np.ndarray, np.ndarray]:
+    """All 1,797 images in [0, 1] as float32, and their labels."""
+    x, y = load_digits(return_X_y=True)
+    return (x / 16).astype(np.float32), y

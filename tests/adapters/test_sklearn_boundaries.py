@@ -1,0 +1,67 @@
+"""Labels where they are hardest: on the boundary between two classes, and on all of MNIST's test images."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from families import CASES
+from sklearn_cases import adapter, fitted, own_labels, probes
+
+from adapters.sklearn.base import SklearnAdapter
+from bench.datasets import open_dataset
+
+PAIRS, BESIDE = 400, 4
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_points_on_and_one_ulp_beside_the_boundary(name: str) -> None:
+    """2,000 points: 400 on segments between inputs of two classes, as close to the change as float32 tells, and each
+    with one feature moved by an ulp. Their margins are smaller than what rounding makes of any sum."""
+    model = adapter(name)
+    points = boundary(model, probes(name))
+    rng = np.random.default_rng(0)
+    moved = np.repeat(points, BESIDE, axis=0)
+    rows, features = np.arange(len(moved)), rng.integers(points.shape[1], size=len(moved))
+    toward = np.where(rng.random(len(moved)) < 0.5, np.float32(-9), np.float32(9))
+    moved[rows, features] = np.nextafter(moved[rows, features], toward)
+    x = torch.from_numpy(np.concatenate([points, moved]))
+    expected = own_labels(model, x)
+    np.testing.assert_array_equal(model.predict(x), expected)
+    np.testing.assert_array_equal(model._compiled(x).labels, expected)
+
+
+def boundary(model: SklearnAdapter, x: torch.Tensor) -> np.ndarray:
+    """`(PAIRS, D)` float32 points where the label changes, found by halving segments between inputs of two classes."""
+    rng = np.random.default_rng(0)
+    labels = model.predict(x).numpy()
+    first, second = rng.integers(len(x), size=(2, 50 * PAIRS))
+    differ = np.flatnonzero(labels[first] != labels[second])[:PAIRS]
+    start, end = x.numpy()[first[differ]].astype(np.float64), x.numpy()[second[differ]].astype(np.float64)
+    low, high = np.zeros((len(start), 1)), np.ones((len(start), 1))
+    kept = labels[first[differ]]
+    for _ in range(26):  # as many as float32 has digits
+        middle = (low + high) / 2
+        at_middle = model.predict(torch.from_numpy((start + middle * (end - start)).astype(np.float32))).numpy()
+        same = (at_middle == kept)[:, None]
+        low, high = np.where(same, middle, low), np.where(same, high, middle)
+    points: np.ndarray = (start + high * (end - start)).astype(np.float32)
+    return points
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_labels_of_all_mnist_test_images_are_the_estimators_own(name: str) -> None:
+    data = open_dataset("mnist")
+    train = data.examples("train", slice(400)).reshape(400, -1)
+    x = torch.from_numpy(data.examples("test", slice(None))).flatten(1)
+    labels = data.labels("train")[:400]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = fitted(CASES[name].make(), train, labels % 2 if CASES[name].labellings == ("binary",) else labels)
+    expected = own_labels(model, x)
+    np.testing.assert_array_equal(model.predict(x), expected)
+    some = torch.cat([x[:1000], torch.rand(500, 784, generator=torch.Generator().manual_seed(0))])
+    np.testing.assert_array_equal(model._compiled(some).labels, own_labels(model, some))
