@@ -41,10 +41,10 @@ def refitted(name: str, labelling: str | None = None, start: int = 0) -> Sklearn
     return fitted(CASES[name].make(), x[start:].astype(np.float64), labels[start:])
 
 
-def fitted(estimator: Any, x: np.ndarray, y: np.ndarray) -> SklearnAdapter:
+def fitted(estimator: Any, x: np.ndarray, y: np.ndarray, **options: Any) -> SklearnAdapter:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of unfinished fits and deprecated settings, which are what is tested here
-        compiled = compile_estimator(estimator.fit(x, y))
+        compiled = compile_estimator(estimator.fit(x, y, **options))
     assert isinstance(compiled, SklearnAdapter)
     return compiled
 

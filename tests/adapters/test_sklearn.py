@@ -18,6 +18,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn_cases import CASES, KERNELS, PAIRS, TREES, adapter, digits, fitted, own, own_labels, probes, refitted
 
 from adapters.errors import NotWrappable
+from adapters.fitting import fit
 from adapters.sklearn.svm import SVCAdapter
 from adapters.sklearn.table import TABLE, compile_estimator
 from adapters.sklearn.tree import TreeAdapter
@@ -163,6 +164,23 @@ def test_refitting_the_owners_estimator_changes_nothing() -> None:
     estimator.set_params(n_neighbors=9).fit(x[:50], y[:50])
     assert torch.equal(model.predict(batch), labels)
     assert model.fingerprint == before
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if "ten" in case.labellings])
+def test_a_class_absent_from_the_fit_is_never_given(name: str) -> None:
+    x, y, clean, truth = digits()
+    seen = y != 3
+    model = fitted(CASES[name].make(), x[seen].astype(np.float64), y[seen])
+    aligned = fit(model, (1, 8, 8), [str(digit) for digit in range(10)])
+    batch = torch.from_numpy(clean[:100]).reshape(-1, 1, 8, 8)
+    labels, scores, probabilities = aligned.outputs(batch)
+    np.testing.assert_array_equal(labels, own(model, "predict", batch.flatten(1)))
+    assert scores is not None
+    assert torch.equal(scores.argmax(1), labels)
+    assert probabilities is None or (probabilities[:, 3] == 0).all()
+    gradient = aligned.input_gradient(batch, torch.from_numpy(truth[:100]))
+    assert gradient.shape == batch.shape
+    assert gradient.isfinite().all()
 
 
 # -- identity ----------------------------------------------------------------------------------------------------------

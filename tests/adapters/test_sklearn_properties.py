@@ -10,6 +10,7 @@ import torch
 from families import SMALL
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sklearn.utils.validation import has_fit_parameter
 from sklearn_cases import fitted, own_labels
 
 from adapters.sklearn.tree import TreeAdapter
@@ -36,12 +37,15 @@ def problems(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("narrow", [False, True], ids=["fit64", "fit32"])
 @pytest.mark.parametrize("name", SMALL)
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
-@given(problem=problems())
+@given(problem=problems(), weighted=st.booleans())
 def test_labels_are_the_estimators_own(
-    name: str, narrow: bool, problem: tuple[np.ndarray, np.ndarray, np.ndarray]
+    name: str, narrow: bool, problem: tuple[np.ndarray, np.ndarray, np.ndarray], weighted: bool
 ) -> None:
     x, y, queries = problem
-    model = fitted(SMALL[name](), x.astype(np.float32) if narrow else x, y)
+    estimator, weights = SMALL[name](), {}
+    if weighted and has_fit_parameter(estimator, "sample_weight"):
+        weights["sample_weight"] = np.random.default_rng(0).uniform(0.1, 2, len(y))
+    model = fitted(estimator, x.astype(np.float32) if narrow else x, y, **weights)
     batch = torch.from_numpy(queries)
     labels, scores, probabilities = model.outputs(batch)
     np.testing.assert_array_equal(labels, own_labels(model, batch))
