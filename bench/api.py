@@ -64,6 +64,8 @@ def run(
 
     if limit is not None and limit < 1:
         raise UsageError(f"limit {limit}: give at least 1, or None for all examples")
+    if device not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"device {device!r}: give auto, cpu or cuda")
     if models is not None and (isinstance(models, str) or not isinstance(models, (Mapping, Sequence))):
         raise UsageError(f"models is a {type(models).__name__}: give names to models, such as {{'mine': model}}")
     specs, objects = ([], models) if isinstance(models, Mapping) else (list(models or ()), {})

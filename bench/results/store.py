@@ -83,8 +83,8 @@ class Store:
             if present is not None:
                 outcome = "same" if present.same_as(record) else "different"
                 break
-            aside = self._set_aside(path)
-            warn(f"set aside an unusable record as {aside}")
+            with contextlib.suppress(FileNotFoundError):  # another process was quicker
+                warn(f"set aside an unusable record as {self._set_aside(path)}")
         with contextlib.suppress(FileNotFoundError):
             (self.folder / "failures" / path.name).unlink()
         return outcome
@@ -139,10 +139,15 @@ def _write_aside(path: Path, text: str) -> Path:
     """Write and flush a file that is not seen yet, in the folder of its final name."""
     # A name of its own: one left by a killed process may be a second name of a published record.
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    with temporary.open("w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with temporary.open("w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:  # a full disk above all: nothing half written stays to take up what room there is
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
     return temporary
 
 

@@ -22,6 +22,7 @@ from adapters.base import Outputs
 from bench.attacks import TABLE
 from bench.attacks.base import Attack, Need
 from bench.datasets import Dataset
+from bench.errors import UsageError
 from bench.models import Models
 from bench.plan import expand, jobs
 from bench.progress import Silent
@@ -471,6 +472,19 @@ def test_recomputing_compares_and_overwrites_nothing(
     again = runs[1]
     assert (again.same, len(again.near_ties), len(again.conflicts)) == outcome
     assert [found for _, found in [*again.near_ties, *again.conflicts]] == ([moved] if moved else [])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"device": "gpu"}, "device 'gpu': give auto, cpu or cuda"),
+        ({"limit": 0}, "limit 0: give at least 1"),
+        ({"models": "net"}, "models is a str"),
+    ],
+)
+def test_bad_input_from_python_is_one_line(options: dict[str, Any], message: str, elsewhere: Path) -> None:
+    with pytest.raises(UsageError, match=message):
+        bench.run("digits-fgsm", **options)
 
 
 def test_from_python(digits_net: nn.Module, digits_svc: Any, elsewhere: Path) -> None:

@@ -255,6 +255,7 @@ def test_a_full_disk_publishes_nothing_and_keeps_what_there_is(
         patch.setattr(os, step, full)
         with pytest.raises(OSError, match="No space left"):
             store.publish(record(), silent)
+    assert files(store) == {f"cells/{other.id}.json"}
     assert store.records(silent) == {other.id: other}
     assert store.publish(record(), silent) == "new"
 
