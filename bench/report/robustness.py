@@ -121,6 +121,7 @@ def _label(row: Row, whole: int) -> str:
 
 def _care(models: Own, fgsm: Fgsm) -> Table:
     """Confidence on mistakes and flags: what an accuracy alone does not tell."""
+    abstains = any(row.abstention for own in models.values() for row in own)
     lines = []
     for name, own in models.items():
         sure = next((row for row in reversed(fgsm[name]) if row and row.confidence_on_mistakes is not None), None)
@@ -130,11 +131,21 @@ def _care(models: Own, fgsm: Fgsm) -> Table:
                 own[0].family,
                 f"{percent(sure.confidence_on_mistakes)} at {sure.eps:g}" if sure else "",
                 sure.confidence_kind or "" if sure else "",
+                *([_abstentions(own, fgsm[name])] if abstains else []),
                 ", ".join(own[0].flags) or "none",
             )
         )
-    headers = ("model", "family", "confidence on mistakes", "of kind", "flags")
+    headers = ("model", "family", "confidence on mistakes", "of kind", *(["abstains"] if abstains else []), "flags")
     return Table("How sure when wrong, and flags", headers, tuple(lines), "Under the model's own FGSM, %.")
+
+
+def _abstentions(own: Sequence[Row], fgsm: Sequence[Row | None]) -> str:
+    """Such as `2.5 clean, 31.0 at 0.3`; empty for a model that always answers."""
+    clean = first(own, attack="clean")
+    strongest = next((row for row in reversed(fgsm) if row and row.abstention is not None), None)
+    shares = [(clean, "clean"), (strongest, f"at {strongest.eps:g}" if strongest else "")]
+    told = [f"{percent(row.abstention)} {where}" for row, where in shares if row and row.abstention is not None]
+    return ", ".join(told) if any(row.abstention for row in own) else ""
 
 
 def _fgsm_headers(grid: Sequence[float]) -> list[str]:

@@ -104,6 +104,18 @@ def test_abstention_costs_accuracy_when_clean_and_is_no_success_of_an_attack() -
     assert attacked.robust_accuracy == pytest.approx(4 / 6)
 
 
+def test_a_board_shows_abstentions_where_a_model_abstains() -> None:
+    given = {"a": [0, 1, 2, 0, -1, 1], ("a", 0.2): [0, 1, -1, -1, -1, 0]}
+    suite = suite_of(GRID)
+    shy, sure = (
+        "\n".join(table.markdown() for table in tables(suite, rows(viewed(suite, answers(one), guests=[A]))))
+        for one in (given, {})
+    )
+    assert "abstains" in shy
+    assert "16.7 clean, 50.0 at 0.2" in shy
+    assert "abstains" not in sure
+
+
 def test_a_targeted_attack_is_counted_over_the_examples_that_have_a_goal() -> None:
     """Success is the goal class; four count, of which three were right when clean, of which one got its goal."""
     goal = [1, 2, -1, 2, -1, 0]
