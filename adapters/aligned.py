@@ -27,15 +27,14 @@ class Aligned(Adapter):
         self.gradient = inner.gradient
         self.confidence_kind = inner.confidence_kind
         self.stochastic = inner.stochastic
+        self.takes_missing = inner.takes_missing
         self.notes = inner.notes
         self.device = inner.device
 
     def _outputs(self, x: Tensor) -> Outputs:
         labels, scores, probabilities = self.inner.outputs(x)
-        positions = self.positions.to(labels.device)
-        named = torch.where(labels >= 0, positions[labels.clamp_min(0)], labels)
         return Outputs(
-            named,
+            self._named(labels),
             None if scores is None else self._spread(scores, -torch.inf),
             None if probabilities is None else self._spread(probabilities, 0.0),
         )
@@ -50,6 +49,13 @@ class Aligned(Adapter):
         # An example of a class that the model does not know has no training loss; the others keep theirs.
         loss = super()._training_loss(x, y)
         return loss.index_put((rows,), self.inner.loss(x[rows], classes, "training")) if len(rows) else loss
+
+    def reference_predict(self, x: Tensor) -> Tensor:
+        return self._named(self.inner.reference_predict(x))
+
+    def _named(self, labels: Tensor) -> Tensor:
+        """The dataset's class indices of the model's own."""
+        return torch.where(labels >= 0, self.positions.to(labels.device)[labels.clamp_min(0)], labels)
 
     def _spread(self, values: Tensor, absent: float) -> Tensor:
         """`(N, K of the model)` laid out over the dataset's classes."""

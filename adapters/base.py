@@ -52,6 +52,8 @@ class Adapter(ABC):
     gradient: GradientKind = "none"
     confidence_kind: str | None = None
     stochastic: bool = False
+    takes_missing: bool = False
+    """Whether NaN stands for a missing value, which the model was made to take."""
 
     def __init__(
         self,

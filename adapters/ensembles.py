@@ -31,6 +31,7 @@ class Ensemble(Adapter):
         self.members = tuple(members)
         self.rule = rule
         self.stochastic = any(member.stochastic for member in members)
+        self.takes_missing = all(member.takes_missing for member in members)
         self.notes = sorted({note for member in members for note in member.notes})
         kinds = {member.confidence_kind for member in members}
         if rule == "vote":

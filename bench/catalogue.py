@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from adapters.registry import registered
+from adapters.sklearn.table import SEARCHES, TABLE
 from bench import attacks as attack_table
 from bench import datasets as dataset_table
 from bench import suite as suite_files
 from bench import zoo
 from bench.errors import UsageError
+from bench.zoo.kinds import family_and_gradient
 
 
 def suites() -> list[dict[str, Any]]:
@@ -34,12 +36,13 @@ def models() -> list[dict[str, Any]]:
     for dataset in dataset_table.names():
         for name in zoo.names(dataset):
             card = zoo.card(dataset, name)
+            family, gradient = family_and_gradient(zoo.recipe(dataset, name).kind)
             found.append(
                 {
                     "name": name,
                     "dataset": dataset,
-                    "family": card.family if card else None,
-                    "gradient": card.gradient if card else None,
+                    "family": family,
+                    "gradient": gradient,
                     "confidence": card.confidence_kind if card else None,
                     "clean_error": card.clean_error if card else None,
                     "state": "ready" if card else "made on first use",
@@ -51,6 +54,21 @@ def models() -> list[dict[str, Any]]:
         for offer in registered().values()
     ]
     return found
+
+
+def families() -> list[dict[str, Any]]:
+    """Families of compiled estimators, each once for every kind of gradient, with their classes."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for path, entry in TABLE.items():
+        library, name = path.split(".")[0], path.rpartition(".")[2]
+        groups.setdefault((entry.family, entry.gradient), []).append(
+            name if library == "sklearn" else f"{library}.{name}"
+        )
+    groups["as its best estimator", "as its best estimator"] = [path.rpartition(".")[2] for path in SEARCHES]
+    return [
+        {"name": family, "gradient": gradient, "estimators": estimators}
+        for (family, gradient), estimators in groups.items()
+    ]
 
 
 def attacks() -> list[dict[str, Any]]:

@@ -66,11 +66,17 @@ class Format(StrEnum):
     json = "json"
 
 
+class Budget(StrEnum):
+    quick = "quick"
+    full = "full"
+
+
 class Kind(StrEnum):
     suites = "suites"
     models = "models"
     attacks = "attacks"
     datasets = "datasets"
+    families = "families"
 
 
 Out = Annotated[Path, typer.Option("--out", help="Folder for records and leaderboard.md.")]
@@ -135,13 +141,38 @@ def suite(
     raise typer.Exit(code)
 
 
+@app.command()
+def check(
+    model: Annotated[str, typer.Argument(metavar="MODEL|FILE.py[:OBJECT]", help="A model, as --model of a suite.")],
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", help="Whose test examples to show; else the registered one, or mnist.")
+    ] = None,
+    n: Annotated[int, typer.Option("--n", min=1, help="Number of examples, drawn from all classes alike.")] = 200,
+    device: Annotated[Device, typer.Option("--device", help="auto: CUDA where there is a device.")] = Device.auto,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Check a model before its numbers count: labels, scores, gradients. Exits with 1 where a check fails."""
+    from bench.checks.command import reports
+
+    found = []
+    for name, data, report in reports(model, dataset=dataset, n=n, device=device.value, say=_warn):
+        found.append({"model": name, "dataset": data, **report.as_dict()})
+        if not as_json:
+            _print_table(report.table(f"{name} on {data}"))
+    if as_json:
+        typer.echo(json.dumps(found, indent=1))
+    if not all(entry["ok"] for entry in found):
+        raise typer.Exit(1)
+
+
 @app.command("list")
 def list_(
     kind: Annotated[Kind, typer.Argument(help="What to list.")],
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     debug: Debug = False,
 ) -> None:
-    """List what there is: suites, reference and registered models, attacks, datasets."""
+    """List what there is: suites, reference and registered models, attacks, datasets, compiled families."""
     from bench import catalogue
     from bench.report.table import Table
 
@@ -257,6 +288,34 @@ def leaderboard(
     else:
         _print_board(*boards[0])
         typer.echo(DEFINITIONS, nl=False)
+
+
+@app.command()
+def paper(
+    budget: Annotated[
+        Budget, typer.Option("--budget", help="quick: within 20 minutes on two cores. full: all that the paper did.")
+    ] = Budget.quick,
+    device: Annotated[Device, typer.Option("--device", help="auto: CUDA where there is a device.")] = Device.auto,
+    out: Out = DEFAULT_OUT,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    progress: ProgressStyle = Style.auto,
+    debug: Debug = False,
+) -> None:
+    """The paper's numbers, row by row, ours beside them; writes paper.md. The same command resumes."""
+    from bench.paper.document import tables
+    from bench.paper.reproduce import reproduce
+    from bench.progress import progress as telling
+    from bench.session import Shelf
+
+    with telling(progress.value) as teller:
+        found = reproduce(budget.value, Shelf(out), progress=teller, device=device.value)
+    if as_json:
+        typer.echo(json.dumps([line.as_dict() for line in found.lines], indent=1))
+    else:
+        for table in tables(found.lines):
+            _print_table(table)
+        typer.echo(f"written to {found.path}")
+    raise typer.Exit(130 if found.interrupted else int(found.failed > 0))
 
 
 # -- what the commands share ------------------------------------------------------------------------------------------

@@ -94,13 +94,22 @@ def ask(target: Adapter, candidates: Tensor, size: int) -> Outputs:
         size: number of classes of the dataset.
 
     Raises:
-        InvalidOutput: NaN, a wrong shape or type, a label that is no class, or an input written into.
+        InvalidOutput: as `verified`, or an input written into.
     """
     shown = candidates.clone()  # every target is shown the same candidates, whatever the one before did to them
-    labels, scores, probabilities = target.outputs(shown)
+    outputs = target.outputs(shown)
     if not torch.equal(shown, candidates):
         raise InvalidOutput("the model writes into its input; give it a copy to work on")
-    count = len(candidates)
+    return verified(outputs, len(candidates), size)
+
+
+def verified(outputs: Outputs, count: int, size: int) -> Outputs:
+    """Outputs of `count` inputs over `size` classes, if that is what they are.
+
+    Raises:
+        InvalidOutput: NaN, a wrong shape or type, or a label that is no class.
+    """
+    labels, scores, probabilities = outputs
     if not isinstance(labels, Tensor) or labels.shape != (count,) or labels.dtype != torch.int64:
         shape = tuple(labels.shape) if isinstance(labels, Tensor) else type(labels).__name__
         raise InvalidOutput(f"labels are {shape}, not ({count},) int64")
@@ -114,8 +123,8 @@ def ask(target: Adapter, candidates: Tensor, size: int) -> Outputs:
         wrong = wrong | ~((probabilities >= -1e-6) & (probabilities <= 1 + 1e-6)).all(1)
     if bool(wrong.any()):
         first = int(wrong.nonzero()[0])
-        raise InvalidOutput(_fault(Outputs(labels, scores, probabilities), first, int(wrong.sum()), size))
-    return Outputs(labels, scores, probabilities)
+        raise InvalidOutput(_fault(outputs, first, int(wrong.sum()), size))
+    return outputs
 
 
 def _fault(outputs: Outputs, row: int, count: int, size: int) -> str:
@@ -179,7 +188,7 @@ class Tally:
 
     @property
     def _wants_confidence(self) -> bool:
-        return self.cell.criterion.kind == "confident"
+        return self.cell.criterion.asks_confidence
 
     @property
     def _is_clean(self) -> bool:
@@ -202,21 +211,22 @@ class Tally:
         counted = np.ones(len(labels), dtype=bool) if goals is None else goals >= 0
         generated = self.cell.craft.slice.split is None
         mistakes = (labels != true) & (labels >= 0) & counted & (not generated)
-        success, successes = mistakes, int(mistakes.sum())
-        success_classes = None
+        success = mistakes
         applicable = True
-        if goals is not None:
-            success = (labels == goals) & counted
-            successes = int(success.sum())
-        elif self._wants_confidence:
-            if tops is None or classes <= 2 or self.cell.target.confidence_kind not in CONFIDENT_KINDS:
-                applicable = False
-            else:
-                success = tops > (self.cell.criterion.threshold or 0.5)
-                success_classes = tuple(int(((labels == k) & success).sum()) for k in range(classes))
-                mistakes = success
-            successes = int(success.sum())
         confidences = self._column("confidences")
+        if self._wants_confidence:
+            threshold = self.cell.criterion.threshold or 0.5
+            comparable = classes > 2 and self.cell.target.confidence_kind in CONFIDENT_KINDS
+            if tops is None or confidences is None or not comparable:
+                applicable = False
+            elif self.cell.criterion.kind == "confident":
+                success = tops > threshold
+            else:
+                success = (labels == goals) & counted & (confidences > threshold)
+        elif goals is not None:
+            success = (labels == goals) & counted
+        if generated:  # whatever the model is taken in by is a mistake: there is no right answer
+            mistakes = success
         right = (labels == true) & counted
         median = float(np.median(margins[right])) if self._is_clean and margins is not None and right.any() else None
         if median is not None and not np.isfinite(median):  # a model of a single class has no second best
@@ -226,13 +236,13 @@ class Tally:
             n=int(counted.sum()),
             errors=None if generated else int(mistakes.sum()),
             abstentions=int(((labels < 0) & counted).sum()),
-            successes=successes if applicable else None,
+            successes=int(success.sum()) if applicable else None,
             confidence_on_mistakes=_mean(confidences, mistakes & (labels >= 0)),
             confidence=_mean(confidences, counted & (labels >= 0)),
             unmoved=self._unmoved,
             largest=self._largest,
             median_margin=median,
-            success_classes=success_classes,
+            success_classes=_by_class(labels, success, classes) if generated and applicable else None,
             flags=flags,
             examples=Examples(
                 predicted=pack_integers(labels),
@@ -242,6 +252,11 @@ class Tally:
                 margin=None if margins is None or self._is_clean else pack_floats(margins),
             ),
         )
+
+
+def _by_class(labels: NDArray[np.int64], where: NDArray[np.bool_], classes: int) -> tuple[int, ...]:
+    """How often each class was given."""
+    return tuple(int(((labels == k) & where).sum()) for k in range(classes))
 
 
 def _mean(values: NDArray[np.float64] | None, where: NDArray[np.bool_]) -> float | None:

@@ -121,12 +121,7 @@ def chosen(specs: list[str], models: Models, references: list[str]) -> tuple[lis
         if spec in references:
             known.append(spec)
             continue
-        offers = _offers(spec, references)
-        fitting = [offer for offer in offers if offer.dataset in (None, models.dataset.name)]
-        if not fitting:
-            others = ", ".join(f"{offer.name} (for {offer.dataset})" for offer in offers)
-            raise UsageError(f"{spec} has no model for dataset {models.dataset.name}; it has {others}")
-        for offer in fitting:
+        for offer in offers(spec, references, models.dataset.name):
             if offer.name in references:
                 raise UsageError(f"{offer.name!r} is a reference model's name; register yours under another")
             models.add_guest(offer.name, offer.resolve)
@@ -134,16 +129,35 @@ def chosen(specs: list[str], models: Models, references: list[str]) -> tuple[lis
     return known, guests
 
 
+def offers(spec: str, references: list[str], dataset: str | None) -> list[Registration]:
+    """The models that a spec other than a reference model's name stands for.
+
+    Args:
+        spec: a registered name, `FILE.py` or `FILE.py:OBJECT`.
+        references: what else a name could have meant.
+        dataset: leave out models for others than this one; None to keep all.
+
+    Raises:
+        UsageError: a name that is none of these, or no model for the dataset.
+    """
+    found = _offers(spec, references)
+    fitting = [offer for offer in found if dataset is None or offer.dataset in (None, dataset)]
+    if not fitting:
+        others = ", ".join(f"{offer.name} (for {offer.dataset})" for offer in found)
+        raise UsageError(f"{spec} has no model for dataset {dataset}; it has {others}")
+    return fitting
+
+
 def _offers(spec: str, references: list[str]) -> list[Registration]:
     try:
         if spec.endswith(".py") or ".py:" in spec:
             return from_file(spec)
-        offers = registered()
+        known = registered()
     except AdapterError as error:
         raise UsageError(str(error)) from error
-    if spec not in offers:
-        raise unknown("model", spec, [*references, *offers])
-    return [offers[spec]]
+    if spec not in known:
+        raise unknown("model", spec, [*references, *known])
+    return [known[spec]]
 
 
 def given(models: Models, objects: Mapping[str, Any], references: list[str]) -> list[str]:

@@ -24,6 +24,7 @@ from adapters.base import Adapter, Outputs
 from adapters.errors import InvalidOutput, Unsupported
 from bench import sanity
 from bench.attacks.base import Attack
+from bench.checks.base import is_out_of_memory
 from bench.datasets.base import Dataset
 from bench.draws import Draws
 from bench.errors import UsageError
@@ -192,15 +193,18 @@ class Runner:
     def _inspect(self, work: _Work, chosen: NDArray[np.int64]) -> dict[str, tuple[str, ...]]:
         """Sanity findings of every target of a clean job, by cell."""
         flags: dict[str, tuple[str, ...]] = {}
-        x, _ = self._examples(work.job, chosen[: sanity.SAMPLE])
+        x, true = self._examples(work.job, chosen[: sanity.SAMPLE])
+        y = torch.from_numpy(true).to(self.device)
+        classes, clip = len(self.dataset.classes), (self.dataset.low, self.dataset.high)
         for cell in work.alive():
             self.progress.doing(f"checking {cell.target.name}", 0.0)
             size = len(x)
             while cell.id not in flags and cell.id not in work.broken:
                 try:
                     with work.guarded([cell], "checking", smallest=size == 1):
-                        ask(self.adapter(cell.target.name), x[:size].clone(), len(self.dataset.classes))
-                        flags[cell.id] = sanity.inspect(self.adapter(cell.target.name), x[:size])
+                        target = self.adapter(cell.target.name)
+                        ask(target, x[:size], classes)
+                        flags[cell.id] = sanity.inspect(target, x[:size], y[:size], classes=classes, clip=clip)
                 except _OutOfMemory:
                     size = max(1, size // 2)
         return flags
@@ -296,7 +300,7 @@ class _Work:
         except Unsupported as error:
             self._break(cells, "unsupported", f"{stage}: {error}")
         except Exception as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 first = (str(error).splitlines() or [""])[0][:300]
                 self._break(cells, "exception", f"{stage}: {type(error).__name__}: {first}")
             elif smallest:
@@ -307,12 +311,6 @@ class _Work:
     def _break(self, cells: Sequence[Cell], kind: str, message: str) -> None:
         for cell in cells:
             self.broken.setdefault(cell.id, (kind, message))
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
-        isinstance(error, RuntimeError) and ("out of memory" in str(error) or "can't allocate memory" in str(error))
-    )
 
 
 def _by_norm(cells: Sequence[Cell]) -> list[dict[Threat, list[Cell]]]:

@@ -1,63 +1,57 @@
-"""Automatic checks of a model, on a few of its inputs: what makes a number look better than it is.
+"""Automatic checks of a model in every run, on a few examples: what makes a number look better than it is.
 
-Each finding is a flag on the leaderboard. Sources: Carlini et al. 2019, On Evaluating Adversarial Robustness; Athalye
-et al. 2018, Obfuscated Gradients.
+Each finding is a flag on the leaderboard; `bench check` makes the same checks and more, and tells what was seen.
+Sources: Carlini et al. 2019, On Evaluating Adversarial Robustness; Athalye et al. 2018, Obfuscated Gradients; Pintor et
+al. 2022, Indicators of Attack Failure.
 """
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from adapters.base import Adapter
-from adapters.errors import Unsupported
+from bench.checks import CHECKS
+from bench.checks.base import Check, Subject, is_out_of_memory
 
 SAMPLE = 100
 """Examples looked at."""
-PASSES = 5
+FLAGGING = tuple(check for check in CHECKS if check.flag)
 
 
-def inspect(adapter: Adapter, x: Tensor) -> tuple[str, ...]:
-    """Flags of one model, in alphabetical order.
+def inspect(
+    adapter: Adapter, x: Tensor, y: Tensor, *, classes: int, clip: tuple[float, float] | None = None
+) -> tuple[str, ...]:
+    """Flags of one model, in alphabetical order; the same in every run.
+
+    What a check meets with but cannot judge, such as a gradient that raises, is no flag: its cells will fail.
 
     Args:
-        adapter: the model.
+        adapter: the model, whose outputs are known to be valid.
         x: `(N, *input_shape)` clean inputs; at most `SAMPLE` are used.
+        y: `(N,)` true classes.
+        classes: number of classes of the dataset.
+        clip: the dataset's range.
+
+    Raises:
+        Exception: out of memory, to be tried again with fewer examples.
     """
-    x = x[:SAMPLE]
+    subject = Subject(adapter, x[:SAMPLE], y[:SAMPLE], clip=clip, classes=classes)
     found = set(adapter.notes)
-    if is_randomised(adapter, x):
-        found.add("randomised")
-    if gives_softmax_as_logits(adapter, x):
-        found.add("softmax-as-logits")
+    for check in FLAGGING:
+        if _flags(check, subject):
+            found.add(str(check.flag))
+            if check.gates:
+                break
     return tuple(sorted(found))
 
 
-def is_randomised(adapter: Adapter, x: Tensor) -> bool:
-    """Whether five passes differ in any label, or in scores by more than 1e-4 of their range."""
-    first = adapter.outputs(x)
-    for _ in range(PASSES - 1):
-        again = adapter.outputs(x)
-        if not torch.equal(first.labels, again.labels):
-            return True
-        if first.scores is not None and again.scores is not None:
-            finite = first.scores.isfinite()
-            spread = (first.scores[finite].max() - first.scores[finite].min()).clamp_min(1e-12)
-            if bool(((first.scores - again.scores)[finite].abs() > 1e-4 * spread).any()):
-                return True
-    return False
-
-
-def gives_softmax_as_logits(adapter: Adapter, x: Tensor) -> bool:
-    """Whether rows of `logits` are probabilities already: their cross-entropy then has a squashed gradient.
-
-    The remedy is `wrap(net, outputs="probabilities")`.
-    """
-    if adapter.gradient != "exact":
+def _flags(check: Check, subject: Subject) -> bool:
+    """Whether a model earns the check's flag."""
+    if check.needs_gradient and subject.adapter.gradient == "none":
         return False
     try:
-        logits = adapter.logits(x).detach()
-    except Unsupported:
+        return check.run(subject).status in ("warn", "fail")
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
         return False
-    inside = (logits >= 0) & (logits <= 1)
-    return bool(inside.all() and ((logits.sum(1) - 1).abs() <= 1e-5).all())

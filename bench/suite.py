@@ -87,8 +87,11 @@ class Entry(_Part):
             raise UsageError(f"attack {self.attack} needs n: how many inputs to generate")
         if self.judged_by.kind == "targeted" and attack.criterion.kind != "targeted":
             raise UsageError(f"criterion targeted: give attack {self.attack} a target, such as target: next")
-        if self.judged_by.kind == "confident" and not attack.generates:
-            raise UsageError(f"criterion confident is for generated inputs; {self.attack} starts from labelled ones")
+        if self.judged_by.asks_confidence and not attack.generates:
+            kind = "confident" if self.judged_by.kind == "confident" else "targeted with a threshold"
+            raise UsageError(f"criterion {kind} is for generated inputs; {self.attack} starts from labelled ones")
+        if self.judged_by.kind == "misclassified" and attack.generates:
+            raise UsageError(f"criterion misclassified is for labelled inputs; {self.attack} generates its own")
         return self
 
     @property

@@ -17,6 +17,7 @@ PACKAGES = ("adapters", "bench", "suites")
 DATA = (
     "suites/*.yaml",
     "bench/datasets/mnist/*",
+    "bench/paper/*.yaml",
     "bench/zoo/**/*.yaml",
     "bench/zoo/**/*.json",
     "bench/zoo/**/*.safetensors",

@@ -10,7 +10,7 @@ from adapters.sklearn.tree import TreeAdapter
 
 
 class ForestAdapter(TreeAdapter):
-    """RandomForestClassifier: the first largest mean class fraction over the trees.
+    """RandomForestClassifier and ExtraTreesClassifier: the first largest mean class fraction over the trees.
 
     The trees are added in their order in float64, as the estimator does with one thread; with more it adds them in the
     order they finish, and then last bits, and with them exact ties, may differ from run to run.
@@ -25,6 +25,7 @@ class ForestAdapter(TreeAdapter):
     def __init__(self, estimator: Any) -> None:
         super().__init__(estimator)
         self.estimator.n_jobs = 1
+        self.estimator.estimators_ = [*estimator.estimators_]  # a warm start adds to the owner's list
 
     def _fitted_trees(self, estimator: Any) -> list[Any]:
         return [tree.tree_ for tree in estimator.estimators_]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,34 +12,47 @@ from scipy import sparse
 from torch import Tensor
 from torch.nn import functional as F
 
-from adapters.base import Outputs
-from adapters.sklearn.base import SklearnAdapter, gap, log_odds_against, refuse, sum_roundoff, topped, two_sided
+from adapters.base import GradientKind, Outputs
+from adapters.sklearn.base import SklearnAdapter, log_odds_against, refuse, sum_roundoff, topped, two_sided, undecided
+
+NEVER = 1e30
+"""What infinite scores are cut to: a class of prior zero has a score of minus infinity, of which no gradient comes."""
 
 
 class LinearAdapter(SklearnAdapter):
     """Any estimator that labels by `coef_` and `intercept_`, such as LinearSVC.
 
     A binary model has one score s, and class 1 wins where s > 0: that is the first argmax of (0, s). Labels are
-    computed in float64 whatever the batch is, since the weights are small.
+    computed in float64 whatever the batch is, since the weights are small. Where the estimator computes in float32,
+    the probabilities compiled for other devices agree to as many digits as that has.
     """
 
     family = "linear"
-    gradient = "exact"
-    decision = "exact"
+    gradient: GradientKind = "exact"
+    decision: GradientKind = "exact"
 
     def __init__(self, estimator: Any) -> None:
         """
         Raises:
             NotWrappable: sparse coefficients.
         """
+        weight, bias = self._weights(estimator)
+        super().__init__(
+            estimator,
+            weight=torch.tensor(weight, dtype=torch.float64),
+            bias=torch.tensor(bias, dtype=torch.float64).clamp(-NEVER, NEVER),
+        )
+        self._precision = torch.as_tensor(weight[:0]).dtype
+
+    def _weights(self, estimator: Any) -> tuple[np.ndarray, np.ndarray]:
+        """`(K, D)` weights, in the precision that the estimator multiplies by, and `(K,)` biases."""
         if sparse.issparse(estimator.coef_):
             raise refuse(estimator, "sparse coefficients", "call densify() on it first")
-        weight = np.asarray(estimator.coef_, dtype=np.float64)
-        bias = np.broadcast_to(np.asarray(estimator.intercept_, dtype=np.float64), weight.shape[:1])
-        if len(weight) == 1:
+        weight = np.atleast_2d(estimator.coef_)
+        bias = np.broadcast_to(estimator.intercept_, weight.shape[:1])
+        if len(estimator.classes_) == 2:
             weight, bias = np.vstack([np.zeros_like(weight), weight]), np.append(0.0, bias)
-        super().__init__(estimator, weight=torch.tensor(weight), bias=torch.tensor(bias))
-        self._precision = torch.as_tensor(estimator.coef_[:0]).dtype
+        return weight, bias
 
     def _logits(self, x: Tensor) -> Tensor:
         return F.linear(x, self._constant("weight", x.dtype), self._constant("bias", x.dtype))
@@ -46,7 +60,9 @@ class LinearAdapter(SklearnAdapter):
     def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
         """The margin, whatever the estimator was fitted by: scores have no scale for a cross entropy to go by.
 
-        LinearSVC, FGSM error at .1 on MNIST: margin 82.9%, cross entropy of the scores 70.6% (11.1% clean).
+        FGSM error at .1 on MNIST: LinearSVC 82.9%, cross entropy of the scores 70.6% (clean 11.1%). With 4,000 images
+        SGDClassifier by log_loss 87.7%, its own loss 78.2% (clean 13.1%), by hinge 97.0%, its own loss 35.9% (16.7%);
+        RidgeClassifier 99.8%, squared error 94.2% (21.3%).
         """
         return self.loss(x, y, "margin")
 
@@ -54,54 +70,130 @@ class LinearAdapter(SklearnAdapter):
         scores = self._logits(x)
         return scores[:, 1:] if scores.shape[1] == 2 else scores
 
+    def decision_values(self, x: Tensor) -> Tensor:
+        if x.device.type == "cpu":  # without a copy of the batch in float64
+            return self._own_decision(x).clamp(-NEVER, NEVER)
+        return super().decision_values(x)
+
     def _estimated(self, x: Tensor) -> Outputs:
-        scores = two_sided(self._own_decision(x))
-        return Outputs(scores.argmax(1), scores, self._probabilities(scores))
+        scores = self._own_scores(x).clamp(-NEVER, NEVER)
+        return Outputs(scores.argmax(1), scores, self._probabilities(x, scores))
+
+    def _own_scores(self, x: Tensor) -> Tensor:
+        """`(N, K)` float64 scores by the estimator's own code."""
+        values = self._own_decision(x)
+        return two_sided(values) if len(self._constant("bias")) == 2 else values
 
     def _compiled(self, x: Tensor) -> Outputs:
-        wide = x.double()
-        scores = self._logits(wide)
+        scores, error = self._bounded(x)
         labels = scores.argmax(1)
-        unsure = self._near_ties(x, scores)
+        unsure = undecided(scores, error)
         if len(unsure):
             labels[unsure] = self._own_labels(x[unsure])
-        return Outputs(labels, topped(scores, labels), self._probabilities(scores))
+        return Outputs(labels, topped(scores, labels), self._probabilities(x, scores))
 
-    def _near_ties(self, x: Tensor, scores: Tensor) -> Tensor:
-        """Rows whose two best scores are closer than rounding, the estimator's own included, can tell."""
-        estimators = torch.promote_types(x.dtype, self._precision)
-        size = x.double().abs() @ self._constant("weight").abs().T + self._constant("bias").abs()
-        error = 2 * sum_roundoff(x.shape[1], estimators) * size.amax(1)
-        return (~(gap(scores) > 2 * error)).nonzero()[:, 0]
+    def _bounded(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """`(N, K)` float64 scores, and how far rounding can keep them and the estimator's own from each other."""
+        wide, estimators = x.double(), torch.promote_types(x.dtype, self._precision)
+        weight, bias = self._constant("weight"), self._constant("bias")
+        size = F.linear(wide.abs(), weight.abs(), bias.abs())
+        return F.linear(wide, weight, bias), 2 * sum_roundoff(x.shape[1], estimators) * size
 
-    def _probabilities(self, scores: Tensor) -> Tensor | None:
+    def _probabilities(self, x: Tensor, scores: Tensor) -> Tensor | None:
         return None
 
     def _state(self) -> Iterable[object]:
         return type(self.estimator).__name__, self._constant("weight"), self._constant("bias"), str(self._precision)
 
 
-class LogisticAdapter(LinearAdapter):
-    """LogisticRegression: softmax of the scores, which in the binary case (0, s) is the sigmoid of s."""
-
-    confidence_kind = "softmax"
-    probability = "exact"
+class RidgeAdapter(LinearAdapter):
+    """RidgeClassifier and RidgeClassifierCV: regression onto -1 and 1."""
 
     def __init__(self, estimator: Any) -> None:
         """
         Raises:
-            NotWrappable: sparse coefficients, or fitted one-vs-rest, which scikit-learn before 1.8 allowed.
+            NotWrappable: fitted on several labels for each input.
         """
-        if getattr(estimator, "multi_class", None) == "ovr" and len(estimator.classes_) > 2:
-            raise refuse(estimator, "multi_class='ovr'", "fit it without, or use OneVsRestClassifier")
+        if estimator._label_binarizer.y_type_.startswith("multilabel"):
+            raise refuse(estimator, "several labels for each input", "fit one estimator for each")
+        super().__init__(estimator)
+
+
+class LogisticAdapter(LinearAdapter):
+    """LogisticRegression(CV): softmax of the scores, which in the binary case (0, s) is the sigmoid of s."""
+
+    confidence_kind = "softmax"
+    probability: GradientKind = "exact"
+
+    def __init__(self, estimator: Any) -> None:
+        """
+        Raises:
+            NotWrappable: sparse coefficients, or what scikit-learn before 1.8 allowed: a one-vs-rest fit of several
+                classes, or a multinomial one of two.
+        """
+        kind, several = getattr(estimator, "multi_class", None), len(estimator.classes_) > 2
+        if several and (kind == "ovr" or getattr(estimator, "solver", None) == "liblinear"):
+            raise refuse(estimator, "a one-vs-rest fit", "fit it as multinomial, or use OneVsRestClassifier")
+        if kind == "multinomial" and not several:
+            raise refuse(estimator, "multi_class='multinomial' on two classes", "leave multi_class out")
         super().__init__(estimator)
 
     def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
-        """Cross entropy, as a softplus: its gradient lasts down to probabilities of error of 1e-38."""
-        return F.softplus(log_odds_against(self._logits(x), y))
+        """The log-odds against `y`, whose softplus is the cross entropy: of the same direction, and never vanishing."""
+        return log_odds_against(self._logits(x), y)
 
     def log_probabilities(self, x: Tensor) -> Tensor:
         return self._logits(x).log_softmax(1)
 
-    def _probabilities(self, scores: Tensor) -> Tensor:
+    def _probabilities(self, x: Tensor, scores: Tensor) -> Tensor:
         return scores.softmax(1)
+
+
+class SGDAdapter(LinearAdapter):
+    """SGDClassifier, with the probabilities that two of its losses have.
+
+    They are one-vs-rest, normalised over the classes, or even where all are zero. `log_loss` takes the sigmoid of each
+    score, `modified_huber` (clip(s, -1, 1) + 1) / 2. That one is flat beyond -1 and 1, so its stand-in is the sigmoid
+    of 2 s, which touches it at 0.
+    """
+
+    def __init__(self, estimator: Any) -> None:
+        """
+        Raises:
+            NotWrappable: sparse coefficients.
+        """
+        super().__init__(estimator)
+        self._sigmoid = estimator.loss == "log_loss"
+        if self._sigmoid:
+            self.confidence_kind, self.probability = "sigmoid", "exact"
+        elif estimator.loss == "modified_huber":
+            self.confidence_kind, self.probability = "clipped score", "surrogate"
+
+    def log_probabilities(self, x: Tensor) -> Tensor:
+        if self.probability == "none":
+            return super().log_probabilities(x)
+        scores = self._logits(x) if self._sigmoid else 2 * self._logits(x)
+        return (scores if scores.shape[1] == 2 else F.logsigmoid(scores)).log_softmax(1)
+
+    def _probabilities(self, x: Tensor, scores: Tensor) -> Tensor | None:
+        if self.probability == "none":
+            return None
+        shares = scores.sigmoid() if self._sigmoid else (scores.clamp(-1, 1) + 1) / 2
+        if scores.shape[1] == 2:
+            return torch.stack([1 - shares[:, 1], shares[:, 1]], dim=1)
+        total, best = shares.sum(1, keepdim=True), scores.amax(1)
+        probabilities = torch.where(total > 0, shares / total, 1 / scores.shape[1])
+        faint = self._faint(x, best).nonzero()[:, 0]
+        if len(faint):
+            probabilities[faint] = self._own_probabilities(x[faint])
+        return probabilities
+
+    def _faint(self, x: Tensor, best: Tensor) -> Tensor:
+        """Rows of such a largest score that rounding decides whether all shares are zero."""
+        if not self._sigmoid:
+            return (best + 1).abs() < 1e-3
+        return best < math.log(torch.finfo(torch.promote_types(x.dtype, self._precision)).tiny)
+
+    def _state(self) -> Iterable[object]:
+        yield from super()._state()
+        yield self.estimator.loss

@@ -1,4 +1,4 @@
-"""k-nearest neighbours."""
+"""k-nearest neighbours, and what other votes of stored points share with them."""
 
 from __future__ import annotations
 
@@ -12,22 +12,100 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import Outputs
-from adapters.sklearn.base import (
-    SklearnAdapter,
-    float32_is_exact_enough,
-    refuse,
-    sum_roundoff,
-    topped,
-)
+from adapters.sklearn.base import SklearnAdapter, float32_is_exact_enough, gap, refuse, sum_roundoff, topped
 
 METRICS = {"euclidean": 2.0, "l2": 2.0, "manhattan": 1.0, "l1": 1.0, "cityblock": 1.0, "chebyshev": torch.inf}
 """Name of a metric -> its Minkowski exponent."""
 
-_TOLERANCE = 1e-6
+TOLERANCE = 1e-6
 """Weighted votes relatively closer than this are the estimator's to count."""
 
 
-class NeighborsAdapter(SklearnAdapter):
+class StoredPointsAdapter(SklearnAdapter):
+    """The stored points of a fitted estimator, grouped by class, and the distances to them.
+
+    A metric is a Minkowski one, (sum over features of w |x - s|^p)^(1/p): with the features scaled by w^(1/p) it has
+    no weights.
+    """
+
+    jumps = True
+    confidence_kind = "votes"
+    gradient = "surrogate"
+    probability = "surrogate"
+
+    def __init__(self, estimator: Any) -> None:
+        """
+        Raises:
+            NotWrappable: a metric that is no Minkowski one, weights by a function, several outputs, or a fit on sparse
+                data or on a search tree.
+        """
+        exponent, scale = _minkowski(estimator)
+        if callable(estimator.weights):
+            raise refuse(estimator, "weights by a function")
+        if estimator.outputs_2d_:
+            raise refuse(estimator, "several outputs", "fit one estimator for each")
+        if sparse.issparse(estimator._fit_X):
+            raise refuse(estimator, "a fit on sparse data", "fit it on X.toarray()")
+        if not hasattr(estimator, "n_features_in_"):
+            raise refuse(estimator, "a fit on a search tree", "fit it on the array itself")
+        stored = np.asarray(estimator._fit_X)
+        by_class = np.argsort(estimator._y, kind="stable")
+        points = torch.tensor(stored[by_class], dtype=torch.float64)
+        constants = {"owners": torch.tensor(estimator._y[by_class])}
+        if scale is not None:
+            constants["scale"] = torch.tensor(scale)
+            points = points * constants["scale"]
+        super().__init__(estimator, points=points, squares=(points**2).sum(1), **constants)
+        if estimator.metric_params:
+            self.estimator.metric_params = dict(estimator.metric_params)  # into which its own code writes
+        self._exponent = exponent
+        self._weighted = estimator.weights == "distance"
+        self._precision = torch.as_tensor(stored[:0]).dtype
+        self._sizes = np.bincount(estimator._y).tolist()
+        self._plain = exponent in METRICS.values() and scale is None
+        self._longest = float(torch.linalg.vector_norm(points, ord=exponent, dim=1).max())
+        self._spread = float(self._squares(points.mean(0, keepdim=True)).mean()) or 1.0
+
+    def _scaled(self, x: Tensor) -> Tensor:
+        """`x` with its features as far apart as the metric weighs them."""
+        return x * self._constant("scale", x.dtype) if "scale" in self._constants else x
+
+    def _squares(self, x: Tensor) -> Tensor:
+        """`(N, S)` squared distances from scaled inputs to the stored points, in the precision of `x`."""
+        points = self._constant("points", x.dtype)
+        if self._exponent == 2:
+            return (x * x).sum(1, keepdim=True) + self._constant("squares", x.dtype) - 2 * (x @ points.T)
+        return torch.cdist(x, points, p=self._exponent) ** 2
+
+    def _error(self, x: Tensor, squares: Tensor, own: torch.dtype) -> Tensor:
+        """`(N,)` bound on the errors of squared distances near `(N,)` `squares`, the estimator's in `own` included.
+
+        Infinite where the p-th powers that other metrics sum up leave the numbers of a precision.
+        """
+        share, size = sum_roundoff(x.shape[1], x.dtype), self._size(x)
+        error = share * size**2 if self._exponent == 2 else 4 * share * squares
+        if not self._plain:
+            # Scaled features are rounded once more, whatever cancels between them.
+            error = error + 8 * torch.finfo(x.dtype).eps * size * squares.sqrt()
+            numbers = torch.finfo(own)
+            power = squares.double() ** (self._exponent / 2)
+            lost = x.shape[1] * numbers.tiny / power
+            error = torch.where(power < numbers.max / 2, error + 2 * lost * squares, torch.inf)
+        return error + 8 * torch.finfo(own).eps * squares
+
+    def _size(self, x: Tensor) -> Tensor:
+        """`(N,)` length of an input plus that of the longest stored point: no distance is above it."""
+        length: Tensor = torch.linalg.vector_norm(x, ord=self._exponent, dim=1)
+        return length + self._longest
+
+    def _state(self) -> Iterable[object]:
+        # The order of fit breaks ties: the classes in that order tell it, the points being stably sorted by class.
+        yield from (self.estimator._y, self._constant("points"))
+        if "scale" in self._constants:
+            yield self._constant("scale")
+
+
+class NeighborsAdapter(StoredPointsAdapter):
     """KNeighborsClassifier: the class of most (weighted) votes among the k nearest, a vote tie to the lowest class.
 
     Which of several points at the k-th distance count depends on the estimator's search, so those rows are its own to
@@ -42,42 +120,26 @@ class NeighborsAdapter(SklearnAdapter):
     """
 
     family = "knn"
-    gradient = "surrogate"
-    jumps = True
-    confidence_kind = "votes"
+    sharpness = 10.0
+    """Factor of the logits in `log_probabilities`.
+
+    FGSM error at .1 / .2 on digits of an equal soft vote of k = 5 and a logistic regression: 3 19.0 / 51.7%, 10 19.3 /
+    49.3%, 30 16.0 / 45.0%; mean absolute distance from the estimator's probabilities, summed over classes, .72, .09
+    and .08.
+    """
 
     def __init__(self, estimator: Any) -> None:
         """
         Raises:
-            NotWrappable: a metric other than euclidean, manhattan and chebyshev, weights by a function, several
-                outputs, a fit on sparse data, or fewer points than neighbours.
+            NotWrappable: as `StoredPointsAdapter`, or fewer points than neighbours.
         """
-        metric = estimator.effective_metric_
-        if metric not in METRICS or estimator.effective_metric_params_:
-            raise refuse(estimator, "a callable metric" if callable(metric) else f"metric={metric!r}")
-        if callable(estimator.weights):
-            raise refuse(estimator, "weights by a function")
-        if estimator.outputs_2d_:
-            raise refuse(estimator, "several outputs", "fit one estimator for each")
-        if sparse.issparse(estimator._fit_X):
-            raise refuse(estimator, "a fit on sparse data", "fit it on X.toarray()")
         if estimator.n_neighbors > estimator.n_samples_fit_:
             raise refuse(estimator, f"{estimator.n_neighbors} neighbours of {estimator.n_samples_fit_} points")
-        stored = np.asarray(estimator._fit_X)
-        by_class = np.argsort(estimator._y, kind="stable")
-        points = torch.tensor(stored[by_class], dtype=torch.float64)
-        super().__init__(
-            estimator,
-            points=points,
-            squares=(points**2).sum(1),
-            owners=torch.tensor(estimator._y[by_class]),
-        )
-        self._exponent = METRICS[metric]
-        self._weighted = estimator.weights == "distance"
-        self._precision = torch.as_tensor(stored[:0]).dtype
-        self._sizes = np.bincount(estimator._y).tolist()
+        super().__init__(estimator)
         self._majority = estimator.n_neighbors // 2 + 1
-        self._spread = float(self._squares(points.mean(0, keepdim=True)).mean()) or 1.0
+
+    def log_probabilities(self, x: Tensor) -> Tensor:
+        return (self.sharpness * self._logits(x)).log_softmax(1)
 
     def _logits(self, x: Tensor) -> Tensor:
         return -self._mean_squares(x, self._majority)[0]
@@ -89,6 +151,7 @@ class NeighborsAdapter(SklearnAdapter):
 
     def _mean_squares(self, x: Tensor, wide: int) -> tuple[Tensor, Tensor]:
         """Mean squared distances, each `(N, K)`, to the `majority` and to the `wide` nearest points of every class."""
+        x = self._scaled(x)
         with torch.no_grad():
             by_class = torch.split(self._squares(x), self._sizes, dim=1)
         points = torch.split(self._constant("points", x.dtype), self._sizes)
@@ -100,8 +163,19 @@ class NeighborsAdapter(SklearnAdapter):
             many.append(near.mean(1))
         return torch.stack(few, dim=1), torch.stack(many, dim=1)
 
+    def _estimated(self, x: Tensor) -> Outputs:
+        if self._exponent != torch.inf:
+            return self._compiled(x)
+        probabilities = self._own_probabilities(x)
+        labels = probabilities.argmax(1)
+        if self._weighted:  # summed in another order by `predict`
+            rows = (gap(probabilities) <= TOLERANCE).nonzero()[:, 0]
+            if len(rows):
+                labels[rows] = self._own_labels(x[rows])
+        return Outputs(labels, topped(probabilities, labels), probabilities)
+
     def _compiled(self, x: Tensor) -> Outputs:
-        if x.dtype == torch.float32 and float32_is_exact_enough():
+        if x.dtype == torch.float32 and self._plain and float32_is_exact_enough():
             nearest, unsure = self._search(x, x.dtype)
             rows = unsure.nonzero()[:, 0]
             if len(rows):
@@ -115,8 +189,7 @@ class NeighborsAdapter(SklearnAdapter):
         given = F.one_hot(self._constant("owners")[nearest], len(self._sizes)) * ballots[:, :, None]
         votes = given.sum(1)
         if self._weighted:
-            best = votes.topk(2, dim=1).values
-            unsure |= best[:, 0] - best[:, 1] <= _TOLERANCE * best[:, 0]
+            unsure |= gap(votes) <= TOLERANCE * votes.amax(1)
         labels, probabilities = votes.argmax(1), votes / votes.sum(1, keepdim=True)
         rows = unsure.nonzero()[:, 0]
         if len(rows):
@@ -126,39 +199,54 @@ class NeighborsAdapter(SklearnAdapter):
     def _search(self, x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """`(N, k)` indices of the nearest points in no order, and whether rounding leaves open which they are."""
         k, total = self.estimator.n_neighbors, len(self._constant("points"))
-        squares = self._squares(x.to(dtype))
-        near = squares.topk(min(k + 1, total), dim=1, largest=False)
+        own = torch.promote_types(x.dtype, self._precision)
+        x = self._scaled(x.to(dtype))
+        near = self._squares(x).topk(min(k + 1, total), dim=1, largest=False)
         if k == total:
             return near.indices, torch.zeros(len(x), dtype=torch.bool, device=x.device)
         last, next_ = near.values[:, k - 1], near.values[:, k]
-        share = sum_roundoff(x.shape[1], dtype)
-        if self._exponent == 2:
-            longest = self._constant("squares", dtype).amax().sqrt()
-            error = share * (x.to(dtype).norm(dim=1) + longest) ** 2
-        else:
-            error = 4 * share * next_
-        own = torch.finfo(torch.promote_types(x.dtype, self._precision)).eps
-        return near.indices[:, :k], ~(next_ - last > 2 * (error + 8 * own * next_))
-
-    def _squares(self, x: Tensor) -> Tensor:
-        """`(N, S)` squared distances to the stored points, in the precision of `x`."""
-        points = self._constant("points", x.dtype)
-        if self._exponent == 2:
-            return (x * x).sum(1, keepdim=True) + self._constant("squares", x.dtype) - 2 * (x @ points.T)
-        return torch.cdist(x, points, p=self._exponent) ** 2
+        return near.indices[:, :k], ~(next_ - last > 2 * self._error(x, next_, own))
 
     def _weights(self, x: Tensor, nearest: Tensor) -> tuple[Tensor, Tensor]:
         """`(N, k)` inverse distances, and the rows so close to a point that the estimator's rounding decides them."""
-        distances = self._gathered(x.double(), self._constant("points")[nearest])
-        size = torch.linalg.vector_norm(x.double(), ord=self._exponent, dim=1)
+        x = self._scaled(x.double())
+        distances = self._gathered(x, self._constant("points")[nearest])
+        size = torch.linalg.vector_norm(x, ord=self._exponent, dim=1)
         return 1 / distances, distances.amin(1) <= 1e-3 * size
 
     def _gathered(self, x: Tensor, points: Tensor) -> Tensor:
         """`(N, M)` distances of `(N, D)` inputs to their own `(N, M, D)` points."""
-        distances: Tensor = torch.linalg.vector_norm(x[:, None] - points, ord=self._exponent, dim=2)
+        apart = x[:, None] - points
+        if self._plain:
+            distances: Tensor = torch.linalg.vector_norm(apart, ord=self._exponent, dim=2)
+        else:  # other powers of differences far from 1 leave the numbers of a precision
+            unit = apart.detach().abs().amax(2, keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
+            distances = unit[:, :, 0] * torch.linalg.vector_norm(apart / unit, ord=self._exponent, dim=2)
         return distances
 
     def _state(self) -> Iterable[object]:
         yield from (self.estimator.n_neighbors, self._exponent, self._weighted, str(self._precision))
-        # The order of fit breaks ties: the classes in that order tell it, the points being stably sorted by class.
-        yield from (self.estimator._y, self._constant("points"))
+        yield from super()._state()
+
+
+def _minkowski(estimator: Any) -> tuple[float, np.ndarray | None]:
+    """Exponent of a fitted estimator's metric, and what its features are to be scaled by.
+
+    Raises:
+        NotWrappable: it is no Minkowski metric, or the estimator is not of one mind about its exponent.
+    """
+    metric, settings = estimator.effective_metric_, estimator.effective_metric_params_
+    exponent, weights = METRICS.get(metric) if isinstance(metric, str) else None, None
+    if metric == "minkowski":
+        exponent, weights = float(settings["p"]), settings["w"]
+    elif exponent is None or settings:
+        raise refuse(estimator, "a callable metric" if callable(metric) else f"metric={metric!r}")
+    if exponent < 1:
+        raise refuse(estimator, f"p={exponent:g}, which makes no metric")
+    if estimator.metric == "minkowski" and estimator.p != exponent:
+        raise refuse(estimator, "p in metric_params", "set p itself")  # some of its own code goes by the other
+    if weights is None:
+        return exponent, None
+    if exponent == torch.inf:
+        raise refuse(estimator, "metric_params={'w'} and p=inf", "it cannot predict, scale the inputs")
+    return exponent, np.asarray(weights, dtype=np.float64) ** (1 / exponent)

@@ -1,7 +1,11 @@
-"""Kernel support vector machines: SVC.
+"""Kernel support vector machines: SVC and NuSVC.
 
 For classes i < j libsvm has one decision value d_ij = sum over support vectors s of a_s K(x, s) + b_ij, positive for i.
 With the dual coefficients laid out as one dense matrix A of a row a pair, `d = K(x, SV) @ A.T + b`; each pair votes.
+
+Platt's scaling makes of each pair r_ij = P(i | i or j) = 1 / (1 + exp(A_ij d_ij + B_ij)), and the class probabilities
+are those that fit all pairs best: the p of sum 1 that minimises sum over pairs of (r_ji p_i - r_ij p_j)^2 (Wu, Lin &
+Weng, JMLR 2004, their second method).
 """
 
 from __future__ import annotations
@@ -14,28 +18,35 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from adapters.base import Outputs
-from adapters.sklearn.base import SklearnAdapter, float32_is_exact_enough, refuse, sum_roundoff, topped
+from adapters.sklearn.base import AGREEMENT, SklearnAdapter, float32_is_exact_enough, refuse, sum_roundoff, topped
 
 KERNELS = ("linear", "poly", "rbf", "sigmoid")
 
+_LEAST = 1e-7
+"""libsvm keeps pairwise probabilities this far from 0 and 1."""
+
 
 class SVCAdapter(SklearnAdapter):
-    """SVC with its own voting rule: d_ij > 0 votes for i, else for j, and a vote tie goes to the lowest class.
+    """SVC or NuSVC with its own voting rule: d_ij > 0 votes for i, else for j, a vote tie going to the lowest class.
 
     With `break_ties` (and more than two classes) the label is the first argmax of votes + s / (3 (|s| + 1)), s the sum
-    of a class's signed decision values, and there d_ij = 0 votes for i.
+    of a class's signed decision values, and there d_ij = 0 votes for i. That is also `decision_function` of the shape
+    `ovr`; its stand-in for gradients counts soft votes.
     """
 
     family = "svm"
     gradient = "exact"
+    softness = 1.0
+    """Decision value at which a pair gives three quarters of its soft vote to one side."""
 
     def __init__(self, estimator: Any) -> None:
         """
         Raises:
-            NotWrappable: a callable or precomputed kernel, a fit on sparse data, or `break_ties` with `ovo`, with which
-                the estimator itself cannot predict.
+            NotWrappable: a callable or precomputed kernel, a fit on sparse data or without weight on a class, or
+                `break_ties` with `ovo`, with which the estimator itself cannot predict.
         """
         if estimator.kernel not in KERNELS:
             raise refuse(estimator, "a callable kernel" if callable(estimator.kernel) else f"{estimator.kernel} kernel")
@@ -44,6 +55,8 @@ class SVCAdapter(SklearnAdapter):
         if estimator.break_ties and estimator.decision_function_shape == "ovo":
             raise refuse(estimator, "break_ties=True and decision_function_shape='ovo'", "it cannot predict, set 'ovr'")
         count = len(estimator.classes_)
+        if len(estimator.n_support_) < count:
+            raise refuse(estimator, "sample weights that leave out a whole class", "fit it without that class")
         first, second = np.array(list(combinations(range(count), 2))).T
         vectors = torch.tensor(estimator.support_vectors_)
         super().__init__(
@@ -60,12 +73,54 @@ class SVCAdapter(SklearnAdapter):
         self._breaks_ties = bool(estimator.break_ties) and count > 2
         if count == 2:
             self.decision = "exact"
+        elif estimator.decision_function_shape == "ovr":
+            self.decision = "surrogate"
         # The estimator has the method only where `probability` is set, and the Platt parameters where it was in `fit`.
         if hasattr(estimator, "predict_proba") and estimator._probA.size:
             self.confidence_kind = "calibrated"
+            self.probability = "surrogate"
+            self._constants |= {"slope": torch.tensor(estimator._probA), "offset": torch.tensor(estimator._probB)}
 
     def soft_decision(self, x: Tensor) -> Tensor:
-        return -self._decisions(x)
+        """Of two classes the decision function; of more, soft votes plus the squashed sum of signed decision values.
+
+        The share of a vote is (1 + z / (1 + |z|)) / 2, z = d / `softness`.
+        What other estimators ask for: FGSM error at .1 / .2 on digits of an rbf SVC calibrated, and stacked under a
+        logistic regression: softness .1 21.0 / 44.7%, 52.7 / 78.3%, 1 21.3 / 59.7%, 47.3 / 82.3%, 10 17.3 / 52.0%,
+        37.0 / 69.3%.
+        """
+        if self.decision == "none":
+            return super().soft_decision(x)
+        decisions = self._decisions(x)
+        if self.decision == "exact":
+            return -decisions
+        first, second = self._constant("first", x.dtype), self._constant("second", x.dtype)
+        leaning = decisions / (self.softness + decisions.abs())
+        return (1 + leaning) / 2 @ first + (1 - leaning) / 2 @ second + _squashed(decisions @ (first - second))
+
+    def decision_values(self, x: Tensor) -> Tensor:
+        if self.decision != "surrogate":
+            return super().decision_values(x)
+        decisions, error = self._bounded(x.double())
+        values = self._ranked(decisions, decisions >= 0)
+        unsure = (~(decisions.abs() > error).all(1)).nonzero()[:, 0]
+        if len(unsure):
+            values[unsure] = self._own_decision(x[unsure])
+        return values
+
+    def log_probabilities(self, x: Tensor) -> Tensor:
+        """Logarithm of the probabilities that fit all pairs best, which libsvm's iteration stops short of.
+
+        It stops where no component of the gradient is above 0.005 / K: up to about 0.01 beside the best fit.
+        """
+        if self.probability == "none":
+            return super().log_probabilities(x)
+        logits = self._pair_logits(self._decisions(x).double())
+        # Where libsvm clips, at log-odds of 16, they grow on by their logarithm: their gradient lasts, and the system
+        # of equations keeps the digits of the least probability.
+        clip = math.log(1 / _LEAST - 1)
+        logits = logits.clamp(-clip, clip) + logits.sign() * (logits.abs() - clip).relu().log1p()
+        return _best_fit(_square(logits.sigmoid(), (-logits).sigmoid())).to(x.dtype)
 
     def _logits(self, x: Tensor) -> Tensor:
         """Each class's sum of signed decision values."""
@@ -86,7 +141,12 @@ class SVCAdapter(SklearnAdapter):
         return -own.amin(1)
 
     def _compiled(self, x: Tensor) -> Outputs:
-        if x.dtype == torch.float32 and float32_is_exact_enough():
+        probabilities = None
+        if self.confidence_kind:  # calls for float64
+            decisions, error = self._bounded(x.double())
+            unsure = self._open(decisions, error)
+            probabilities = self._coupled(x, decisions, error)
+        elif x.dtype == torch.float32 and float32_is_exact_enough():
             decisions, unsure = self._decide(x)
             if len(unsure):
                 decisions[unsure], still = self._decide(x[unsure].double())
@@ -96,16 +156,20 @@ class SVCAdapter(SklearnAdapter):
         labels, scores = self._vote(decisions)
         if len(unsure):
             labels[unsure] = self._own_labels(x[unsure])
-        return Outputs(labels, topped(scores, labels), self._own_probabilities(x) if self.confidence_kind else None)
+        return Outputs(labels, topped(scores, labels), probabilities)
 
     def _decide(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """`(N, P)` float64 decision values computed in the precision of `x`, and the rows whose label they leave open.
+        """`(N, P)` float64 decision values computed in the precision of `x`, and rows whose label they leave open."""
+        decisions, error = self._bounded(x)
+        return decisions, self._open(decisions, error)
 
-        A row is open where some decisions, moved within their error, would make another class win.
-        """
+    def _bounded(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """`(N, P)` float64 decision values computed in the precision of `x`, and a bound on their error."""
         kernel = self._kernel_values(x)
-        decisions = self._combine(kernel).double()
-        error = self._rounding(x, kernel).double()
+        return self._combine(kernel).double(), self._rounding(x, kernel).double()
+
+    def _open(self, decisions: Tensor, error: Tensor) -> Tensor:
+        """Rows where some decisions, moved within their error, would make another class win."""
         first, second = self._constant("first"), self._constant("second")
         sure = decisions.abs() > error
         low = (sure & (decisions > 0)).double() @ first + (sure & (decisions < 0)).double() @ second
@@ -118,15 +182,35 @@ class SVCAdapter(SklearnAdapter):
             low, high = low + order, high + order
         best, winner = low.max(1, keepdim=True)
         rival = high.scatter(1, winner, -torch.inf).amax(1, keepdim=True)
-        return decisions, (~(best > rival)).nonzero()[:, 0]
+        return (~(best > rival)).nonzero()[:, 0]
 
     def _vote(self, decisions: Tensor) -> tuple[Tensor, Tensor]:
         """`(N,)` labels and `(N, K)` scores from `(N, P)` decision values."""
-        first, second = self._constant("first"), self._constant("second")
         for_first = decisions >= 0 if self._breaks_ties else decisions > 0
-        votes = for_first.double() @ first + (~for_first).double() @ second
-        scores = votes + _squashed(decisions @ (first - second))
-        return (scores if self._breaks_ties else votes).argmax(1), scores
+        scores = self._ranked(decisions, for_first)
+        return (scores if self._breaks_ties else self._votes(for_first)).argmax(1), scores
+
+    def _votes(self, for_first: Tensor) -> Tensor:
+        """`(N, K)` votes, of the `(N, P)` pairs that vote for their first class and those that vote for the second."""
+        return for_first.double() @ self._constant("first") + (~for_first).double() @ self._constant("second")
+
+    def _ranked(self, decisions: Tensor, for_first: Tensor) -> Tensor:
+        """`(N, K)` votes with their ties broken by the sums of signed decision values."""
+        return self._votes(for_first) + _squashed(decisions @ (self._constant("first") - self._constant("second")))
+
+    def _pair_logits(self, decisions: Tensor) -> Tensor:
+        """`(N, P)` log-odds of r_ij."""
+        return -(self._constant("slope") * decisions + self._constant("offset"))
+
+    def _coupled(self, x: Tensor, decisions: Tensor, error: Tensor) -> Tensor:
+        """`(N, K)` probabilities as libsvm's iteration leaves them; where it might stop a round earlier, its own."""
+        first = self._pair_logits(decisions).sigmoid().clamp(_LEAST, 1 - _LEAST)
+        slack = 1e-10 + 10 * (self._constant("slope").abs() * error).amax(1)
+        probabilities, near_stop = _iterated(_square(first, 1 - first), slack)
+        unsure = (near_stop | ~(slack < AGREEMENT)).nonzero()[:, 0]
+        if len(unsure):
+            probabilities[unsure] = self._own_probabilities(x[unsure])
+        return probabilities
 
     def _decisions(self, x: Tensor) -> Tensor:
         """`(N, P)` differentiable decision values."""
@@ -196,3 +280,64 @@ def _dense_dual(estimator: Any, first: np.ndarray, second: np.ndarray) -> np.nda
 def _squashed(sums: Tensor) -> Tensor:
     """Monotone, within a third of a vote: scikit-learn's tie-break in `_ovr_decision_function`."""
     return sums / (3 * (sums.abs() + 1))
+
+
+def _square(first: Tensor, second: Tensor) -> Tensor:
+    """`(N, K, K)` pairwise probabilities, r_ij in row i, from the `(N, P)` r_ij and r_ji of the pairs i < j."""
+    count = (1 + math.isqrt(1 + 8 * first.shape[1])) // 2
+    i, j = torch.triu_indices(count, count, 1, device=first.device)
+    square = first.new_zeros(len(first), count, count)
+    rows = torch.arange(len(first), device=first.device)[:, None]
+    return square.index_put((rows, i, j), first).index_put((rows, j, i), second)
+
+
+def _quadratic(pairs: Tensor) -> Tensor:
+    """`(N, K, K)` matrices Q of the sum of squares p.Q p that the best fit minimises."""
+    return torch.diag_embed((pairs**2).sum(1)) - pairs * pairs.mT
+
+
+def _best_fit(pairs: Tensor) -> Tensor:
+    """`(N, K)` logarithm of the class probabilities that fit `(N, K, K)` pairs best, differentiable.
+
+    At the minimum Q p = c 1: one linear system in p and c.
+    """
+    count = pairs.shape[1]
+    corner = F.pad(pairs.new_zeros(count, count), (0, 1, 0, 1), value=1.0)
+    corner[count, count] = 0
+    last = F.pad(pairs.new_zeros(len(pairs), count), (0, 1), value=1.0)
+    solved: Tensor = torch.linalg.solve(F.pad(_quadratic(pairs), (0, 1, 0, 1)) + corner, last)
+    return solved[:, :count].clamp_min(torch.finfo(pairs.dtype).eps).log()
+
+
+def _iterated(pairs: Tensor, slack: Tensor) -> tuple[Tensor, Tensor]:
+    """libsvm's way to the best fit: `(N, K)` probabilities, and whether its stop lay within `(N,)` `slack`.
+
+    `multiclass_probability` in svm.cpp: from uniform probabilities one component is set after the other, until no
+    component of the gradient exceeds 0.005 / K.
+    """
+    count = pairs.shape[1]
+    stop = 0.005 / count
+    quadratic = _quadratic(pairs)
+    fit = torch.full_like(pairs[:, 0], 1 / count)
+    near_stop = torch.zeros(len(pairs), dtype=torch.bool, device=pairs.device)
+    rows = torch.arange(len(pairs), device=pairs.device)
+    for _ in range(max(100, count)):
+        matrix, now = quadratic[rows], fit[rows]
+        slopes = (matrix @ now[:, :, None])[:, :, 0]
+        level = (now * slopes).sum(1)
+        worst = (slopes - level[:, None]).abs().amax(1)
+        near_stop[rows] |= (worst - stop).abs() <= slack[rows]
+        goes_on = worst >= stop
+        rows, matrix, now, slopes, level = (part[goes_on] for part in (rows, matrix, now, slopes, level))
+        if not len(rows):
+            break
+        for at in range(count):
+            own = matrix[:, at, at]
+            step = (level - slopes[:, at]) / own
+            now[:, at] += step
+            whole = 1 + step
+            level = (level + step * (step * own + 2 * slopes[:, at])) / whole / whole
+            slopes = (slopes + step[:, None] * matrix[:, at]) / whole[:, None]
+            now = now / whole[:, None]
+        fit[rows] = now
+    return fit, near_stop

@@ -25,17 +25,70 @@ class Entry(NamedTuple):
 
 
 _HERE = "adapters.sklearn"
+_BOOSTERS = "adapters.boosters"
 _BY_PARTS = "as its parts"
+_BY_SETTINGS = "as its settings"
 
 TABLE = {
     "sklearn.linear_model._logistic.LogisticRegression": Entry(f"{_HERE}.linear:LogisticAdapter", "linear", "exact"),
+    "sklearn.linear_model._logistic.LogisticRegressionCV": Entry(f"{_HERE}.linear:LogisticAdapter", "linear", "exact"),
+    "sklearn.linear_model._stochastic_gradient.SGDClassifier": Entry(f"{_HERE}.linear:SGDAdapter", "linear", "exact"),
+    "sklearn.linear_model._perceptron.Perceptron": Entry(f"{_HERE}.linear:LinearAdapter", "linear", "exact"),
+    "sklearn.linear_model._passive_aggressive.PassiveAggressiveClassifier": Entry(
+        f"{_HERE}.linear:LinearAdapter", "linear", "exact"
+    ),
+    "sklearn.linear_model._ridge.RidgeClassifier": Entry(f"{_HERE}.linear:RidgeAdapter", "linear", "exact"),
+    "sklearn.linear_model._ridge.RidgeClassifierCV": Entry(f"{_HERE}.linear:RidgeAdapter", "linear", "exact"),
+    "sklearn.discriminant_analysis.LinearDiscriminantAnalysis": Entry(
+        f"{_HERE}.discriminant:LinearDiscriminantAdapter", "discriminant", "exact"
+    ),
+    "sklearn.discriminant_analysis.QuadraticDiscriminantAnalysis": Entry(
+        f"{_HERE}.discriminant:QuadraticAdapter", "discriminant", "exact"
+    ),
+    "sklearn.naive_bayes.GaussianNB": Entry(f"{_HERE}.naive_bayes:GaussianNBAdapter", "naive bayes", "exact"),
+    "sklearn.naive_bayes.MultinomialNB": Entry(f"{_HERE}.naive_bayes:DiscreteAdapter", "naive bayes", "exact"),
+    "sklearn.naive_bayes.ComplementNB": Entry(f"{_HERE}.naive_bayes:ComplementAdapter", "naive bayes", "exact"),
+    "sklearn.naive_bayes.BernoulliNB": Entry(f"{_HERE}.naive_bayes:BernoulliAdapter", "naive bayes", _BY_SETTINGS),
     "sklearn.svm._classes.LinearSVC": Entry(f"{_HERE}.linear:LinearAdapter", "linear", "exact"),
     "sklearn.svm._classes.SVC": Entry(f"{_HERE}.svm:SVCAdapter", "svm", "exact"),
+    "sklearn.svm._classes.NuSVC": Entry(f"{_HERE}.svm:SVCAdapter", "svm", "exact"),
     "sklearn.neighbors._classification.KNeighborsClassifier": Entry(
         f"{_HERE}.neighbors:NeighborsAdapter", "knn", "surrogate"
     ),
+    "sklearn.neighbors._classification.RadiusNeighborsClassifier": Entry(
+        f"{_HERE}.radius:RadiusAdapter", "radius", "surrogate"
+    ),
+    "sklearn.neighbors._nearest_centroid.NearestCentroid": Entry(
+        f"{_HERE}.centroid:CentroidAdapter", "centroid", "exact"
+    ),
+    "sklearn.neural_network._multilayer_perceptron.MLPClassifier": Entry(f"{_HERE}.mlp:MLPAdapter", "mlp", "exact"),
     "sklearn.tree._classes.DecisionTreeClassifier": Entry(f"{_HERE}.tree:TreeAdapter", "tree", "surrogate"),
+    "sklearn.tree._classes.ExtraTreeClassifier": Entry(f"{_HERE}.tree:TreeAdapter", "tree", "surrogate"),
     "sklearn.ensemble._forest.RandomForestClassifier": Entry(f"{_HERE}.forest:ForestAdapter", "forest", "surrogate"),
+    "sklearn.ensemble._forest.ExtraTreesClassifier": Entry(f"{_HERE}.forest:ForestAdapter", "forest", "surrogate"),
+    "sklearn.ensemble._gb.GradientBoostingClassifier": Entry(
+        f"{_HERE}.gradient_boosting:GradientBoostingAdapter", "gradient boosting", "surrogate"
+    ),
+    "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoostingClassifier": Entry(
+        f"{_HERE}.hist_gradient_boosting:HistGradientBoostingAdapter", "histogram gradient boosting", "surrogate"
+    ),
+    "sklearn.calibration.CalibratedClassifierCV": Entry(
+        f"{_HERE}.calibrated:CalibratedAdapter", "calibrated", _BY_PARTS
+    ),
+    "sklearn.ensemble._voting.VotingClassifier": Entry(f"{_HERE}.voting:VotingAdapter", "voting", _BY_PARTS),
+    "sklearn.ensemble._bagging.BaggingClassifier": Entry(f"{_HERE}.bagging:BaggingAdapter", "bagging", _BY_PARTS),
+    "sklearn.ensemble._stacking.StackingClassifier": Entry(f"{_HERE}.stacking:StackingAdapter", "stacking", _BY_PARTS),
+    "sklearn.ensemble._weight_boosting.AdaBoostClassifier": Entry(
+        f"{_HERE}.adaboost:AdaBoostAdapter", "adaboost", "surrogate"
+    ),
+    "sklearn.multiclass.OneVsRestClassifier": Entry(f"{_HERE}.multiclass:OneVsRestAdapter", "one-vs-rest", _BY_PARTS),
+    "sklearn.multiclass.OneVsOneClassifier": Entry(f"{_HERE}.multiclass:PairsAdapter", "one-vs-one", _BY_PARTS),
+    "sklearn.multiclass.OutputCodeClassifier": Entry(f"{_HERE}.multiclass:CodesAdapter", "output-code", _BY_PARTS),
+    "sklearn.pipeline.Pipeline": Entry(f"{_HERE}.pipeline:PipelineAdapter", _BY_PARTS, _BY_PARTS),
+    "xgboost.sklearn.XGBClassifier": Entry(f"{_BOOSTERS}.xgb:XGBoostAdapter", "xgboost", "surrogate"),
+    "xgboost.sklearn.XGBRFClassifier": Entry(f"{_BOOSTERS}.xgb:XGBoostAdapter", "xgboost", "surrogate"),
+    "lightgbm.sklearn.LGBMClassifier": Entry(f"{_BOOSTERS}.lgbm:LightGBMAdapter", "lightgbm", "surrogate"),
+    "catboost.core.CatBoostClassifier": Entry(f"{_BOOSTERS}.cat:CatBoostAdapter", "catboost", "surrogate"),
 }
 """Estimator class -> what compiles it. Exact types only: a subclass may override `predict`."""
 
@@ -46,6 +99,9 @@ SEARCHES = (
     "sklearn.model_selection._search_successive_halving.HalvingRandomSearchCV",
 )
 """Searches, which stand for the best estimator that they found."""
+
+FROZEN = "sklearn.frozen._frozen.FrozenEstimator"
+"""What stands for the estimator in it, which is not to be fitted again."""
 
 REMEDY = 'for labels only, use adapters.black_box(model.predict, version="1")'
 
@@ -79,6 +135,8 @@ def compile_part(estimator: Any) -> SklearnAdapter:
             reason = "kept no best estimator; fit it with refit=True" if hasattr(estimator, "cv_results_") else ""
             raise NotWrappable(f"{kind.__name__} {reason or 'is not fitted; call fit(X, y) first'}")
         return compile_part(estimator.best_estimator_)
+    if name == FROZEN:
+        return compile_part(estimator.estimator)
     if name not in TABLE:
         raise NotWrappable(f"{kind.__name__} is not among the compiled scikit-learn classes; {REMEDY}")
     try:

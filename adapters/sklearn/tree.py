@@ -9,14 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adapters.base import Outputs
+from adapters.base import GradientKind, Outputs
 from adapters.sklearn.base import SklearnAdapter, as_array, log_odds_against, refuse
 from adapters.sklearn.soft_trees import SoftTrees
-from adapters.sklearn.tree_arrays import node_tables, of_sklearn
+from adapters.sklearn.tree_arrays import node_tables, of_sklearn, only_steps
+from adapters.sklearn.tree_walk import leaf_sums
 
 
 class TreeAdapter(SklearnAdapter):
-    """DecisionTreeClassifier: the first largest class fraction of the leaf that the input falls into.
+    """DecisionTreeClassifier and ExtraTreeClassifier: the first largest class fraction of the leaf an input falls into.
 
     Labels and probabilities are the estimator's to the last bit: inputs are cast to float32 and go left where they are
     at most the float64 threshold. On the CPU the estimator's own compiled trees are walked, which is faster; elsewhere
@@ -29,9 +30,10 @@ class TreeAdapter(SklearnAdapter):
     """
 
     family = "tree"
-    gradient = "surrogate"
-    probability = "surrogate"
+    gradient: GradientKind = "surrogate"
+    probability: GradientKind = "surrogate"
     jumps = True
+    agreement = 0.0
     confidence_kind = "leaf fraction"
     temperature = 0.02
 
@@ -46,6 +48,8 @@ class TreeAdapter(SklearnAdapter):
         arrays = [of_sklearn(tree) for tree in self._trees]
         super().__init__(estimator, **{name: torch.tensor(table) for name, table in node_tables(arrays).items()})
         self._soft = SoftTrees(arrays, self.temperature)
+        if only_steps(arrays):
+            self.gradient = self.probability = "none"
 
     def _fitted_trees(self, estimator: Any) -> list[Any]:
         return [estimator.tree_]
@@ -75,16 +79,10 @@ class TreeAdapter(SklearnAdapter):
 
     def _walked(self, x: Tensor) -> Tensor:
         """`(N, K)` class fractions averaged over the trees, by the estimator's additions in the estimator's order."""
-        table, narrow = self._constants, x.float()
-        node = table["root"].expand(len(x), -1)
-        for _ in range(max(tree.max_depth for tree in self._trees)):
-            value = narrow.gather(1, table["feature"][node])
-            goes_left = (value <= table["threshold"][node]) | (value.isnan() & table["missing_left"][node])
-            node = torch.where(goes_left, table["left"][node], table["right"][node])
-        total = table["value"].new_zeros(len(x), table["value"].shape[1])
-        for leaf in node.T:
-            total += table["value"][leaf]
-        return total / len(self._trees)
+        start = self._constants["value"].new_zeros(len(self.classes or ()))
+        return leaf_sums(self._constants, x.float(), max(tree.max_depth for tree in self._trees), start) / len(
+            self._trees
+        )
 
     def _move(self, device: torch.device) -> None:
         super()._move(device)

@@ -11,7 +11,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class TreeArrays:
-    """`M` nodes, the first of which is the root. An input goes left where its feature is at most the threshold."""
+    """`M` nodes, the first of which is the root. An input goes left where its feature is at most the threshold.
+
+    A categorical split looks at a category's code 0..C-1 instead and goes by a table of codes. The codes take the
+    feature's place in the input, where a NaN stands for a missing or unknown category.
+    """
 
     left: NDArray[np.int64]
     """`(M,)` left child of each node, -1 at a leaf."""
@@ -19,15 +23,30 @@ class TreeArrays:
     feature: NDArray[np.int64]
     """`(M,)` feature that a split looks at; anything at a leaf."""
     threshold: NDArray[np.float64]
+    """`(M,)`; infinite where a split only tells missing values from others; anything at a categorical split."""
     missing_left: NDArray[np.bool_]
     """`(M,)` whether a NaN goes left."""
-    value: NDArray[np.float64]
+    value: NDArray[np.floating[Any]]
     """`(M, K)` what a leaf adds to each class; anything at a split."""
+    category_row: NDArray[np.int64] | None = None
+    """`(M,)` row of `left_categories` that a split goes by, -1 where it goes by its threshold; None where all do."""
+    left_categories: NDArray[np.bool_] | None = None
+    """`(R, C)` whether an input of this category goes left."""
 
     @property
     def is_split(self) -> NDArray[np.bool_]:
         """`(M,)` whether a node has children."""
         return self.left >= 0
+
+    @property
+    def is_categorical(self) -> NDArray[np.bool_]:
+        """`(M,)` whether a node splits by categories."""
+        return np.zeros_like(self.is_split) if self.category_row is None else self.is_split & (self.category_row >= 0)
+
+    @property
+    def has_direction(self) -> NDArray[np.bool_]:
+        """`(M,)` whether a node splits at a place on an axis, which an input can be nearer to or farther from."""
+        return self.is_split & ~self.is_categorical & np.isfinite(self.threshold)
 
     @property
     def depth(self) -> int:
@@ -52,8 +71,22 @@ def of_sklearn(tree: Any) -> TreeArrays:
     )
 
 
+def only_steps(trees: list[TreeArrays]) -> bool:
+    """Whether trees do split, but nowhere at a place on an axis: there is no direction to go in."""
+    return any(tree.is_split.any() for tree in trees) and not any(tree.has_direction.any() for tree in trees)
+
+
+def in_column(values: NDArray[np.floating[Any]], column: int, columns: int) -> NDArray[np.floating[Any]]:
+    """`(M, columns)` values of a tree whose `(M,)` values are all for one class."""
+    table = np.zeros((len(values), columns), dtype=values.dtype)
+    table[:, column] = values
+    return table
+
+
 def node_tables(trees: list[TreeArrays], precision: type[np.floating[Any]] = np.float32) -> dict[str, NDArray[Any]]:
     """All nodes of some trees in one table, each tree's first node in `root`; a leaf is its own child.
+
+    `category_row` and `left_categories` are in it only where a tree has categorical splits.
 
     Args:
         trees: at least one.
@@ -73,6 +106,25 @@ def node_tables(trees: list[TreeArrays], precision: type[np.floating[Any]] = np.
         "threshold": rounded_down(joined["threshold"], precision),
         "missing_left": joined["missing_left"],
         "value": joined["value"],
+        **category_tables(trees),
+    }
+
+
+def category_tables(trees: list[TreeArrays]) -> dict[str, NDArray[Any]]:
+    """`category_row` and `left_categories` of all nodes of some trees; nothing where no split is categorical."""
+    tables = [np.zeros((0, 1), dtype=bool) if tree.left_categories is None else tree.left_categories for tree in trees]
+    if not any(tree.is_categorical.any() for tree in trees):
+        return {}
+    starts, widest = np.cumsum([0] + [len(table) for table in tables]), max(table.shape[1] for table in tables)
+    rows = [np.full(len(tree.left), -1) if tree.category_row is None else tree.category_row for tree in trees]
+    return {
+        "category_row": np.concatenate(
+            [
+                np.where(tree.is_categorical, row + start, -1)
+                for tree, row, start in zip(trees, rows, starts, strict=False)
+            ]
+        ),
+        "left_categories": np.concatenate([np.pad(table, ((0, 0), (0, widest - table.shape[1]))) for table in tables]),
     }
 
 

@@ -13,9 +13,11 @@ TABLE = {
     "clean": "bench.attacks.clean:Clean",
     "fgsm": "bench.attacks.fgsm:FGSM",
     "iterated-fgsm": "bench.attacks.iterated_fgsm:IteratedFGSM",
+    "rotation": "bench.attacks.rotation:Rotation",
     "uniform-noise": "bench.attacks.noise:UniformNoise",
     "sign-noise": "bench.attacks.noise:SignNoise",
     "gaussian-rubbish": "bench.attacks.rubbish:GaussianRubbish",
+    "fooling": "bench.attacks.fooling:Fooling",
 }
 
 

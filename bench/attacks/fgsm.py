@@ -72,13 +72,13 @@ def steepest(gradient: Tensor, norm: Norm | None) -> Tensor:
 
 
 class FGSM(GradientAttack):
-    """One step of size eps along the sign of the gradient, or along the gradient itself for L2.
+    """One step of size eps along the sign of the gradient, or along the scaled gradient `g / |g|` for L2.
 
     One gradient serves a whole grid of epsilons.
     """
 
     name: ClassVar[str] = "fgsm"
-    summary: ClassVar[str] = "one gradient sign step (one gradient step for L2)"
+    summary: ClassVar[str] = "x + eps sign(g), one gradient sign step; for L2 the scaled gradient, x + eps g / |g|"
 
     def craft(
         self, source: Adapter, x: Tensor, y: Tensor, goals: Tensor | None, budgets: Sequence[Threat], draws: Draws

@@ -11,7 +11,7 @@ def describe(item: Record | Failure) -> str:
     """The question, the answer and the run, a line each."""
     cell, run = item.cell, item.run
     craft = cell.craft
-    part = craft.slice
+    part, sure = craft.slice, cell.criterion.threshold
     where = f"{part.split or 'generated'} {part.start} to {part.stop} of {part.of}"
     lines = {
         "cell": item.id,
@@ -21,7 +21,7 @@ def describe(item: Record | Failure) -> str:
         "attack": f"{craft.attack.name}, revision {craft.attack.revision}, {craft.attack.parameters}",
         "source": f"{craft.source.name} ({craft.source.fingerprint[:12]})" if craft.source else "none",
         "target": f"{cell.target.name} ({cell.target.fingerprint[:12]}), {cell.target.family}",
-        "criterion": cell.criterion.kind,
+        "criterion": cell.criterion.kind + (f", probability above {sure:g}" if sure else ""),
     }
     if isinstance(item, Failure):
         lines |= {"status": f"error: {item.kind}", "message": item.message}

@@ -19,10 +19,17 @@ DEFINITIONS = """\
 - **abstention**: costs accuracy on a clean input; on an adversarial one it is no success of the attack.
 - **transfer**: crafted on the source, judged on the target. Read it beside the clean and the noise rows: what noise of
   the same size does as well is no transfer.
-- **flags**: `train-mode` handed over in training mode (and judged in evaluation mode); `softmax-as-logits`
-  probabilities where logits are due, which squashes gradients; `zero-gradient` inputs that a gradient attack could not
-  move; `randomised` repeated passes differ; `weaker-than-noise`, `weaker-than-transfer`, `single-step` (an iterated
-  attack beats FGSM by more than 5 points), `not-monotone`, `label-leaking`: another attack shows that FGSM flatters
-  this model; `labels-only` no gradient: attacked by transfer and noise alone, which flatters it; `no-version` a
-  function without a version, whose results are never reused.
+- **flags** of the rows: `weaker-than-noise`, `weaker-than-transfer`, `single-step` (an iterated attack beats FGSM by
+  more than 5 points), `not-monotone`, `label-leaking`: another attack shows that FGSM flatters this model;
+  `labels-only` no gradient: attacked by transfer and noise alone, which flatters it.
+- **flags** of the model, from checks on 100 of its clean inputs at most (`bench check MODEL` makes them all, and tells
+  what it saw): `randomised` repeated passes differ, and nothing else was checked; `batch-dependent` an answer changes
+  with the rest of the batch; `scores-disagree` the first largest score is not the label's; `labels-differ` labels are
+  not those of the original model, on clean or attacked inputs; `softmax-as-logits` probabilities where logits are due,
+  which squashes gradients; `gradient-wrong` the gradient of the logit margin is not that of finite differences (cosine
+  below 0.99); `zero-gradient` an example whose gradient is zero in every feature, or that an unclipped step did not
+  move; `8-bit-fragile` more than a tenth of FGSM's successes is lost when rounded to 8 bits; `unbounded-survives` more
+  than chance is left right by an attack with a budget of the whole range; `too-few-classes` it tells two classes apart
+  at most, so that confidence and targets say little; `train-mode` handed over in training mode (and judged in
+  evaluation mode); `no-version` a function without a version, whose results are never reused.
 """

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
+from bench.attacks import attack_class
 from bench.report.cells import by_model, error, first, interval, percent, robust
 from bench.report.table import Table
 from bench.results.board import WORST, Row
@@ -94,16 +96,19 @@ def _attack_by_attack(eps: float | None, norm: str, models: Own) -> Table:
 
 def _in_grid(row: Row, norm: str) -> bool:
     """Whether the ranking shows the row: clipped FGSM in its norm, with nothing special about it."""
-    special = [value for value in (row.parameters or {}).values() if value not in _USUAL]
-    return row.attack == "fgsm" and row.norm == norm and bool(row.clip) and not special
+    return row.attack == "fgsm" and row.norm == norm and bool(row.clip) and not _special(row)
 
 
-_USUAL = ("training", "true", None)
-"""Parameters of gradient attacks that need no mention."""
+def _special(row: Row) -> dict[str, Any]:
+    """Parameters that need mention: those that are not at the attack's defaults."""
+    if row.parameters is None:
+        return {}
+    usual = attack_class(row.attack).model_fields
+    return {key: value for key, value in row.parameters.items() if value != usual[key].default}
 
 
 def _label(row: Row, whole: int) -> str:
-    """Such as `fgsm l2 0.5`, `fgsm 0.25 unclipped`, `iterated-fgsm 0.25 (n=500)`, `fgsm 0.1 least-likely`."""
+    """Such as `fgsm l2 0.5`, `fgsm 0.25 unclipped`, `iterated-fgsm 0.25 steps 40 (n=500)`, `fgsm 0.1 least-likely`."""
     if row.attack == "clean":
         return row.attack
     words = [row.attack]
@@ -113,7 +118,7 @@ def _label(row: Row, whole: int) -> str:
         words.append(f"{row.eps:.3g}")
     if row.clip is False:
         words.append("unclipped")
-    words += [str(value) for value in (row.parameters or {}).values() if isinstance(value, str) and value not in _USUAL]
+    words += [value if isinstance(value, str) else f"{key} {value:g}" for key, value in _special(row).items()]
     if 0 < row.n < whole:
         words.append(f"(n={row.n})")
     return " ".join(words)

@@ -39,7 +39,8 @@ class Row:
     reason: str | None
     clean_accuracy: float | None
     error: float | None
-    """Share of all examples labelled wrongly; of rubbish, the share that the model is confident about."""
+    """Share of all examples labelled wrongly; of generated inputs, the share on which the criterion holds: rubbish that
+    the model is confident about, fooling images that it takes for their goal."""
     robust_accuracy: float | None
     """Share right on the clean input and on every candidate of this attack within eps."""
     ci_low: float | None
@@ -59,6 +60,10 @@ class Row:
     """Ids of the records that the row is read from, one a slice; `bench show` takes them."""
     transfer: Transfer | None = None
     success_classes: list[int] | None = None
+    class_success: list[float | None] | None = None
+    """Of generated inputs with a goal, the share that reached it, by goal class; None for a class that was no goal."""
+    mean_class_success: float | None = None
+    """Mean of these over the classes."""
     beyond_margin: float | None = None
     """Rubbish whose score margin reaches the model's own median on clean images that it has right."""
 
@@ -214,8 +219,8 @@ def _row(view: View, row: Measured, shown: list[str], rank: int | None) -> Row:
     }
     if not ok or row.n == 0:
         return Row(**common)
-    if row.cell.criterion.kind == "confident":
-        return Row(**(common | _rubbish(row, clean)))
+    if row.entry.made.generates:
+        return Row(**(common | _generated(row, clean)))
     if clean is None:
         return Row(**(common | {"error": row.total("errors") / row.n}))
     return Row(**(common | _attacked(view, row, clean)), transfer=transfer(view, row, clean))
@@ -244,7 +249,7 @@ def _attacked(view: View, row: Measured, clean: Measured) -> dict[str, Any]:
     }
 
 
-def _rubbish(row: Measured, clean: Measured | None) -> dict[str, Any]:
+def _generated(row: Measured, clean: Measured | None) -> dict[str, Any]:
     """Rates of generated inputs, which have no right answer."""
     applicable = all(result.successes is not None for result in row.results)
     count = row.total("successes")
@@ -252,13 +257,25 @@ def _rubbish(row: Measured, clean: Measured | None) -> dict[str, Any]:
     margins = row.margin
     reference = [result.median_margin for result in clean.results if result.median_margin is not None] if clean else []
     by_class = [result.success_classes for result in row.results if result.success_classes is not None]
+    successes = np.sum(by_class, axis=0) if by_class else None
+    goal = row.goal if row.cell.criterion.kind == "targeted" else None
+    rates = None if goal is None or successes is None else _by_goal(successes, goal)
+    reached = [rate for rate in rates or [] if rate is not None]
     return {
         "error": count / row.n if applicable else None,
         "ci_low": low if applicable else None,
         "ci_high": high if applicable else None,
-        "success_classes": np.sum(by_class, axis=0).tolist() if by_class else None,
+        "success_classes": None if successes is None else successes.tolist(),
+        "class_success": rates,
+        "mean_class_success": float(np.mean(reached)) if reached else None,
         "beyond_margin": float((margins >= np.mean(reference)).mean()) if len(margins) and reference else None,
     }
+
+
+def _by_goal(successes: NDArray[np.int64], goal: NDArray[np.int64]) -> list[float | None]:
+    """Share of successes among the inputs of each goal class."""
+    tried = np.bincount(goal[goal >= 0], minlength=len(successes))
+    return [float(hits / n) if n else None for hits, n in zip(successes, tried, strict=True)]
 
 
 def _who(view: View, target: ModelInfo, shown: list[str], rank: int | None) -> dict[str, Any]:

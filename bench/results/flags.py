@@ -29,7 +29,7 @@ def _flags_of(row: Measured, rows: list[Measured], view: View) -> Iterator[str]:
     clean = view.clean_of(row)
     if clean is None or not row.cell.white_box or row.goal is not None:
         return
-    if row.total("unmoved"):
+    if row.threat.clip is None and row.total("unmoved"):  # where the range cuts, a step may come to nothing
         yield "zero-gradient"
     if row.attack == "fgsm" and _beats(clean, row, clean):
         yield "label-leaking"

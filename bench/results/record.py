@@ -139,7 +139,7 @@ class Examples(_Block):
     index: str | None = None
     """Positions in the split, where the slice is a sample."""
     margin: str | None = None
-    """Best score minus second best, where the criterion is `confident`."""
+    """Best score minus second best, where the criterion asks for confidence."""
 
 
 class Result(_Block):
@@ -155,7 +155,7 @@ class Result(_Block):
     successes: int | None = None
     """Examples on which the criterion holds; None where it does not apply to this target."""
     confidence_on_mistakes: float | None = None
-    """Mean probability of the class given, over the mistakes; over the successes where the criterion is `confident`."""
+    """Mean probability of the class given, over the mistakes; over the successes where the criterion asks for it."""
     confidence: float | None = None
     """The same mean over all examples."""
     unmoved: int = 0
@@ -165,7 +165,7 @@ class Result(_Block):
     median_margin: float | None = None
     """Median of best score minus second best over the examples labelled right; in the clean cell alone."""
     success_classes: tuple[int, ...] | None = None
-    """Successes by class given, where the criterion is `confident`."""
+    """Successes by class given; of generated inputs alone."""
     flags: tuple[str, ...] = ()
     """Sanity findings about the target; in the clean cell alone."""
     examples: Examples | None = None

@@ -5,12 +5,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from adapters.sklearn.table import TABLE
 from bench.errors import unknown
 
 NETS = {
     "softmax-regression": "bench.zoo.nets.softmax_regression:SoftmaxRegression",
+    "logistic-regression": "bench.zoo.nets.logistic_regression:LogisticRegression",
     "maxout": "bench.zoo.nets.maxout:Maxout",
+    "maxout-sigmoid": "bench.zoo.nets.maxout_sigmoid:MaxoutSigmoid",
     "rbf-network": "bench.zoo.nets.rbf_network:RBFNetwork",
+    "mp-dbm": "bench.zoo.nets.mp_dbm:MPDBM",
+    "conv-maxout": "bench.zoo.nets.conv_maxout:ConvMaxout",
 }
 """Trained by `bench.zoo.training`, kept as safetensors."""
 
@@ -35,3 +40,12 @@ def kind_class(kind: str) -> Any:
         raise unknown("kind of model", kind, table)
     module, name = table[kind].split(":")
     return getattr(import_module(module), name)
+
+
+def family_and_gradient(kind: str) -> tuple[str, str]:
+    """What the adapters of a kind say of themselves, known without importing any."""
+    if kind in NETS:
+        return kind.replace("-", " "), "exact"
+    package, name = ESTIMATORS[kind].split(":")
+    entry = next(entry for path, entry in TABLE.items() if path.startswith(f"{package}.") and path.endswith(f".{name}"))
+    return entry.family, entry.gradient

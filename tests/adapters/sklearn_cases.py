@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from families import CASES
+from families import CASES, boosting, trees
 from families.data import digits
 
 from adapters.sklearn.base import SklearnAdapter
@@ -18,13 +18,14 @@ from adapters.sklearn.table import compile_estimator
 PAIRS = [(name, labelling) for name, case in CASES.items() for labelling in case.labellings]
 KERNELS = [name for name in CASES if name.startswith("svc")]
 SURROGATE = [name for name, case in CASES.items() if case.gradient == "surrogate"]
-TREES = ["tree", "tree-shallow", "forest", "forest-threads"]
+TREES = [*trees.CASES, *boosting.CASES]
 
 LABELLINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "ten": lambda y: y,
     "words": lambda y: np.array(["zero", "one", "two", "three", "four"])[y // 2],
     "shifted": lambda y: y % 5 + 5,
     "binary": lambda y: np.where(y < 5, "low", "high"),
+    "zero-one": lambda y: (y >= 5).astype(int),
 }
 
 
@@ -64,7 +65,7 @@ def probes(name: str, labelling: str | None = None) -> torch.Tensor:
 
 def own_labels(model: SklearnAdapter, x: torch.Tensor) -> np.ndarray:
     """Class indices by the estimator's own `predict`."""
-    return np.searchsorted(model.estimator.classes_, own(model, "predict", x))
+    return np.searchsorted(model.estimator.classes_, own(model, "predict", x).ravel())
 
 
 def own(model: SklearnAdapter, method: str, x: torch.Tensor) -> np.ndarray:

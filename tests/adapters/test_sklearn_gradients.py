@@ -8,7 +8,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
-from sklearn_cases import CASES, KERNELS, PAIRS, SURROGATE, TREES, adapter, digits, fitted
+from sklearn_cases import CASES, KERNELS, PAIRS, SURROGATE, TREES, adapter, digits, fitted, refitted
 from torch import Tensor
 
 from adapters.base import LOSSES, Adapter, Loss
@@ -16,7 +16,7 @@ from adapters.sklearn.svm import SVCAdapter
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
 
-TWO = [pair for pair in PAIRS if pair[1] in ("ten", "binary")]
+TWO = [pair for pair in PAIRS if pair[1] in ("ten", "binary", "zero-one")]
 
 
 def images(name: str, labelling: str | None, count: int = 300) -> tuple[Tensor, Tensor]:
@@ -44,6 +44,9 @@ def test_gradients_equal_finite_differences(name: str, labelling: str, loss: Los
     assert model.gradient == CASES[name].gradient
     x, y = images(name, labelling, 8)
     x = x + 0.01 * torch.rand(x.shape, generator=torch.Generator().manual_seed(2))  # off the kinks of chebyshev
+    if loss == "cross_entropy":  # of a sure model's own label it is below rounding: then of the next one
+        faint = model.loss(x.double(), y, loss) < 1e-3
+        y = torch.where(faint, (y + 1) % len(model.estimator.classes_), y)
     wide = model.input_gradient(x.double(), y, loss)
     expected = differences(model, x, y, loss)
     assert (torch.cosine_similarity(wide, expected, dim=1) > 0.999).all()
@@ -146,6 +149,5 @@ def test_relaxed_trees_walk_examples_and_trees_in_blocks_alike(name: str, monkey
     expected = model.input_gradient(x, y)
     monkeypatch.setattr(soft_trees, "NODES", 150)
     monkeypatch.setattr(soft_trees, "EXAMPLES", 7)
-    data, targets, _, _ = digits()
-    again = fitted(CASES[name].make(), data.astype(np.float64), targets)
+    again = refitted(name)
     torch.testing.assert_close(again.input_gradient(x, y), expected, rtol=1e-3, atol=1e-6)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sklearn.utils.validation import has_fit_parameter
 from sklearn_cases import fitted, own_labels
 
+from adapters.sklearn.boosted import BoostedTrees
 from adapters.sklearn.tree import TreeAdapter
 
 LABELS = [["a", "b"], ["x", "y", "z"], [5, 6, 7, 8, 9], [-1, 1], [1.0, 2.0, 7.0], [False, True]]
@@ -59,6 +60,8 @@ def test_labels_are_the_estimators_own(
         np.testing.assert_allclose(probabilities, expected, atol=1e-6, rtol=0)
         if isinstance(model, TreeAdapter):
             np.testing.assert_array_equal(model._walked(batch), expected)
+    if isinstance(model, BoostedTrees):
+        assert torch.equal(model._walked(batch), model._estimated_raw(batch))
     gradient = model.input_gradient(batch, labels)
     assert gradient.shape == batch.shape
     assert gradient.isfinite().all()

@@ -52,6 +52,8 @@ def loaded_after(what: str | list[str], folder: Path) -> list[str]:
         ["list", "models"],
         ["list", "attacks"],
         ["list", "datasets"],
+        ["list", "families"],
+        ["check", "--help"],
         ["suite", "tiny.yaml", "--dry-run"],
         ["suite", "mnist-fgsm", "--dry-run"],
         ["leaderboard", "--out", str(ROOT)],

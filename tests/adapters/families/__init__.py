@@ -9,10 +9,34 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from families import linear, neighbors, svm, trees
+from families import (
+    boosters,
+    boosting,
+    compositions,
+    discriminant,
+    linear,
+    mlp,
+    naive_bayes,
+    neighbors,
+    pipelines,
+    svm,
+    trees,
+)
 from families.case import Case
 
-_FAMILIES: tuple[Any, ...] = (linear, svm, neighbors, trees)
+_FAMILIES: tuple[Any, ...] = (
+    linear,
+    discriminant,
+    naive_bayes,
+    svm,
+    neighbors,
+    mlp,
+    trees,
+    boosting,
+    pipelines,
+    boosters,
+    compositions,
+)
 
 CASES: dict[str, Case] = {name: case for family in _FAMILIES for name, case in family.CASES.items()}
 SMALL: dict[str, Callable[[], Any]] = {name: make for family in _FAMILIES for name, make in family.SMALL.items()}

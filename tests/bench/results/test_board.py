@@ -331,7 +331,8 @@ ITERATED = "  - {attack: iterated-fgsm, norm: linf, eps: 0.1}"
     ("attacks", "given", "flags"),
     [
         (GRID, {("a", 0.1): fooled(5), ("a", 0.2): fooled(20)}, []),
-        (GRID, {("a", 0.1): (fooled(5), {"unmoved": 1}), ("a", 0.2): fooled(20)}, ["zero-gradient"]),
+        (GRID, {("a", 0.1): (fooled(5), {"unmoved": 1}), ("a", 0.2): fooled(20)}, []),  # the range may have cut it
+        (GRID.replace("}", ", clip: false}"), {("a", 0.1): (fooled(5), {"unmoved": 1})}, ["zero-gradient"]),
         (GRID, {("a", 0.1): fooled(20), ("a", 0.2): fooled(2)}, ["not-monotone"]),
         (GRID, {("a", 0.1): fooled(6), ("a", 0.2): fooled(2)}, []),  # four examples are chance
         (GRID, {"a": fooled(20), ("a", 0.1): RIGHT, ("a", 0.2): RIGHT}, ["label-leaking"]),

@@ -1,0 +1,139 @@
+"""LightGBM's classifier."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from adapters.boosters.base import BoosterAdapter
+from adapters.sklearn.base import gap, refuse
+from adapters.sklearn.tree_arrays import TreeArrays
+
+ZERO = float(np.float32(1e-35))
+"""Inputs no larger than this are zero to LightGBM."""
+HUGE = 1e300
+"""What LightGBM writes for infinite."""
+CATEGORICAL, DEFAULT_LEFT, MISSING_ZERO, MISSING_NAN = 1, 2, 4, 8
+"""Bits of `decision_type`."""
+
+
+class LightGBMAdapter(BoosterAdapter):
+    """LGBMClassifier: the first largest probability.
+
+    Inputs are compared in float64 and go left where they are at most the threshold; leaf values are added in float64.
+    A missing value is zero at splits that saw none in training. A categorical split sends some whole numbers to the
+    left and everything else to the right, without a gradient.
+
+    FGSM error at .02 / .05 / .1 / .2 on digits (50 rounds of 15 leaves, 1,000 examples; 300 images, 4.7% wrong clean):
+    log-odds at temperature .1 10.7 / 31.7 / 69.0 / 87.7%, .02 11.0 / 32.3 / 67.7 / 85.3%, .4 10.0 / 29.3 / 66.7 /
+    85.7%; margin at .1 10.3 / 31.0 / 66.0 / 85.3%.
+    """
+
+    family = "lightgbm"
+
+    def __init__(self, estimator: Any) -> None:
+        """
+        Raises:
+            NotWrappable: linear trees, an objective other than binary, multiclass, one-vs-all or cross entropy, one
+                class, zeros as missing values, or prediction that stops early.
+        """
+        if estimator.get_params().get("pred_early_stop"):
+            raise refuse(estimator, "pred_early_stop=True")
+        if len(estimator.classes_) < 2:
+            raise refuse(estimator, "one class")
+        head, *dumped = estimator.booster_.model_to_string().split("\nend of trees")[0].split("\nTree=")
+        header = _fields(head)
+        objective, *options = header.get("objective", "of its own").split(" ")
+        if objective not in ("binary", "multiclass", "multiclassova", "cross_entropy"):
+            raise refuse(estimator, f"objective {header.get('objective', 'of its own')}")
+        sigmoid = float(dict(option.split(":") for option in options).get("sigmoid", 1))
+        columns = int(header["num_tree_per_iteration"])
+        averaged = len(dumped) // columns if "average_output" in header else 1
+        fields = [_fields(tree) for tree in dumped]
+        if any(tree.get("is_linear", "0") != "0" for tree in fields):
+            raise refuse(estimator, "linear_tree=True")
+        if any((_numbers(tree, "decision_type", np.int64) & MISSING_ZERO).any() for tree in fields):
+            raise refuse(estimator, "zero_as_missing=True", "give NaN where a value is missing")
+        trees = [_arrays(tree, place % columns, columns) for place, tree in enumerate(fields)]
+        tables = [tree.left_categories for tree in trees if tree.left_categories is not None]
+        self._categories = max((table.shape[1] for table in tables), default=0)
+        by_category = np.zeros(int(estimator.n_features_in_), dtype=bool)
+        for tree in trees:
+            by_category[tree.feature[tree.is_categorical]] = True
+        super().__init__(
+            estimator,
+            trees,
+            np.zeros(columns),
+            np.float64,
+            sharpness=sigmoid / averaged,
+            one_vs_rest=objective == "multiclassova",
+        )
+        self._constants["by_category"] = torch.from_numpy(by_category)
+        if columns == 2 or not hasattr(estimator, "decision_function"):
+            self.decision = "none"
+
+    def _estimated_raw(self, x: Tensor) -> Tensor:
+        return self._raw_by(x, raw_score=True)
+
+    def _walked(self, x: Tensor) -> Tensor:
+        return super()._walked(torch.where(x.abs() <= ZERO, 0, x))
+
+    def _encoded(self, x: Tensor) -> Tensor:
+        if not self._categories:
+            return x
+        code = x.detach().trunc()
+        code = torch.where((code >= 0) & (code < self._categories), code, torch.nan)
+        return torch.where(self._constant("by_category"), code, x)
+
+    def _lead(self, raw: Tensor) -> Tensor:
+        # The label is the largest of rounded probabilities, which in one-vs-all are equal where several are sure.
+        return gap(self._log_link(raw).exp()) / max(1.0, self._sharpness)
+
+
+def _fields(text: str) -> dict[str, str]:
+    """`key=value` lines of a part of LightGBM's model file; a key alone stands for itself."""
+    return {key: value for key, _, value in (line.partition("=") for line in text.splitlines())}
+
+
+def _numbers(tree: dict[str, str], key: str, kind: type[np.generic]) -> NDArray[Any]:
+    """The numbers of a line; none where the tree lacks it, as one without splits does."""
+    return np.array(tree.get(key, "").split(), dtype=np.float64).astype(kind)
+
+
+def _arrays(tree: dict[str, str], column: int, columns: int) -> TreeArrays:
+    """One tree of the model file, which adds to one column: splits first, then leaves, whose index it gives negated."""
+    leaf_value = _numbers(tree, "leaf_value", np.float64)
+    feature, decision = _numbers(tree, "split_feature", np.int64), _numbers(tree, "decision_type", np.int64)
+    splits, leaves = len(feature), len(leaf_value)
+    threshold = _numbers(tree, "threshold", np.float64)
+    threshold = np.where(np.abs(threshold) < HUGE, threshold, np.copysign(np.inf, threshold))
+    is_categorical = (decision & CATEGORICAL) > 0
+    missing_left = np.where(decision & MISSING_NAN, (decision & DEFAULT_LEFT) > 0, threshold >= 0) & ~is_categorical
+    children = [_numbers(tree, side, np.int64) for side in ("left_child", "right_child")]
+    left, right = (np.where(child < 0, splits + ~child, child) for child in children)
+    value = np.zeros((splits + leaves, columns))
+    value[splits:, column] = leaf_value
+    return TreeArrays(
+        left=np.append(left, np.full(leaves, -1)),
+        right=np.append(right, np.full(leaves, -1)),
+        feature=np.append(feature, np.zeros(leaves, dtype=np.int64)),
+        threshold=np.append(threshold, np.zeros(leaves)),
+        missing_left=np.append(missing_left, np.zeros(leaves, dtype=bool)),
+        value=value,
+        category_row=np.append(np.where(is_categorical, threshold, -1).astype(np.int64), np.full(leaves, -1)),
+        left_categories=_categories_of(tree) if is_categorical.any() else None,
+    )
+
+
+def _categories_of(tree: dict[str, str]) -> NDArray[np.bool_]:
+    """`(R, C)` whether a category goes left, of the bits of 32 categories a number."""
+    words, ends = _numbers(tree, "cat_threshold", np.uint32), _numbers(tree, "cat_boundaries", np.int64)
+    table = np.zeros((len(ends) - 1, int(np.diff(ends).max())), dtype="<u4")
+    for row, (begin, end) in enumerate(pairwise(ends)):
+        table[row, : end - begin] = words[begin:end]
+    return np.unpackbits(table.view(np.uint8), axis=1, bitorder="little").astype(bool)

@@ -1,0 +1,131 @@
+"""Nearest centroid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from adapters.base import Outputs
+from adapters.sklearn.base import SklearnAdapter, gap, log_odds_against, refuse, sum_roundoff, topped
+
+BLOCK = 512
+"""Inputs taken at a time on the CPU: so few stay in its caches as float64."""
+
+
+class CentroidAdapter(SklearnAdapter):
+    """NearestCentroid: the class of the centroid nearest by euclidean or manhattan distance.
+
+    With equal priors `predict` measures distances d as they are. Else the label is the first argmax of the discriminant
+    2 log(prior) - d^2, features divided by their standard deviation within classes. Euclidean estimators have
+    `decision_function` and `predict_proba`, which are of the discriminant whatever `predict` goes by.
+
+    Euclidean scores are linear in x up to |x|^2, which no class gains by. Manhattan ones are piecewise linear, with
+    priors the square of that: the gradient is exact but where a feature equals a centroid's, which counts as flat.
+    """
+
+    family = "centroid"
+    gradient = "exact"
+
+    def __init__(self, estimator: Any) -> None:
+        """
+        Raises:
+            NotWrappable: a class of prior 0.
+        """
+        prior, deviation = np.asarray(estimator.class_prior_), np.asarray(estimator.within_class_std_dev_)
+        if not (prior > 0).all():
+            raise refuse(estimator, "a class of prior 0", "fit it without that class")
+        divisor = np.where(deviation == 0, 1, deviation)
+        raw, standard = estimator.centroids_, estimator.centroids_ / divisor
+        super().__init__(
+            estimator,
+            raw=torch.tensor(raw),
+            standard=torch.tensor(standard),
+            divisor=torch.tensor(divisor),
+            bonus=torch.tensor(2 * np.log(prior)),
+            weight=torch.tensor(2 * np.concatenate([raw, standard / divisor])),
+            bias=torch.tensor(np.concatenate([-(raw**2).sum(1), 2 * np.log(prior) - (standard**2).sum(1)])),
+        )
+        self._euclidean = estimator.metric == "euclidean"
+        self._by_distance = bool(np.isclose(prior, 1 / len(prior)).all())
+        if self._euclidean:
+            self.decision, self.probability, self.confidence_kind = "exact", "exact", "softmax"
+
+    def _logits(self, x: Tensor) -> Tensor:
+        if self._euclidean:
+            return self._linear(x)[0 if self._by_distance else 1]
+        if self._by_distance:
+            return -torch.cdist(x, self._constant("raw", x.dtype), p=1)
+        distances = torch.cdist(self._standardised(x), self._constant("standard", x.dtype), p=1)
+        return self._constant("bonus", x.dtype) - distances.square()
+
+    def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
+        """Of euclidean distances the margin, else the log-odds; no loss was minimised.
+
+        FGSM error at .1 / .2 on digits: euclidean distances margin 39.0 / 82.7%, log-odds 35.3 / 75.0%; euclidean
+        discriminant 56.7 / 93.3%, 84.7 / 100%; manhattan distances 39.3 / 66.3%, 41.0 / 76.0%; manhattan discriminant
+        40.3 / 75.7% for both.
+        """
+        if self._euclidean and self._by_distance:
+            return self.loss(x, y, "margin")
+        return log_odds_against(self._logits(x), y)
+
+    def soft_decision(self, x: Tensor) -> Tensor:
+        if not self._euclidean:
+            return super().soft_decision(x)
+        scores = self._linear(x)[1]
+        if scores.shape[1] == 2:
+            return scores[:, 1:] - scores[:, :1]
+        return scores - self._standardised(x).square().sum(1, keepdim=True)
+
+    def log_probabilities(self, x: Tensor) -> Tensor:
+        return self._linear(x)[1].log_softmax(1) if self._euclidean else super().log_probabilities(x)
+
+    def _estimated(self, x: Tensor) -> Outputs:
+        labels, scores, probabilities = zip(*map(self._compiled, torch.split(x, BLOCK)), strict=True)
+        return Outputs(torch.cat(labels), torch.cat(scores), torch.cat(probabilities) if self._euclidean else None)
+
+    def _compiled(self, x: Tensor) -> Outputs:
+        wide, probabilities = x.double(), None
+        if self._euclidean:
+            by_distance, discriminant = self._linear(wide)
+            scores, probabilities = by_distance if self._by_distance else discriminant, discriminant.softmax(1)
+        else:
+            scores = self._logits(wide)
+        labels = scores.argmax(1)
+        unsure = (~(gap(scores) > 2 * self._error(wide))).nonzero()[:, 0]
+        if len(unsure):
+            labels[unsure] = self._own_labels(x[unsure])
+        return Outputs(labels, topped(scores, labels), probabilities)
+
+    def _linear(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores by euclidean distance, `(N, K)` 2 x.c - |c|^2, and the discriminant, both but for their |x|^2."""
+        both: Tensor = F.linear(self._constant("weight", x.dtype), x).T + self._constant("bias", x.dtype)
+        return both[:, : both.shape[1] // 2], both[:, both.shape[1] // 2 :]
+
+    def _error(self, x: Tensor) -> Tensor:
+        """`(N,)` bound on how far the scores, and the estimator's own, can be from the exact ones.
+
+        What is summed up are products or differences of two numbers: none of it is above the sum of their lengths,
+        squared unless it is a distance.
+        """
+        inputs, name = (x, "raw") if self._by_distance else (self._standardised(x), "standard")
+        order = 2 if self._euclidean else 1
+        size = torch.linalg.vector_norm(inputs, ord=order, dim=1)
+        size = size + torch.linalg.vector_norm(self._constant(name), ord=order, dim=1).amax()
+        if self._euclidean or not self._by_distance:
+            size = size**2 + self._constant("bonus").abs().amax()
+        error: Tensor = 4 * sum_roundoff(x.shape[1], x.dtype) * size
+        return error
+
+    def _standardised(self, x: Tensor) -> Tensor:
+        standardised: Tensor = x / self._constant("divisor", x.dtype)
+        return standardised
+
+    def _state(self) -> Iterable[object]:
+        yield from (self._euclidean, self._by_distance)
+        yield from (self._constant(name) for name in ("raw", "divisor", "bonus"))

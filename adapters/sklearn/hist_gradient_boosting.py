@@ -1,0 +1,96 @@
+"""scikit-learn's histogram gradient boosting: HistGradientBoostingClassifier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from adapters.sklearn.base import refuse
+from adapters.sklearn.boosted import BoostedTrees
+from adapters.sklearn.tree_arrays import TreeArrays, in_column
+
+
+class HistGradientBoostingAdapter(BoostedTrees):
+    """HistGradientBoostingClassifier: the first largest raw score; class 1 of two where its raw score is above 0.
+
+    Inputs are widened to float64 and go left where they are at most the threshold, or a NaN where the split says so. A
+    categorical feature is looked up among the values seen in the fit; any other value counts as missing.
+
+    FGSM error at .05 / .1 / .2 on digits (60 stages; 300 images, 7.7% wrong clean): log-odds of relaxed raw scores at
+    temperature .005 33.7 / 70.7 / 82.3%, .02 33.7 / 72.0 / 84.0%, .05 33.7 / 73.3 / 84.7%, .1 33.7 / 72.0 / 86.3%, .2
+    33.7 / 71.0 / 86.3%; their margin at .1 33.7 / 70.3 / 86.3%.
+    """
+
+    family = "histogram gradient boosting"
+
+    def __init__(self, estimator: Any) -> None:
+        """
+        Raises:
+            NotWrappable: a fit on one class, whose probabilities the estimator gives for two; categories that are not
+                numbers, which no array of inputs can hold.
+        """
+        if len(estimator.classes_) < 2:
+            raise refuse(estimator, "a fit on one class")
+        known, self._columns = _known_categories(estimator)
+        trees = [
+            _arrays(predictor, column, len(stage), self._columns)
+            for stage in estimator._predictors
+            for column, predictor in enumerate(stage)
+        ]
+        super().__init__(estimator, trees, estimator._baseline_prediction.ravel(), np.float64)
+        self.estimator._predictors = [*estimator._predictors]  # a warm start adds to the owner's list
+        self._categorical = self._columns[: len(known)].tolist()
+        self._constants |= {f"categories{f}": torch.tensor(k) for f, k in zip(self._categorical, known, strict=True)}
+
+    def _estimated_raw(self, x: Tensor) -> Tensor:
+        return self._own_decision(x)
+
+    def _encoded(self, x: Tensor) -> Tensor:
+        if not self._categorical:
+            return x
+        encoded = x.clone()
+        for feature in self._categorical:
+            known, given = self._constant(f"categories{feature}"), x.detach()[:, feature].double().contiguous()
+            code = torch.searchsorted(known, given).clamp_max(len(known) - 1)
+            encoded[:, feature] = torch.where(known[code] == given, code.to(x.dtype), torch.nan)
+        return encoded
+
+
+def _known_categories(estimator: Any) -> tuple[list[NDArray[np.float64]], NDArray[np.int64]]:
+    """Sorted values of each categorical feature, and of which feature each column of the preprocessed input is.
+
+    The estimator's preprocessor puts the categorical features first, and a missing value after all others.
+
+    Raises:
+        NotWrappable: categories that are not numbers.
+    """
+    features = np.arange(estimator.n_features_in_)
+    if estimator.is_categorical_ is None:
+        return [], features
+    known = estimator._preprocessor.named_transformers_["encoder"].categories_
+    if any(values.dtype.kind not in "biuf" for values in known):
+        raise refuse(estimator, "categories that are not numbers", "encode them as numbers before the fit")
+    columns = np.concatenate([features[estimator.is_categorical_], features[~estimator.is_categorical_]])
+    wide = [values.astype(np.float64) for values in known]
+    return [np.where(np.isnan(values), np.inf, values) for values in wide], columns
+
+
+def _arrays(predictor: Any, column: int, columns: int, features: NDArray[np.int64]) -> TreeArrays:
+    """One tree that adds to one column of the raw scores, by the features of the unprocessed input."""
+    nodes = predictor.nodes
+    is_leaf = nodes["is_leaf"].astype(bool)
+    bits = predictor.raw_left_cat_bitsets.astype("<u4").view(np.uint8)
+    return TreeArrays(
+        left=np.where(is_leaf, -1, nodes["left"].astype(np.int64)),
+        right=np.where(is_leaf, -1, nodes["right"].astype(np.int64)),
+        feature=features[np.where(is_leaf, 0, nodes["feature_idx"])],
+        threshold=nodes["num_threshold"].copy(),
+        missing_left=nodes["missing_go_to_left"].astype(bool),
+        value=in_column(nodes["value"], column, columns),
+        category_row=np.where(nodes["is_categorical"].astype(bool), nodes["bitset_idx"].astype(np.int64), -1),
+        left_categories=np.unpackbits(bits, axis=1, bitorder="little").astype(bool),
+    )

@@ -1,0 +1,61 @@
+"""What all compiled transformers share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from adapters.base import GradientKind
+from adapters.errors import NotWrappable
+
+
+class Transformer:
+    """A fitted scikit-learn transformer and the tensors it was compiled to.
+
+    A subclass implements `forward`, `relaxed` where that has no useful gradient, and adds to `state` what the tensors
+    do not tell.
+    """
+
+    gradient: GradientKind = "exact"
+    """What `relaxed` is to the transformer: the same, or a smooth stand-in for its steps."""
+    bitwise: bool = True
+    """Whether `forward` gives the very bits of the transformer's own `transform`, whatever the device.
+
+    Elementwise operations in the same order and types do; sums, and with them products of matrices, do not. Nor does
+    what gives a sparse matrix, of which the steps behind it compute in a way of their own.
+    """
+    by_name: bool = False
+    """Whether it picks columns by name, and so needs a table."""
+
+    def __init__(self, **constants: Tensor) -> None:
+        self._constants = constants
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(N, D')` what `transform` makes of `(N, D)` inputs, dense."""
+        raise NotImplementedError
+
+    def relaxed(self, x: Tensor) -> Tensor:
+        """`(N, D')` the same, differentiable."""
+        return self.forward(x)
+
+    def state(self) -> Iterable[object]:
+        """Everything that decides the output."""
+        yield type(self).__name__
+        for name, tensor in self._constants.items():
+            yield from (name, tensor)
+
+    def to(self, device: torch.device) -> None:
+        self._constants = {name: tensor.to(device) for name, tensor in self._constants.items()}
+
+
+@contextmanager
+def naming(whole: Any, step: str) -> Iterator[None]:
+    """Let a refusal say which step of which estimator it is about."""
+    try:
+        yield
+    except NotWrappable as error:
+        raise NotWrappable(f"{type(whole).__name__} with step {step!r}: {error}") from None

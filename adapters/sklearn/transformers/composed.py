@@ -1,0 +1,145 @@
+"""Transformers made of others: one after the other, side by side, each on columns of its own."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from adapters.sklearn.base import worst
+from adapters.sklearn.transformers.base import Transformer, naming
+from adapters.sklearn.transformers.table import compile_transformer
+
+
+class Composed(Transformer):
+    """Transformers that make one."""
+
+    def __init__(self, whole: Any, steps: Sequence[tuple[str, Any]], **constants: Tensor) -> None:
+        """
+        Args:
+            whole: what is made of them.
+            steps: name and fitted transformer of each.
+            constants: tensors of its own, by name.
+
+        Raises:
+            NotWrappable: a step is not compiled.
+        """
+        super().__init__(**constants)
+        self._parts: list[Transformer] = []
+        for name, step in steps:
+            with naming(whole, name):
+                self._parts.append(compile_transformer(step))
+        self.gradient = worst(*(part.gradient for part in self._parts))
+        self.bitwise = all(part.bitwise for part in self._parts)
+        self.by_name = any(part.by_name for part in self._parts)
+
+    def state(self) -> Iterable[object]:
+        yield from super().state()
+        for part in self._parts:
+            yield list(part.state())
+
+    def to(self, device: torch.device) -> None:
+        super().to(device)
+        for part in self._parts:
+            part.to(device)
+
+
+class Chain(Composed):
+    """The steps of a Pipeline, one after the other."""
+
+    def __init__(self, estimator: Any, steps: Sequence[tuple[str, Any]] | None = None) -> None:
+        """
+        Args:
+            estimator: the pipeline.
+            steps: those of its steps to take; None for all.
+        """
+        super().__init__(estimator, working(estimator.steps if steps is None else steps))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for part in self._parts:
+            x = part.forward(x)
+        return x
+
+    def relaxed(self, x: Tensor) -> Tensor:
+        for part in self._parts:
+            x = part.relaxed(x)
+        return x
+
+
+class SideBySide(Composed):
+    """What each of some transformers makes of the input, or of some of its columns, times a weight."""
+
+    def __init__(self, whole: Any, steps: Sequence[tuple[str, Any]], columns: Sequence[Sequence[int]] = ()) -> None:
+        """
+        Args:
+            whole: what is made of them.
+            steps: name and fitted transformer of each.
+            columns: those of the input that each takes; empty where each takes all.
+        """
+        indices = {f"columns{place}": torch.tensor(taken) for place, taken in enumerate(columns)}
+        super().__init__(whole, steps, **indices)
+        given = whole.transformer_weights or {}
+        self._weights = [given.get(name) for name, _ in steps]
+        self.bitwise = self.bitwise and not given  # the type of a product is then the weight's affair
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._joined(x, [part.forward for part in self._parts])
+
+    def relaxed(self, x: Tensor) -> Tensor:
+        return self._joined(x, [part.relaxed for part in self._parts])
+
+    def _joined(self, x: Tensor, parts: list[Callable[[Tensor], Tensor]]) -> Tensor:
+        made = []
+        for place, (part, weight) in enumerate(zip(parts, self._weights, strict=True)):
+            columns = self._constants.get(f"columns{place}")
+            out = part(x if columns is None else x[:, columns])
+            made.append(out if weight is None else out * float(weight))
+        return torch.cat(made, dim=1)
+
+    def state(self) -> Iterable[object]:
+        yield from super().state()
+        yield self._weights
+
+
+class Union(SideBySide):
+    """FeatureUnion."""
+
+    def __init__(self, estimator: Any) -> None:
+        super().__init__(estimator, working(estimator.transformer_list))
+
+
+class Columns(SideBySide):
+    """ColumnTransformer, its columns being those that it found when fitted."""
+
+    def __init__(self, estimator: Any) -> None:
+        """
+        Raises:
+            NotWrappable: a transformer is not compiled.
+        """
+        taken = estimator._transformer_to_input_indices
+        steps = [(name, step) for name, step in working(estimator.transformers_) if len(taken[name])]
+        super().__init__(estimator, steps, [list(taken[name]) for name, _ in steps])
+        self.by_name = self.by_name or hasattr(estimator, "feature_names_in_")
+
+
+def working(steps: Iterable[tuple[Any, ...]]) -> list[tuple[str, Any]]:
+    """Name and transformer of those steps that are not None, `passthrough` or `drop`."""
+    return [(name, step) for name, step, *_ in steps if step is not None and not isinstance(step, str)]
+
+
+def detached(estimator: Any) -> Any:
+    """A copy, down to the steps, without those that do nothing.
+
+    Fitting or setting the owner's again changes nothing in it, and it never writes into its input.
+    """
+    twin = copy.copy(estimator)
+    if getattr(twin, "copy", True) is False:
+        twin.copy = True
+    for steps in ("steps", "transformer_list", "transformers_"):
+        if hasattr(twin, steps):
+            rest = [step for step in getattr(twin, steps) if step[1] is not None and not isinstance(step[1], str)]
+            setattr(twin, steps, [(name, detached(step), *more) for name, step, *more in rest])
+    return twin

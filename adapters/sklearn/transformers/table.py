@@ -1,0 +1,71 @@
+"""The table of compiled transformers: add a file beside this one and its line here.
+
+Importing this module loads no framework, so that the table can be listed at no cost.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from adapters.errors import NotWrappable
+from adapters.sklearn.table import REMEDY
+
+if TYPE_CHECKING:
+    from adapters.sklearn.transformers.base import Transformer
+
+_HERE = "adapters.sklearn.transformers"
+_SELECTION = "sklearn.feature_selection"
+
+TABLE = {
+    "sklearn.preprocessing._data.StandardScaler": f"{_HERE}.scalers:Standard",
+    "sklearn.preprocessing._data.MinMaxScaler": f"{_HERE}.scalers:MinMax",
+    "sklearn.preprocessing._data.MaxAbsScaler": f"{_HERE}.scalers:MaxAbs",
+    "sklearn.preprocessing._data.RobustScaler": f"{_HERE}.scalers:Robust",
+    "sklearn.preprocessing._data.Normalizer": f"{_HERE}.normalizer:Normalizer",
+    "sklearn.preprocessing._polynomial.PolynomialFeatures": f"{_HERE}.polynomial:Polynomial",
+    "sklearn.preprocessing._discretization.KBinsDiscretizer": f"{_HERE}.bins:Bins",
+    "sklearn.preprocessing._function_transformer.FunctionTransformer": f"{_HERE}.identity:Identity",
+    "sklearn.impute._base.SimpleImputer": f"{_HERE}.imputer:Imputer",
+    "sklearn.decomposition._pca.PCA": f"{_HERE}.projections:PCA",
+    "sklearn.decomposition._incremental_pca.IncrementalPCA": f"{_HERE}.projections:PCA",
+    "sklearn.decomposition._truncated_svd.TruncatedSVD": f"{_HERE}.projections:TruncatedSVD",
+    f"{_SELECTION}._univariate_selection.SelectKBest": f"{_HERE}.selection:Selection",
+    f"{_SELECTION}._univariate_selection.SelectPercentile": f"{_HERE}.selection:Selection",
+    f"{_SELECTION}._univariate_selection.SelectFpr": f"{_HERE}.selection:Selection",
+    f"{_SELECTION}._univariate_selection.SelectFdr": f"{_HERE}.selection:Selection",
+    f"{_SELECTION}._univariate_selection.SelectFwe": f"{_HERE}.selection:Selection",
+    f"{_SELECTION}._univariate_selection.GenericUnivariateSelect": f"{_HERE}.selection:Selection",
+    f"{_SELECTION}._variance_threshold.VarianceThreshold": f"{_HERE}.selection:Selection",
+    f"{_SELECTION}._from_model.SelectFromModel": f"{_HERE}.selection:Selection",
+    f"{_SELECTION}._rfe.RFE": f"{_HERE}.selection:Selection",
+    f"{_SELECTION}._rfe.RFECV": f"{_HERE}.selection:Selection",
+    f"{_SELECTION}._sequential.SequentialFeatureSelector": f"{_HERE}.selection:Selection",
+    "sklearn.compose._column_transformer.ColumnTransformer": f"{_HERE}.composed:Columns",
+    "sklearn.pipeline.FeatureUnion": f"{_HERE}.composed:Union",
+    "sklearn.pipeline.Pipeline": f"{_HERE}.composed:Chain",
+}
+"""Transformer class -> module and class of what compiles it. Exact types only: a subclass may override `transform`."""
+
+
+def compile_transformer(transformer: Any) -> Transformer:
+    """What a fitted scikit-learn transformer is compiled to.
+
+    Raises:
+        NotWrappable: the class is not in the table, the transformer is not fitted, or has a setting that is not
+            compiled.
+    """
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils.validation import check_is_fitted
+
+    kind = type(transformer)
+    path = f"{kind.__module__}.{kind.__qualname__}"
+    if path not in TABLE:
+        raise NotWrappable(f"{kind.__name__} is not among the compiled scikit-learn transformers; {REMEDY}")
+    try:
+        check_is_fitted(transformer)
+    except NotFittedError:
+        raise NotWrappable(f"{kind.__name__} is not fitted; call fit(X, y) first") from None
+    module, name = TABLE[path].split(":")
+    compiled: Transformer = getattr(importlib.import_module(module), name)(transformer)
+    return compiled

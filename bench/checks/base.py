@@ -1,0 +1,257 @@
+"""What a check is, and what it looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from scipy.stats import binomtest
+from torch import Tensor
+
+from adapters.aligned import Aligned
+from adapters.base import Adapter, Outputs
+from adapters.ensembles import Ensemble
+from adapters.errors import Unsupported
+from bench.draws import Draws
+
+Status = Literal["pass", "warn", "fail", "skipped"]
+
+POINTS = 32
+"""Examples that the costly checks look at."""
+ITERATIONS = 10
+"""Steps of an iterated attack."""
+SCORE_TOLERANCE = 1e-4
+"""How far scores of one input may lie apart, as a share of their range."""
+
+
+class Finding(NamedTuple):
+    """What one check came to."""
+
+    status: Status
+    seen: str
+    """What was seen; the reason where the check does not apply."""
+
+
+def passed(seen: str) -> Finding:
+    return Finding("pass", seen)
+
+
+def warned(seen: str) -> Finding:
+    """For what is true of the model and no fault of its adapter, but makes numbers look better than they are."""
+    return Finding("warn", seen)
+
+
+def failed(seen: str) -> Finding:
+    return Finding("fail", seen)
+
+
+def skipped(reason: str) -> Finding:
+    return Finding("skipped", reason)
+
+
+class Subject:
+    """One model and the examples that it is shown. What several checks need is computed once."""
+
+    def __init__(
+        self,
+        adapter: Adapter,
+        x: Tensor,
+        y: Tensor,
+        *,
+        clip: tuple[float, float] | None = None,
+        classes: int | None = None,
+        directions: int = 4,
+        singles: int = 8,
+        tolerance: float = 0.01,
+        seed: int = 0,
+    ) -> None:
+        """
+        Args:
+            adapter: the model.
+            x: `(N, *input_shape)` float32 clean inputs on its device, N at least 1.
+            y: `(N,)` true classes.
+            clip: lowest and highest value of the inputs; None where that is not known.
+            classes: number of classes; None for whatever tells it.
+            directions: number of directions in which a gradient is held against finite differences.
+            singles: number of examples that are also shown alone.
+            tolerance: how far the cosine of a gradient with finite differences may be from 1.
+            seed: of all that is drawn.
+        """
+        self.adapter = adapter
+        self.x = x
+        self.y = y
+        self.clip = clip
+        self._classes = classes
+        self.directions = directions
+        self.singles = singles
+        self.tolerance = tolerance
+        self.seed = seed
+
+    # -- the model ----------------------------------------------------------------------------------------------------
+
+    def outputs(self, x: Tensor) -> Outputs:
+        """The model's outputs of a copy, whatever it does to that."""
+        return self.adapter.outputs(x.clone())
+
+    @cached_property
+    def clean(self) -> Outputs:
+        """Outputs of the clean inputs."""
+        return self.outputs(self.x)
+
+    @cached_property
+    def classes(self) -> int:
+        """Number of classes."""
+        if self._classes is not None:
+            return self._classes
+        if self.adapter.classes is not None:
+            return len(self.adapter.classes)
+        if self.clean.scores is not None and self.clean.scores.ndim == 2:
+            return self.clean.scores.shape[1]
+        return int(torch.cat([self.y, self.clean.labels]).max()) + 1
+
+    @cached_property
+    def known(self) -> int:
+        """Number of classes that the model itself tells apart: of the dataset's it may know some only."""
+        return len(self.adapter.positions) if isinstance(self.adapter, Aligned) else self.classes
+
+    @property
+    def given(self) -> Tensor:
+        """`(N,)` the model's labels; the true class where it abstains."""
+        return self.clean.labels.where(self.clean.labels >= 0, self.y)
+
+    @cached_property
+    def gradient(self) -> Tensor:
+        """Gradients at the clean inputs, as the attacks ask for them."""
+        return self.adapter.input_gradient(self.x, self.y)
+
+    # -- the inputs ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def span(self) -> Tensor:
+        """Range of each feature, of the shape of one example: of the valid inputs, or else of these."""
+        if self.clip is not None:
+            return torch.full_like(self.x[0], self.clip[1] - self.clip[0])
+        span = self.x.amax(0) - self.x.amin(0)
+        return span.where(span > 0, span.max())
+
+    def within_range(self, x: Tensor) -> Tensor:
+        return x if self.clip is None else x.clamp(*self.clip)
+
+    def attacked(self, share: float) -> Tensor:
+        """FGSM with a step of this share of each feature's range."""
+        return self.within_range(self.x + share * self.span * self.gradient.sign())
+
+    def climbed(self, count: int, share: float, *, clipped: bool) -> Iterator[Tensor]:
+        """Ten iterates of iterated FGSM on the first examples, within this share of each feature's range."""
+        x, y = self.x[:count], self.y[:count]
+        reach = share * self.span
+        moved = x
+        for _ in range(ITERATIONS):
+            step = self.adapter.input_gradient(moved, y).sign()
+            moved = x + torch.maximum(torch.minimum(moved + 0.25 * reach * step - x, reach), -reach)
+            if clipped:
+                moved = self.within_range(moved)
+            yield moved
+
+    def draws(self, purpose: str, count: int) -> Draws:
+        """Random numbers for a purpose, the same in every run."""
+        return Draws(("checks", purpose, self.seed), np.arange(count))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A check and what it came to."""
+
+    check: str
+    status: Status
+    seen: str
+    remedy: str
+    """What to do; empty where there is nothing to do."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that can be wrong with a model."""
+
+    name: str
+    run: Callable[[Subject], Finding]
+    remedy: str
+    flag: str | None = None
+    """What a board says of a model that does not pass; None for checks that suites do not make."""
+    needs_gradient: bool = False
+    gates: bool = False
+    """Whether the checks after it mean nothing where it fails."""
+
+    def of(self, subject: Subject) -> Verdict:
+        """Make the check; an exception of the model's is a failure."""
+        if self.needs_gradient and subject.adapter.gradient == "none":
+            found = skipped("it has no gradient")
+        else:
+            try:
+                found = self.run(subject)
+            except Unsupported as error:
+                found = skipped(str(error))
+            except Exception as error:  # noqa: BLE001 - it is somebody's model
+                found = failed(told(error))
+        return Verdict(self.name, found.status, found.seen, self.remedy if found.status in ("warn", "fail") else "")
+
+
+def told(error: Exception) -> str:
+    """An exception in one line."""
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
+        isinstance(error, RuntimeError) and ("out of memory" in str(error) or "can't allocate memory" in str(error))
+    )
+
+
+# -- looking into adapters --------------------------------------------------------------------------------------------
+
+
+def parts(adapter: Adapter) -> Iterator[Adapter]:
+    """The models that an adapter shows through a dataset's classes or puts together; itself where it does neither."""
+    if isinstance(adapter, Aligned):
+        yield from parts(adapter.inner)
+    elif isinstance(adapter, Ensemble):
+        for member in adapter.members:
+            yield from parts(member)
+    else:
+        yield adapter
+
+
+def modules(thing: Any) -> Iterator[torch.nn.Module]:
+    """The networks that an adapter holds, in its parts and in lists and dictionaries too."""
+    if isinstance(thing, torch.nn.Module):
+        yield thing
+    elif isinstance(thing, (list, tuple)):
+        for item in thing:
+            yield from modules(item)
+    elif isinstance(thing, dict):
+        yield from modules(list(thing.values()))
+    elif isinstance(thing, Adapter):
+        yield from modules(list(vars(thing).values()))
+
+
+def far_apart(first: Tensor, second: Tensor) -> Tensor:
+    """`(N,)` rows of scores that differ by more than `SCORE_TOLERANCE` of their range."""
+    finite = first.isfinite()
+    values = first[finite]
+    spread = (values.max() - values.min()).clamp_min(1e-12) if len(values) else first.new_ones(())
+    differ = torch.where(finite, (first - second).abs() > SCORE_TOLERANCE * spread, first != second)
+    return differ.any(1)
+
+
+def share(count: int, of: int) -> str:
+    """Such as `3 of 100 examples`."""
+    return f"{count} of {of} example{'s' if of != 1 else ''}"
+
+
+def better_than_chance(right: int, of: int, classes: int) -> bool:
+    """Whether so many right labels are more than guessing among the classes gives (binomial test, 1%)."""
+    return bool(binomtest(right, of, 1 / max(classes, 2), alternative="greater").pvalue < 0.01)

@@ -1,0 +1,137 @@
+"""Checks of what a model gives gradient attacks to go by."""
+
+from __future__ import annotations
+
+import copy
+from contextlib import suppress
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from adapters.base import Adapter
+from adapters.errors import Unsupported
+from bench.checks.base import POINTS, Finding, Subject, failed, modules, parts, passed, share, skipped
+
+STEPS = {torch.float64: (1e-6, 1e-5, 1e-4), torch.float32: (1e-3, 3e-3, 1e-2)}
+"""Sizes of a difference, as shares of each feature's range."""
+SLACK = 10
+"""In float32, where differences are coarse, a cosine may be so many times as far from 1."""
+
+
+def raw_logits(subject: Subject) -> Finding:
+    """The logits are none: no probabilities, nor the sigmoid of one, whose cross-entropy has a squashed gradient."""
+    if subject.adapter.gradient != "exact":
+        return skipped("they are a surrogate's")
+    for part in parts(subject.adapter):
+        with suppress(Unsupported):
+            logits = part.logits(subject.x.clone()).detach()
+            if not bool(((logits >= 0) & (logits <= 1)).all()):
+                continue
+            if bool(((logits.sum(1) - 1).abs() <= 1e-5).all()):
+                return failed("rows of logits lie in [0, 1] and sum to 1")
+            if logits.shape[1] == 2 and bool(
+                (subject.y != subject.y[0]).any()
+            ):  # of one class alone, true logits may do the same
+                return failed("both logits lie in [0, 1], as a sigmoid's do")
+    return passed("they are no probabilities")
+
+
+def nonzero(subject: Subject) -> Finding:
+    """No example has a gradient of zero in every feature, which leaves an attack nothing to go by."""
+    dead = int((subject.gradient.flatten(1) == 0).all(1).sum())
+    if dead:
+        return failed(f"it is zero in every feature for {share(dead, len(subject.x))}")
+    return passed(f"it is nonzero for {len(subject.x)} examples")
+
+
+def as_differences(subject: Subject) -> Finding:
+    """The gradient of the logit margin has the direction that central finite differences give.
+
+    Both of a float64 copy where there can be one: in float32 many a right gradient fails. Compared along random
+    directions, or along every feature where they are few: the cosine within the space that the directions span. Points
+    are moved off the data by up to a percent, for kinks lie there (a rectifier at 0, a distance to a stored point), and
+    an example counts as wrong only if it is at every size of the difference: a right gradient meets a kink at one.
+    """
+    if subject.known < 2:
+        return skipped("of one class there is no margin")
+    count = min(POINTS, len(subject.x))
+    points, given = _off_the_data(subject, count), subject.given[:count]
+    directions = _directions(subject)
+    twin = in_float64(subject.adapter, points[:1])
+    asked, dtype = (subject.adapter, torch.float32) if twin is None else (twin, torch.float64)
+    points = points.to(dtype)
+    gradient = asked.input_gradient(points, given, "margin")
+    if not bool(gradient.isfinite().all()):
+        return failed("it is infinite")
+    expected = (gradient * subject.span).flatten(1).double() @ directions.T
+    best = torch.full((count,), -1.0, dtype=torch.float64, device=points.device)
+    wrong = torch.arange(count, device=points.device)
+    allowed = 1 - subject.tolerance * (1 if twin is not None else SLACK)
+    for step in STEPS[dtype]:
+        measured, noise = _differences(subject, asked, points[wrong], given[wrong], directions, step)
+        best[wrong] = torch.maximum(best[wrong], _cosine(expected[wrong], measured, noise))
+        wrong = (best < allowed).nonzero()[:, 0]
+        if not len(wrong):
+            break
+    whose = "surrogate's, " if subject.adapter.gradient == "surrogate" else ""
+    precision = "" if twin is not None else ", in float32"
+    if len(wrong):
+        return failed(f"{whose}cosine down to {float(best.min()):.3g}, wrong for {share(len(wrong), count)}{precision}")
+    return passed(f"{whose}cosine at least {float(best.min()):.4f}{precision}")
+
+
+def _off_the_data(subject: Subject, count: int) -> Tensor:
+    """The first examples, every feature moved towards the middle of its range by up to a percent of it."""
+    x = subject.x[:count]
+    moves = x.new_tensor(subject.draws("points", count).uniform(tuple(x.shape[1:]))) * 0.01 * subject.span
+    middle = 0.0 if subject.clip is None else sum(subject.clip) / 2
+    return torch.where(x > middle, x - moves, x + moves)
+
+
+def _directions(subject: Subject) -> Tensor:
+    """`(M, D)` float64 directions: random signs, or the features themselves where they are no more."""
+    width = subject.x[0].numel()
+    if width <= subject.directions:
+        return torch.eye(width, dtype=torch.float64, device=subject.x.device)
+    signs = subject.draws("directions", subject.directions).signs((width,))
+    return torch.as_tensor(signs, dtype=torch.float64, device=subject.x.device)
+
+
+def _differences(
+    subject: Subject, adapter: Adapter, points: Tensor, given: Tensor, directions: Tensor, step: float
+) -> tuple[Tensor, Tensor]:
+    """`(P, M)` central differences of the margin along the directions, and `(P,)` how far rounding can move them."""
+    moves = (directions.to(points.dtype) * subject.span.flatten()).reshape(-1, *points.shape[1:]) * step
+    moves = torch.cat([moves, -moves])
+    rows = torch.arange(len(points) * len(moves), device=points.device)
+    values = []
+    for part in torch.split(rows, len(subject.x)):  # no larger batch than the model has shown to take
+        point, move = part // len(moves), part % len(moves)
+        with torch.no_grad():
+            values.append(adapter.loss(points[point] + moves[move], given[point], "margin"))
+    above, below = torch.cat(values).double().reshape(len(points), -1).chunk(2, dim=1)
+    noise = above.abs().amax(1) * torch.finfo(points.dtype).eps / step
+    return (above - below) / (2 * step), noise
+
+
+def _cosine(expected: Tensor, measured: Tensor, noise: Tensor) -> Tensor:
+    """`(P,)` cosine of two vectors; 1 where both are zero, or too small for differences to tell."""
+    flat = 30 * noise * expected.shape[1] ** 0.5
+    both = (expected.norm(dim=1) <= flat) & (measured.norm(dim=1) <= flat)
+    found: Tensor = F.cosine_similarity(expected, measured, dim=1, eps=1e-300)
+    return torch.where(both, 1.0, found)
+
+
+def in_float64(adapter: Adapter, x: Tensor) -> Adapter | None:
+    """The model itself if it computes in the precision of its inputs, or a copy that does; None where neither works."""
+    try:
+        twin = adapter
+        if any(True for _ in modules(adapter)):
+            twin = copy.deepcopy(adapter)
+            for module in modules(twin):
+                module.double()
+        with torch.no_grad():
+            return twin if twin.logits(x.double()).dtype == torch.float64 else None
+    except Exception:  # noqa: BLE001 - what a float32-only model raises is its own affair
+        return None

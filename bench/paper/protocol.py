@@ -1,0 +1,58 @@
+"""Measurements as suites: what has to be run for a number is planned, run and recorded like anything else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+
+from bench.datasets.base import Dataset
+from bench.paper.numbers import SEEDS, Measure
+from bench.plan import expand
+from bench.results.record import Cell, ModelInfo
+from bench.suite import DatasetChoice, Entry, Suite
+
+
+def entry_of(measure: Measure) -> Entry:
+    """The entry of a suite that asks for a measurement.
+
+    Raises:
+        UsageError: there is no such attack, or it does not take these parameters.
+    """
+    asked = {"attack": measure.attack, "n": measure.n, "criterion": measure.criterion, **measure.parameters}
+    if measure.eps is not None:
+        asked |= {"norm": measure.norm or "linf", "eps": measure.eps, "clip": measure.clip}
+    return Entry.model_validate(asked | ({} if measure.source is None else {"sources": [measure.source]}))
+
+
+def models_of(measure: Measure) -> list[str]:
+    """The models that a measurement meets, its target first."""
+    return list(dict.fromkeys(name for name in (measure.model, measure.source, measure.of) if name))
+
+
+def runs_of(measure: Measure, names: Collection[str]) -> list[Measure]:
+    """The same measurement on every training run of its model among these names."""
+    alike = re.compile(re.escape(measure.model) + SEEDS)
+    return [measure.model_copy(update={"model": name}) for name in sorted(names) if alike.fullmatch(name)]
+
+
+def suite_of(measures: Iterable[Measure]) -> Suite:
+    """The suite of all measurements on one split of one dataset."""
+    listed = list(measures)
+    entries: list[Entry] = []
+    for measure in listed:
+        entry = entry_of(measure)
+        if entry not in entries and entry.attack != "clean":  # the clean pass belongs to every suite
+            entries.append(entry)
+    return Suite(
+        suite=f"paper-{listed[0].dataset}",
+        dataset=DatasetChoice(name=listed[0].dataset, split=listed[0].split),
+        models=list(dict.fromkeys(name for measure in listed for name in models_of(measure))),
+        attacks=entries or [Entry(attack="clean")],
+    )
+
+
+def cells_of(measure: Measure, dataset: Dataset, models: Mapping[str, ModelInfo]) -> list[Cell]:
+    """All cells behind a measurement: the row itself, the clean pass, and the rows that an agreement is with."""
+    met = {name: models[name] for name in models_of(measure)}
+    suite = suite_of([measure])
+    return list({planned.cell.id: planned.cell for planned in expand(suite, dataset, met, {})}.values())

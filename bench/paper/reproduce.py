@@ -1,0 +1,104 @@
+"""What `bench paper` does: run what is missing, make the scoreboard, write the document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from bench.paper.document import document
+from bench.paper.evidence import Evidence, Known, gather, obstacle
+from bench.paper.numbers import PUBLISHED, Measure, Numbers, load_numbers
+from bench.paper.protocol import cells_of, models_of, runs_of, suite_of
+from bench.paper.scoreboard import Line, scoreboard
+from bench.progress import Progress
+from bench.report.leaderboard import write
+from bench.session import Session, Shelf
+
+if TYPE_CHECKING:
+    from bench.runner import Summary
+
+Budget = Literal["quick", "full"]
+"""`quick` runs the models that there are; `full` makes those that are missing first, which may take hours each."""
+
+FIGURES = Path("docs/figures")
+"""Published figures and their findings; read wherever the command is run."""
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What a call came to."""
+
+    lines: list[Line]
+    path: Path
+    """The document."""
+    failed: int
+    """Cells that failed."""
+    interrupted: bool
+
+
+def reproduce(
+    budget: Budget, shelf: Shelf, *, progress: Progress, device: str = "auto", numbers: Path = PUBLISHED
+) -> Reproduction:
+    """Run what the budget allows and is missing, then compare; the same call resumes.
+
+    The document is `docs/paper.md` where the out folder has a folder `docs`, as the repository has; else `paper.md`.
+
+    Args:
+        budget: which models may be made.
+        shelf: where records are read and written.
+        progress: told what is being done.
+        device: `auto`, `cpu` or `cuda`.
+        numbers: the file of published numbers.
+
+    Raises:
+        UsageError: bad input, in one line.
+    """
+    asked = load_numbers(numbers)
+    path = (shelf.out / "docs" if (shelf.out / "docs").is_dir() else shelf.out) / "paper.md"
+    failed, interrupted = 0, False
+    for measures in _by_split(asked, budget, _evidence(asked, shelf, path)):
+        summary = _run(measures, shelf, progress, device)
+        if summary is not None:
+            failed += len(summary.failed)
+            if summary.interrupted:
+                interrupted = True
+                break
+    lines = scoreboard(asked, _evidence(asked, shelf, path, progress))
+    write(path, document(asked, lines))
+    return Reproduction(lines, path, failed, interrupted)
+
+
+def _evidence(numbers: Numbers, shelf: Shelf, path: Path, progress: Progress | None = None) -> Evidence:
+    records = shelf.records(progress.say if progress else lambda line: None)
+    figures = [path.parent / "figures"]
+    if shelf.with_published:
+        figures.insert(0, FIGURES)
+    return gather(numbers, records, shelf.failures(lambda line: None), figures)
+
+
+def _by_split(numbers: Numbers, budget: Budget, evidence: Evidence) -> Iterator[list[Measure]]:
+    """What the budget allows to be run, by dataset and split."""
+    groups: dict[tuple[str, str], list[Measure]] = {}
+    for measure in numbers.measures:
+        if obstacle(measure, evidence) is None:
+            known = evidence.known[measure.dataset]
+            for run in runs_of(measure, known.names):
+                if _allowed(run, known, budget):
+                    groups.setdefault((run.dataset, run.split), []).append(run)
+    yield from groups.values()
+
+
+def _allowed(measure: Measure, known: Known, budget: Budget) -> bool:
+    return set(models_of(measure)) <= (known.names if budget == "full" else known.ready)
+
+
+def _run(measures: list[Measure], shelf: Shelf, progress: Progress, device: str) -> Summary | None:
+    """Run the cells behind the measurements; None where nothing is missing."""
+    suite = suite_of(measures)
+    session = Session(suite, progress=progress, shelf=shelf, device=device)
+    models = {name: session.models.info(name) for name in suite.models}
+    wanted = {cell.id for measure in measures for cell in cells_of(measure, session.dataset, models)}
+    missing = {item.cell.id: item for item in session.missing("failed") if item.cell.id in wanted}
+    return session.run(list(missing.values())) if missing else None

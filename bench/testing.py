@@ -1,0 +1,99 @@
+"""The checks of an adapter, for its owner's own tests.
+
+from bench.testing import check_adapter
+
+def test_my_adapter():
+    check_adapter(my_model, x, y).raise_if_failed()
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from adapters.base import Adapter
+from adapters.wrapping import wrap
+from bench.checks import examine
+from bench.checks.base import POINTS, Subject
+from bench.checks.report import Report
+from bench.errors import UsageError
+
+__all__ = ["Report", "check_adapter"]
+
+DIRECTIONS = 32
+"""In which a gradient is held against finite differences; a run of a suite, which must be quick, takes fewer."""
+
+
+def check_adapter(
+    adapter: Any,
+    x: Tensor | ArrayLike,
+    y: Tensor | ArrayLike,
+    *,
+    clip: tuple[float, float] | None = None,
+    tolerance: float = 0.01,
+    seed: int = 0,
+) -> Report:
+    """All checks of one model: labels, scores, probabilities, gradients, and what small attacks do to it.
+
+    In a test, `check_adapter(model, x, y).raise_if_failed()` raises an `AssertionError` that shows the table;
+    `assert check_adapter(model, x, y)` works too, and shows what failed in one line. A warning tells something of the
+    model that a reader of its numbers must know, and fails nothing.
+
+    Args:
+        adapter: an adapter, or anything that `adapters.wrap` takes.
+        x: `(N, *input_shape)` clean inputs, taken as float32; one or two hundred will do.
+        y: `(N,)` true classes: the model's own labels if all of them are, else class indices.
+        clip: lowest and highest value of the inputs; None for the model's own bounds if they are two numbers, else
+            [0, 1] or [0, 255] if that holds all of `x`, else no range.
+        tolerance: how far the cosine of a gradient with finite differences may be from 1.
+        seed: of all that is drawn.
+
+    Raises:
+        NotWrappable: `adapter` is nothing that `wrap` takes.
+        UsageError: `x` and `y` are no examples.
+    """
+    model = wrap(adapter)
+    inputs = torch.as_tensor(x).to(model.device, torch.float32)
+    labels = _indices(model, y)
+    if inputs.ndim < 2 or not len(inputs) or len(inputs) != len(labels):
+        raise UsageError(f"{len(labels)} labels for inputs of shape {tuple(inputs.shape)}; give (N, ...) and (N,)")
+    if not bool(inputs.isfinite().all()):
+        raise UsageError("inputs hold NaN or infinity; give clean ones")
+    subject = Subject(
+        model,
+        inputs,
+        labels.to(model.device),
+        clip=clip or _range(model, inputs),
+        directions=DIRECTIONS,
+        singles=POINTS,
+        tolerance=tolerance,
+        seed=seed,
+    )
+    about = f"family {model.family}, gradient {model.gradient}, confidence {model.confidence_kind or 'none'}"
+    return Report(f"{about}, n={len(inputs)}", tuple(examine(subject)))
+
+
+def _indices(adapter: Adapter, y: Tensor | ArrayLike) -> Tensor:
+    """`(N,)` class indices."""
+    labels = y.cpu().numpy() if isinstance(y, Tensor) else np.asarray(y)
+    own = list(adapter.classes or ())
+    if own and labels.ndim == 1 and all(label in own for label in labels.tolist()):
+        return torch.tensor([own.index(label) for label in labels.tolist()])
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+        raise UsageError(
+            f"labels are {labels.dtype} of shape {labels.shape}; give (N,) class indices or the model's own"
+        )
+    return torch.from_numpy(labels.astype(np.int64))
+
+
+def _range(adapter: Adapter, x: Tensor) -> tuple[float, float] | None:
+    if adapter.bounds is not None and all(np.ndim(side) == 0 for side in adapter.bounds):
+        return float(adapter.bounds[0]), float(adapter.bounds[1])
+    low, high = (float(value) for value in x.aminmax())
+    if low < 0 or high > 255:
+        return None
+    return (0.0, 1.0) if high <= 1 else (0.0, 255.0)

@@ -1,0 +1,373 @@
+"""Compiled transformers say what scikit-learn's own say, and pipelines what the whole says."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sklearn
+import torch
+from families.data import digits
+from families.pipelines import by_column, logistic
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+from sklearn.compose import ColumnTransformer, make_column_selector
+from sklearn.decomposition import PCA, IncrementalPCA, TruncatedSVD
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.feature_selection import (
+    RFE,
+    SelectFromModel,
+    SelectKBest,
+    SequentialFeatureSelector,
+    VarianceThreshold,
+)
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.preprocessing import (
+    KBinsDiscretizer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    Normalizer,
+    PolynomialFeatures,
+    RobustScaler,
+    StandardScaler,
+)
+from sklearn.svm import SVC, LinearSVC
+from sklearn.tree import DecisionTreeClassifier
+from sklearn_cases import fitted, own, own_labels
+
+from adapters.sklearn.base import SklearnAdapter
+from adapters.sklearn.pipeline import PipelineAdapter
+from adapters.sklearn.table import compile_estimator
+from adapters.sklearn.transformers.base import Transformer
+from adapters.sklearn.transformers.table import TABLE, compile_transformer
+
+BITWISE: dict[str, Callable[[], Any]] = {
+    "standard": lambda: StandardScaler(),
+    "standard-scale": lambda: StandardScaler(with_mean=False),
+    "standard-mean": lambda: StandardScaler(with_std=False),
+    "standard-nothing": lambda: StandardScaler(with_mean=False, with_std=False),
+    "min-max": lambda: MinMaxScaler(),
+    "min-max-clip": lambda: MinMaxScaler((-0.1, 3), clip=True),
+    "max-abs": lambda: MaxAbsScaler(),
+    "robust": lambda: RobustScaler(),
+    "robust-scale": lambda: RobustScaler(with_centering=False, quantile_range=(10, 95), unit_variance=True),
+    "robust-centre": lambda: RobustScaler(with_scaling=False),
+    "normalizer-max": lambda: Normalizer("max"),
+    "select": lambda: SelectKBest(k=1),
+    "select-from-model": lambda: SelectFromModel(ExtraTreesClassifier(3, random_state=0), threshold=-1, max_features=2),
+    "select-rfe": lambda: RFE(DecisionTreeClassifier(random_state=0), n_features_to_select=1),
+    "polynomial": lambda: PolynomialFeatures(),
+    "polynomial-degrees": lambda: PolynomialFeatures((2, 4), include_bias=False),
+    "polynomial-linear": lambda: PolynomialFeatures((0, 1)),
+    "polynomial-interactions": lambda: PolynomialFeatures(3, interaction_only=True, order="F"),
+    "bins-dense": lambda: KBinsDiscretizer(4, encode="onehot-dense", strategy="uniform"),
+    "bins-ordinal": lambda: KBinsDiscretizer(3, encode="ordinal", strategy="quantile"),
+    "bins-narrow": lambda: KBinsDiscretizer(5, encode="ordinal", strategy="kmeans", dtype=np.float32),
+    "bins-wide": lambda: KBinsDiscretizer(3, encode="onehot-dense", strategy="uniform", dtype=np.float64),
+    "imputer-number": lambda: SimpleImputer(missing_values=0.5, strategy="median", keep_empty_features=True),
+    "union": lambda: FeatureUnion([("scaled", StandardScaler()), ("all", "passthrough"), ("none", "drop")]),
+    "columns": lambda: ColumnTransformer(
+        [("bins", KBinsDiscretizer(3, encode="ordinal", strategy="uniform"), [-1]), ("none", MinMaxScaler(), [])],
+        remainder=make_pipeline(None, MaxAbsScaler(), "passthrough", PolynomialFeatures(2)),
+    ),
+}
+"""Those whose compiled form gives the very bits."""
+
+CLOSE: dict[str, Callable[[], Any]] = {
+    "normalizer-l1": lambda: Normalizer("l1"),
+    "normalizer-l2": lambda: Normalizer(),
+    "pca": lambda: PCA(),
+    "pca-one": lambda: PCA(1, whiten=True),
+    "pca-incremental": lambda: IncrementalPCA(1),
+    "svd": lambda: TruncatedSVD(1, algorithm="arpack", random_state=0),
+    "bins-sparse": lambda: KBinsDiscretizer(3, strategy="uniform"),
+    "union-weighted": lambda: FeatureUnion(
+        [("scaled", StandardScaler()), ("all", "passthrough")], transformer_weights={"scaled": 0.3}
+    ),
+    "columns-sparse": lambda: ColumnTransformer(
+        [("bins", KBinsDiscretizer(3, strategy="uniform"), [0])], remainder="passthrough", sparse_threshold=1
+    ),
+}
+
+MISSING: dict[str, Callable[[], Any]] = {
+    "standard": lambda: StandardScaler(),
+    "min-max-clip": lambda: MinMaxScaler(clip=True),
+    "max-abs": lambda: MaxAbsScaler(),
+    "robust": lambda: RobustScaler(),
+    "imputer": lambda: SimpleImputer(),
+    "imputer-median": lambda: SimpleImputer(strategy="median", add_indicator=True),
+    "imputer-frequent": lambda: SimpleImputer(strategy="most_frequent", copy=False),
+    "imputer-constant": lambda: SimpleImputer(strategy="constant", fill_value=0.1, add_indicator=True),
+    "imputer-function": lambda: SimpleImputer(strategy=np.ptp),
+    "imputer-empty": lambda: SimpleImputer(keep_empty_features=True, add_indicator=True),
+    "threshold": lambda: VarianceThreshold(),
+}
+"""Those that take NaN: all of these are bitwise."""
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Inputs of one to four features, perhaps on a coarse grid, perhaps with a constant one; labels; more inputs."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    rows, features = draw(st.integers(12, 30)), draw(st.integers(1, 4))
+    x = rng.standard_normal((rows, features)) * 10.0 ** rng.integers(-3, 3, features)
+    if draw(st.booleans()):
+        x = rng.integers(-2, 3, (rows, features)) / 2
+    x[:, 0] = 0.3 if features > 1 and draw(st.booleans()) else x[:, 0]
+    queries = np.concatenate([x, (x + x[::-1]) / 2, 3 * rng.standard_normal((10, features)), np.zeros((1, features))])
+    return x, np.arange(rows) % 2, queries
+
+
+def checked(transformer: Any, x: np.ndarray, y: np.ndarray, queries: np.ndarray) -> Transformer:
+    """The compiled transformer, fitted in either precision and held to its own `transform` in either precision."""
+    for fit in (np.float32, np.float64):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of constant features and empty columns, which are what is tested here
+            compiled = compile_transformer(transformer.fit(x.astype(fit), y))
+            for asked in (np.float32, np.float64):
+                batch = queries.astype(asked)
+                expected = transformer.transform(batch.copy())
+                expected = expected.toarray() if sparse.issparse(expected) else expected
+                made = compiled.forward(torch.from_numpy(batch))
+                if compiled.bitwise:
+                    assert made.numpy().dtype == expected.dtype
+                    np.testing.assert_array_equal(made, expected)
+                else:
+                    scale = np.abs(expected).max(initial=0.0)
+                    np.testing.assert_allclose(made, expected, rtol=1e-4, atol=1e-5 * max(scale, 1e-30))
+    return compiled
+
+
+@pytest.mark.parametrize("name", [*BITWISE, *CLOSE])
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(table=tables())
+def test_transformers_do_what_scikit_learn_does(name: str, table: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    x, y, queries = table
+    assume(x.shape[1] > 1 or name not in ("select-rfe", "svd"))  # which cannot be fitted on one feature
+    compiled = checked((BITWISE | CLOSE)[name](), x, y, queries)
+    assert compiled.bitwise is (name in BITWISE)
+    assert compiled.relaxed(torch.from_numpy(queries)).shape == compiled.forward(torch.from_numpy(queries)).shape
+
+
+@pytest.mark.parametrize("name", MISSING)
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(table=tables(), share=st.sampled_from([0.1, 0.6]), empty=st.booleans())
+def test_transformers_of_missing_values(
+    name: str, table: tuple[np.ndarray, np.ndarray, np.ndarray], share: float, empty: bool
+) -> None:
+    x, y, queries = table
+    rng = np.random.default_rng(0)
+    x, queries = (np.where(rng.random(each.shape) < share, np.nan, each) for each in (x, queries))
+    x[:2] = np.arange(2)[:, None]  # so that no feature is constant, and none without a value
+    if empty and name.startswith("imputer") and name != "imputer-function":
+        x = np.insert(x, 1, np.nan, axis=1)
+        queries = np.insert(queries, 1, 2.0, axis=1)
+    assert checked(MISSING[name](), x, y, queries).bitwise
+
+
+@pytest.mark.parametrize("name", [*BITWISE, *CLOSE])
+def test_gradients_of_transformers_equal_finite_differences(name: str) -> None:
+    rng = np.random.default_rng(1)
+    x, weights = rng.standard_normal((30, 3)), rng.standard_normal(200)
+    compiled = compile_transformer((BITWISE | CLOSE)[name]().fit(x, np.arange(30) % 2))
+    assert compiled.gradient == ("surrogate" if "bins" in name or name.startswith("columns") else "exact")
+
+    def weighed(points: torch.Tensor) -> torch.Tensor:
+        made = compiled.relaxed(points)
+        return made @ torch.from_numpy(weights[: made.shape[1]])
+
+    points = torch.from_numpy(x[:8] * 0.9 + 0.01).requires_grad_()
+    (gradient,) = torch.autograd.grad(weighed(points).sum(), points, allow_unused=True, materialize_grads=True)
+    steps = 1e-6 * torch.eye(3, dtype=torch.float64)
+    with torch.no_grad():
+        slopes = [(weighed(points + step) - weighed(points - step)) / 2e-6 for step in steps]
+    torch.testing.assert_close(gradient, torch.stack(slopes, dim=1), rtol=1e-4, atol=1e-6)
+
+
+def test_every_kind_of_transformer_is_in_these_tests() -> None:
+    tried = {type(make()) for make in (BITWISE | CLOSE | MISSING).values()} | {Pipeline, SequentialFeatureSelector}
+    names = {f"{kind.__module__}.{kind.__qualname__}" for kind in tried}
+    assert {path for path in TABLE if path not in names and "feature_selection" not in path} == {
+        "sklearn.preprocessing._function_transformer.FunctionTransformer"  # as which passthrough is fitted
+    }
+
+
+# -- pipelines ---------------------------------------------------------------------------------------------------------
+
+
+def agrees(model: SklearnAdapter, x: torch.Tensor) -> None:
+    """Labels and scores, by the estimator's code and by tensor arithmetic, are the estimator's own."""
+    expected = model.reference_predict(x)
+    for labels, scores, _ in (model.outputs(x), model._compiled(x)):
+        assert torch.equal(labels, expected)
+        assert scores is not None
+        assert torch.equal(scores.argmax(1), labels)
+
+
+def batch(count: int = 200) -> torch.Tensor:
+    noise = torch.rand(count, 64, generator=torch.Generator().manual_seed(0))
+    return torch.cat([torch.from_numpy(digits()[2][:count]), noise])
+
+
+@pytest.mark.parametrize("last", [RandomForestClassifier(10, random_state=0), LogisticRegression(), LinearSVC()])
+def test_missing_values_are_filled_in_on_the_way(last: Any) -> None:
+    x, y, _, _ = digits()
+    x = np.where(np.random.default_rng(0).random(x.shape) < 0.1, np.nan, x)
+    model = fitted(make_pipeline(SimpleImputer(add_indicator=True), StandardScaler(), last), x, y)
+    queries = batch()
+    queries[queries > 0.9] = torch.nan
+    assert model.takes_missing
+    agrees(model, queries)
+    gradient = model.input_gradient(queries, model.predict(queries))
+    assert (gradient[queries.isnan()] == 0).all()
+    assert (gradient.abs().amax(1) > 0).all()
+    assert not fitted(make_pipeline(StandardScaler(), LinearSVC()), digits()[0], y).takes_missing
+
+
+def test_a_tree_behind_a_scaler_is_equal_on_the_grid() -> None:
+    """On pixels of few levels thresholds are near the scaled inputs, and one bit decides."""
+    x, y, clean, _ = digits()
+    for scaler in (StandardScaler(), MinMaxScaler((-1, 1)), RobustScaler(), Normalizer(), PCA(20)):
+        model = fitted(make_pipeline(scaler, DecisionTreeClassifier(random_state=0)), x.astype(np.float64), y)
+        agrees(model, torch.from_numpy(clean))
+        agrees(model, (torch.from_numpy(x[:200]) + torch.from_numpy(x[200:400])) / 2)
+        np.testing.assert_array_equal(model._compiled(batch()).scores, own(model, "predict_proba", batch()))
+
+
+@pytest.mark.parametrize("selector", ["names", "callable"])
+def test_columns_picked_by_name_get_a_table_again(selector: str) -> None:
+    pandas = pytest.importorskip("pandas")
+    x, y, _, _ = digits()
+    names = [f"pixel {i}" for i in range(64)]
+    picked = names[40:20:-1] if selector == "names" else make_column_selector("1$")
+    prepare = ColumnTransformer([("scaled", StandardScaler(), picked)], remainder="passthrough")
+    for estimator in (make_pipeline(prepare, logistic()), make_pipeline("passthrough", prepare, SVC())):
+        model = fitted(estimator, pandas.DataFrame(x, columns=names), y)
+        agrees(model, batch())
+        table = pandas.DataFrame(batch().numpy(), columns=names)
+        np.testing.assert_array_equal(model.predict(batch()), estimator.predict(table))
+        assert model.input_gradient(batch(), model.predict(batch())).abs().amax(1).min() > 0
+
+
+def test_tables_between_the_steps() -> None:
+    pandas = pytest.importorskip("pandas")
+    x, y, _, _ = digits()
+    second = ColumnTransformer([("products", PolynomialFeatures(), ["x20", "x21"])], remainder="passthrough")
+    estimator = make_pipeline(StandardScaler(), second, logistic()).set_output(transform="pandas")
+    agrees(fitted(estimator, x, y), batch())
+    union = FeatureUnion([("first", SelectKBest(k=30)), ("second", StandardScaler())])
+    last = ColumnTransformer([("products", PolynomialFeatures(), ["second__x20", "second__x21"])])
+    estimator = make_pipeline(union, make_pipeline(last, logistic())).set_output(transform="pandas")
+    agrees(fitted(estimator, x, y), batch())
+    named = pandas.DataFrame(x, columns=[f"x{i}" for i in range(64)])
+    agrees(fitted(make_pipeline(StandardScaler(), SVC()).set_output(transform="pandas"), named, y), batch())
+
+
+def test_steps_that_write_into_their_input_do_not_write_into_ours() -> None:
+    x, y, _, _ = digits()
+    inner = ColumnTransformer([("shift", MinMaxScaler(copy=False), slice(0, 64))])
+    for first in (StandardScaler(copy=False), Normalizer(copy=False), make_pipeline(RobustScaler(copy=False)), inner):
+        model, queries = fitted(make_pipeline(first, SVC()), x.copy(), y), batch()
+        agrees(model, queries)
+        assert torch.equal(queries, batch())
+
+
+def test_refitting_or_setting_the_owners_steps_changes_nothing() -> None:
+    x, y, _, _ = digits()
+    estimator = make_pipeline(by_column(), FeatureUnion([("scale", StandardScaler()), ("pca", PCA(4))]), SVC())
+    model, queries = fitted(estimator, x, y), batch()
+    before, labels = model.fingerprint, model.predict(queries)
+    estimator.set_params(svc__gamma=3.0, columntransformer__scaled__with_std=False).fit(x[:100] ** 2, y[:100])
+    assert torch.equal(model.predict(queries), labels)
+    assert torch.equal(model.reference_predict(queries), labels)
+    assert model.fingerprint == before
+
+
+def test_every_step_is_in_the_fingerprint() -> None:
+    x, y, _, _ = digits()
+    steps = [
+        [],
+        [StandardScaler()],
+        [StandardScaler(with_mean=False)],
+        [RobustScaler()],
+        [MinMaxScaler()],
+        [MinMaxScaler(clip=True)],
+        [Normalizer()],
+        [Normalizer("l1")],
+        [MinMaxScaler(), Normalizer()],
+        [SelectKBest(k=64)],
+        [PolynomialFeatures(1)],
+        [PolynomialFeatures(1, include_bias=False)],
+        [SimpleImputer()],
+        [SimpleImputer(missing_values=0)],
+        [ColumnTransformer([("reversed", "passthrough", list(range(63, -1, -1)))])],
+        [FeatureUnion([("same", "passthrough")], transformer_weights={"same": 2})],
+        [KBinsDiscretizer(2, strategy="uniform", encode="onehot-dense")],
+        [KBinsDiscretizer(2, strategy="uniform", encode="ordinal")],
+    ]
+    models = [fitted(make_pipeline(*some, DecisionTreeClassifier(max_depth=1, random_state=0)), x, y) for some in steps]
+    prints = [model.fingerprint for model in models]
+    assert len(set(prints)) == len(prints)
+    stump = DecisionTreeClassifier(max_depth=1, random_state=0)
+    copying = fitted(make_pipeline(StandardScaler(copy=False), stump), x.copy(), y)
+    assert copying.fingerprint == prints[1]
+
+
+def test_a_cache_and_metadata_routing_change_nothing(tmp_path: Path) -> None:
+    x, y, _, _ = digits()
+    plain = fitted(make_pipeline(StandardScaler(), PCA(10, random_state=0), logistic()), x, y)
+    steps = (StandardScaler(), PCA(10, random_state=0), logistic())
+    cached = fitted(make_pipeline(*steps, memory=str(tmp_path)), x, y)
+    assert cached.fingerprint == plain.fingerprint
+    agrees(cached, batch())
+    with sklearn.config_context(enable_metadata_routing=True):
+        last = logistic().set_fit_request(sample_weight=True)
+        routed = Pipeline([("scale", StandardScaler()), ("classify", last)], transform_input=["sample_weight"])
+        agrees(compile_estimator(routed.fit(x, y)), batch())
+
+
+def test_searches_stand_for_what_they_found() -> None:
+    x, y, _, _ = digits()
+    grid = {"svc__gamma": [0.001, 0.02], "standardscaler": [StandardScaler(), "passthrough"]}
+    search = GridSearchCV(make_pipeline(StandardScaler(), SVC()), grid, cv=2)
+    model = fitted(search, x, y)
+    assert isinstance(model, PipelineAdapter)
+    agrees(model, batch())
+    np.testing.assert_array_equal(model.predict(batch()), search.predict(batch().numpy()))
+    inner = RandomizedSearchCV(make_pipeline(MinMaxScaler(), SVC()), {"svc__C": [1, 2]}, n_iter=1, cv=2, random_state=0)
+    outer = make_pipeline(StandardScaler(), inner)
+    model = fitted(outer, x, y)
+    agrees(model, batch())
+    np.testing.assert_array_equal(model.predict(batch()), outer.predict(batch().numpy()))
+
+
+def test_what_a_pipeline_says_of_itself_is_its_last_steps() -> None:
+    x, y, _, _ = digits()
+    exact = fitted(make_pipeline(StandardScaler(), SVC()), x, y % 2)
+    assert (exact.family, exact.gradient, exact.decision, exact.probability) == ("svm", "exact", "exact", "none")
+    steps = fitted(make_pipeline(KBinsDiscretizer(3, encode="ordinal", strategy="uniform"), logistic()), x, y)
+    assert (steps.family, steps.gradient, steps.decision, steps.probability) == ("linear", *["surrogate"] * 3)
+    assert (exact.jumps, steps.jumps) == (False, True)
+    tree = fitted(make_pipeline(StandardScaler(), DecisionTreeClassifier()), x, y)
+    assert (tree.family, tree.jumps, tree.confidence_kind) == ("tree", True, "leaf fraction")
+
+
+def test_a_sparse_matrix_between_the_steps_is_computed_with_as_one() -> None:
+    """StandardScaler multiplies a sparse matrix by the reciprocal of its scale, and divides an array."""
+    x, y, _, _ = digits()
+    prepare = ColumnTransformer(
+        [("bins", KBinsDiscretizer(3, strategy="uniform"), slice(0, 60))], remainder="passthrough", sparse_threshold=1
+    )
+    tree = DecisionTreeClassifier(random_state=0)
+    for rest in ([tree], [make_pipeline(StandardScaler(with_mean=False), tree)]):
+        model = fitted(make_pipeline(prepare, StandardScaler(with_mean=False), *rest), x, y)
+        agrees(model, batch())
+        np.testing.assert_array_equal(model.predict(batch()), own_labels(model, batch()))
