@@ -48,6 +48,7 @@ CASES = {
         ),
         **_BOOSTED,
         labellings=("binary",),
+        on_mnist=False,
     ),
 }
 

@@ -24,13 +24,16 @@ CASES = {
     "knn-manhattan": Case(lambda: KNeighborsClassifier(3, p=1), **_VOTES),
     # An image of 64 pixels drawn to the one most different in a single pixel barely moves.
     "knn-chebyshev": Case(
-        lambda: KNeighborsClassifier(3, metric="chebyshev", algorithm="kd_tree"), **_VOTES, beats_noise_by=0
+        lambda: KNeighborsClassifier(3, metric="chebyshev", algorithm="kd_tree"),
+        **_VOTES,
+        beats_noise_by=0,
+        on_mnist=False,
     ),
-    "knn-p-3": Case(lambda: KNeighborsClassifier(3, p=3), **_VOTES, labellings=("ten",)),
+    "knn-p-3": Case(lambda: KNeighborsClassifier(3, p=3), **_VOTES, labellings=("ten",), on_mnist=False),
     "knn-p-1.5-distance": Case(
-        lambda: KNeighborsClassifier(5, p=1.5, weights="distance"), **_VOTES, labellings=("binary",)
+        lambda: KNeighborsClassifier(5, p=1.5, weights="distance"), **_VOTES, labellings=("binary",), on_mnist=False
     ),
-    "knn-scaled": Case(lambda: KNeighborsClassifier(3, metric_params=weights()), **_VOTES),
+    "knn-scaled": Case(lambda: KNeighborsClassifier(3, metric_params=weights()), **_VOTES, on_mnist=False),
     "radius": Case(lambda: RadiusNeighborsClassifier(2.0, outlier_label="most_frequent"), **_VOTES),
     "radius-distance": Case(
         lambda: RadiusNeighborsClassifier(2.2, weights="distance", outlier_label="most_frequent"), **_VOTES
@@ -42,6 +45,7 @@ CASES = {
         lambda: RadiusNeighborsClassifier(2.0, metric_params=weights(), outlier_label="low"),
         **_VOTES,
         labellings=("binary",),
+        on_mnist=False,
     ),
     "centroid": Case(lambda: NearestCentroid(), confidence="softmax"),
     "centroid-shrunken": Case(lambda: NearestCentroid(shrink_threshold=1.5, priors="empirical"), confidence="softmax"),
