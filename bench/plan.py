@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bench.attacks import make_attack
 from bench.attacks.base import Attack
 from bench.datasets.base import Dataset
-from bench.errors import unknown
+from bench.errors import UsageError, unknown
 from bench.results.record import AttackId, Cell, Craft, DatasetId, ModelInfo, Slice
 from bench.suite import Entry, Suite
 from bench.threat import MISCLASSIFIED, Threat
@@ -165,7 +165,9 @@ def _slices(suite: Suite, dataset: Dataset, entry: Entry, attack: Attack, limit:
 def _threats(entry: Entry, dataset: Dataset) -> list[Threat]:
     if not entry.eps:
         return [Threat()]
-    clip = (dataset.low, dataset.high) if entry.clip else None
+    if entry.clip and dataset.bounds is None:
+        raise UsageError(f"dataset {dataset.name} has no range to clip to; give attack {entry.attack} clip: false")
+    clip = dataset.bounds if entry.clip else None
     return [Threat(norm=entry.norm, eps=eps, clip=clip) for eps in entry.eps]
 
 

@@ -195,7 +195,7 @@ class Runner:
         flags: dict[str, tuple[str, ...]] = {}
         x, true = self._examples(work.job, chosen[: sanity.SAMPLE])
         y = torch.from_numpy(true).to(self.device)
-        classes, clip = len(self.dataset.classes), (self.dataset.low, self.dataset.high)
+        classes, clip = len(self.dataset.classes), self.dataset.bounds
         for cell in work.alive():
             self.progress.doing(f"checking {cell.target.name}", 0.0)
             size = len(x)

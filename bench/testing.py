@@ -18,7 +18,7 @@ from torch import Tensor
 from adapters.base import Adapter
 from adapters.wrapping import wrap
 from bench.checks import examine
-from bench.checks.base import POINTS, Subject
+from bench.checks.base import POINTS, Clip, Subject
 from bench.checks.report import Report
 from bench.errors import UsageError
 
@@ -47,7 +47,7 @@ def check_adapter(
         adapter: an adapter, or anything that `adapters.wrap` takes.
         x: `(N, *input_shape)` clean inputs, taken as float32; one or two hundred will do.
         y: `(N,)` true classes: the model's own labels if all of them are, else class indices.
-        clip: lowest and highest value of the inputs; None for the model's own bounds if they are two numbers, else
+        clip: lowest and highest value of the inputs; None for the model's own bounds, else
             [0, 1] or [0, 255] if that holds all of `x`, else no range.
         tolerance: how far the cosine of a gradient with finite differences may be from 1.
         seed: of all that is drawn.
@@ -90,9 +90,13 @@ def _indices(adapter: Adapter, y: Tensor | ArrayLike) -> Tensor:
     return torch.from_numpy(labels.astype(np.int64))
 
 
-def _range(adapter: Adapter, x: Tensor) -> tuple[float, float] | None:
-    if adapter.bounds is not None and all(np.ndim(side) == 0 for side in adapter.bounds):
-        return float(adapter.bounds[0]), float(adapter.bounds[1])
+def _range(adapter: Adapter, x: Tensor) -> Clip | None:
+    if adapter.bounds is not None:
+        if all(np.ndim(side) == 0 for side in adapter.bounds):
+            return float(adapter.bounds[0]), float(adapter.bounds[1])
+        shape = adapter.input_shape or tuple(x.shape[1:])
+        sides = [torch.tensor(np.broadcast_to(side, shape), dtype=x.dtype) for side in adapter.bounds]
+        return sides[0].reshape(x.shape[1:]), sides[1].reshape(x.shape[1:])
     low, high = (float(value) for value in x.aminmax())
     if low < 0 or high > 255:
         return None

@@ -64,7 +64,7 @@ class SklearnAdapter(Adapter):
             constants: the compiled tensors, by name.
         """
         super().__init__(input_shape=(int(estimator.n_features_in_),), classes=estimator.classes_.tolist())
-        self.estimator = copy.copy(estimator)  # so that setting or fitting the owner's again changes nothing here
+        self.estimator = copy.deepcopy(estimator)  # some fits write into their arrays: the owner's next one is not ours
         self.takes_missing = takes_missing(estimator)
         self._constants = constants
         self._casts: dict[tuple[str, torch.dtype], Tensor] = {}

@@ -40,6 +40,7 @@ class CentroidAdapter(SklearnAdapter):
         if not (prior > 0).all():
             raise refuse(estimator, "a class of prior 0", "fit it without that class")
         divisor = np.where(deviation == 0, 1, deviation)
+        size = np.abs(estimator.centroids_).max(0, initial=0)
         raw, standard = estimator.centroids_, estimator.centroids_ / divisor
         super().__init__(
             estimator,
@@ -52,6 +53,8 @@ class CentroidAdapter(SklearnAdapter):
         )
         self._euclidean = estimator.metric == "euclidean"
         self._by_distance = bool(np.isclose(prior, 1 / len(prior)).all())
+        # A constant feature whose mean is rounded has a deviation of rounding alone, and blows up all that it divides.
+        self._is_noise = bool((divisor < 1e-10 * size).any())
         if self._euclidean:
             self.decision, self.probability, self.confidence_kind = "exact", "exact", "softmax"
 
@@ -82,6 +85,9 @@ class CentroidAdapter(SklearnAdapter):
             return scores[:, 1:] - scores[:, :1]
         return scores - self._standardised(x).square().sum(1, keepdim=True)
 
+    def decision_values(self, x: Tensor) -> Tensor:
+        return self._own_decision(x) if self._is_noise else super().decision_values(x)
+
     def log_probabilities(self, x: Tensor) -> Tensor:
         return self._linear(x)[1].log_softmax(1) if self._euclidean else super().log_probabilities(x)
 
@@ -100,6 +106,8 @@ class CentroidAdapter(SklearnAdapter):
         unsure = (~(gap(scores) > 2 * self._error(wide))).nonzero()[:, 0]
         if len(unsure):
             labels[unsure] = self._own_labels(x[unsure])
+        if self._is_noise and probabilities is not None:
+            probabilities = self._own_probabilities(x)
         return Outputs(labels, topped(scores, labels), probabilities)
 
     def _linear(self, x: Tensor) -> tuple[Tensor, Tensor]:

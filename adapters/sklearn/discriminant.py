@@ -12,7 +12,7 @@ from torch import Tensor
 
 from adapters.base import Outputs
 from adapters.sklearn.base import AGREEMENT, SklearnAdapter, log_odds_against, refuse, sum_roundoff, two_sided
-from adapters.sklearn.linear import NEVER, LogisticAdapter
+from adapters.sklearn.linear import LogisticAdapter, finite
 
 
 class LinearDiscriminantAdapter(LogisticAdapter):
@@ -51,7 +51,7 @@ class GaussianAdapter(SklearnAdapter):
             constants: the compiled tensors, by name.
         """
         with np.errstate(divide="ignore"):
-            parts = torch.tensor(np.stack([log_factor, np.log(prior)]), dtype=torch.float64).clamp(-NEVER, NEVER)
+            parts = finite(torch.tensor(np.stack([log_factor, np.log(prior)]), dtype=torch.float64))
         super().__init__(estimator, constant=parts.sum(0), constant_size=parts.abs().sum(0), **constants)
         self._precision = torch.as_tensor(np.empty(0, precision)).dtype
 
@@ -87,14 +87,14 @@ class GaussianAdapter(SklearnAdapter):
         return self._logits(x).log_softmax(1)
 
     def _estimated(self, x: Tensor) -> Outputs:
-        scores = self._own_scores(x).clamp(-NEVER, NEVER)
+        scores = finite(self._own_scores(x))
         return Outputs(scores.argmax(1), scores, scores.softmax(1))
 
     def _compiled(self, x: Tensor) -> Outputs:
         scores, error = self._bounded(x)
         unsure = self._unsure(x, scores, error)
         if len(unsure):
-            scores[unsure] = self._own_scores(x[unsure]).clamp(-NEVER, NEVER)
+            scores[unsure] = finite(self._own_scores(x[unsure]))
         return Outputs(scores.argmax(1), scores, scores.softmax(1))
 
     def _bounded(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,18 +13,32 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import GradientKind, Outputs
-from adapters.sklearn.base import SklearnAdapter, log_odds_against, refuse, sum_roundoff, topped, two_sided, undecided
+from adapters.sklearn.base import (
+    AGREEMENT,
+    SklearnAdapter,
+    log_odds_against,
+    refuse,
+    sum_roundoff,
+    topped,
+    two_sided,
+    undecided,
+)
 
 NEVER = 1e30
 """What infinite scores are cut to: a class of prior zero has a score of minus infinity, of which no gradient comes."""
 
 
+def finite(scores: Tensor) -> Tensor:
+    """Scores with the infinite ones cut to `NEVER`, the others as they are."""
+    return torch.where(scores.isinf(), scores.sign() * NEVER, scores)
+
+
 class LinearAdapter(SklearnAdapter):
     """Any estimator that labels by `coef_` and `intercept_`, such as LinearSVC.
 
-    A binary model has one score s, and class 1 wins where s > 0: that is the first argmax of (0, s). Labels are
-    computed in float64 whatever the batch is, since the weights are small. Where the estimator computes in float32,
-    the probabilities compiled for other devices agree to as many digits as that has.
+    A binary model has one score s, and class 1 wins where s > 0: that is the first argmax of (0, s). Compiled
+    scores are float64 whatever the batch is, since the weights are small. Where the estimator computes in float32, the
+    probabilities compiled for other devices agree to as many digits as that has.
     """
 
     family = "linear"
@@ -34,13 +48,13 @@ class LinearAdapter(SklearnAdapter):
     def __init__(self, estimator: Any) -> None:
         """
         Raises:
-            NotWrappable: sparse coefficients.
+            NotWrappable: sparse coefficients, or a class without any weight in the fit, for which there are none.
         """
         weight, bias = self._weights(estimator)
         super().__init__(
             estimator,
             weight=torch.tensor(weight, dtype=torch.float64),
-            bias=torch.tensor(bias, dtype=torch.float64).clamp(-NEVER, NEVER),
+            bias=finite(torch.tensor(bias, dtype=torch.float64)),
         )
         self._precision = torch.as_tensor(weight[:0]).dtype
 
@@ -49,6 +63,8 @@ class LinearAdapter(SklearnAdapter):
         if sparse.issparse(estimator.coef_):
             raise refuse(estimator, "sparse coefficients", "call densify() on it first")
         weight = np.atleast_2d(estimator.coef_)
+        if len(weight) != (len(estimator.classes_) if len(estimator.classes_) > 2 else 1):
+            raise refuse(estimator, "sample weights that leave out a class", "fit it without that class")
         bias = np.broadcast_to(estimator.intercept_, weight.shape[:1])
         if len(estimator.classes_) == 2:
             weight, bias = np.vstack([np.zeros_like(weight), weight]), np.append(0.0, bias)
@@ -72,11 +88,11 @@ class LinearAdapter(SklearnAdapter):
 
     def decision_values(self, x: Tensor) -> Tensor:
         if x.device.type == "cpu":  # without a copy of the batch in float64
-            return self._own_decision(x).clamp(-NEVER, NEVER)
+            return finite(self._own_decision(x))
         return super().decision_values(x)
 
     def _estimated(self, x: Tensor) -> Outputs:
-        scores = self._own_scores(x).clamp(-NEVER, NEVER)
+        scores = finite(self._own_scores(x))
         return Outputs(scores.argmax(1), scores, self._probabilities(x, scores))
 
     def _own_scores(self, x: Tensor) -> Tensor:
@@ -90,7 +106,13 @@ class LinearAdapter(SklearnAdapter):
         unsure = undecided(scores, error)
         if len(unsure):
             labels[unsure] = self._own_labels(x[unsure])
-        return Outputs(labels, topped(scores, labels), self._probabilities(x, scores))
+        probabilities = self._probabilities(x, scores)
+        if probabilities is not None and torch.promote_types(x.dtype, self._precision) == torch.float64:
+            # Weights as large as a feature that hardly varies gets them leave the probabilities open too.
+            loose = (error.amax(1) > AGREEMENT / 2).nonzero()[:, 0]
+            if len(loose):
+                probabilities[loose] = self._own_probabilities(x[loose])
+        return Outputs(labels, topped(scores, labels), probabilities)
 
     def _bounded(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """`(N, K)` float64 scores, and how far rounding can keep them and the estimator's own from each other."""

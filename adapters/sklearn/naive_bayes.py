@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from adapters.base import GradientKind, Outputs
 from adapters.sklearn.base import SklearnAdapter, refuse, sum_roundoff
 from adapters.sklearn.discriminant import GaussianAdapter
-from adapters.sklearn.linear import NEVER, LogisticAdapter
+from adapters.sklearn.linear import LogisticAdapter, finite
 
 WIDTH = 0.01
 """Width of the relaxed step of BernoulliNB, in units of the input."""
@@ -136,7 +136,7 @@ class GaussianNBAdapter(GaussianAdapter):
         """In float32 the logarithms are so large that normalised ones lose digits: the estimator's own then."""
         if torch.promote_types(x.dtype, self._precision) != torch.float32:
             return super()._estimated(x)
-        scores = self._own_scores(x).clamp(-NEVER, NEVER)
+        scores = finite(self._own_scores(x))
         joint = scores.numpy().astype(np.float32)
         probabilities = np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
         return Outputs(scores.argmax(1), scores, torch.from_numpy(probabilities).double())

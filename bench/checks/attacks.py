@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from bench.checks.base import POINTS, Finding, Subject, better_than_chance, passed, share, skipped, told, warned
 
@@ -12,7 +13,7 @@ FRAGILE = 0.1
 
 def survives_8_bits(subject: Subject) -> Finding:
     """FGSM examples still succeed when rounded to 8 bits, towards the clean pixel and so inside the ball."""
-    if subject.clip not in ((0.0, 1.0), (0.0, 255.0)):
+    if subject.clip is None or isinstance(subject.clip[0], Tensor) or subject.clip not in ((0.0, 1.0), (0.0, 255.0)):
         return skipped("its inputs are no pixels in [0, 1] or [0, 255]")
     level = subject.span / 255
     clean = subject.x / level

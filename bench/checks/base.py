@@ -53,6 +53,10 @@ def skipped(reason: str) -> Finding:
     return Finding("skipped", reason)
 
 
+Clip = tuple[float | Tensor, float | Tensor]
+"""Lowest and highest valid input, each a number or a tensor of the shape of one example."""
+
+
 class Subject:
     """One model and the examples that it is shown. What several checks need is computed once."""
 
@@ -62,7 +66,7 @@ class Subject:
         x: Tensor,
         y: Tensor,
         *,
-        clip: tuple[float, float] | None = None,
+        clip: Clip | None = None,
         classes: int | None = None,
         directions: int = 4,
         singles: int = 8,
@@ -74,7 +78,7 @@ class Subject:
             adapter: the model.
             x: `(N, *input_shape)` float32 clean inputs on its device, N at least 1.
             y: `(N,)` true classes.
-            clip: lowest and highest value of the inputs; None where that is not known.
+            clip: lowest and highest value of the inputs, each a number or of the shape of one; None where not known.
             classes: number of classes; None for whatever tells it.
             directions: number of directions in which a gradient is held against finite differences.
             singles: number of examples that are also shown alone.
@@ -134,12 +138,16 @@ class Subject:
     def span(self) -> Tensor:
         """Range of each feature, of the shape of one example: of the valid inputs, or else of these."""
         if self.clip is not None:
-            return torch.full_like(self.x[0], self.clip[1] - self.clip[0])
+            low, high = (torch.as_tensor(side).to(self.x) for side in self.clip)
+            return (high - low).expand_as(self.x[0])
         span = self.x.amax(0) - self.x.amin(0)
         return span.where(span > 0, span.max())
 
     def within_range(self, x: Tensor) -> Tensor:
-        return x if self.clip is None else x.clamp(*self.clip)
+        if self.clip is None:
+            return x
+        low, high = (torch.as_tensor(side).to(x) for side in self.clip)
+        return x.clamp(low, high)
 
     def attacked(self, share: float) -> Tensor:
         """FGSM with a step of this share of each feature's range."""

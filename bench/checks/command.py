@@ -53,4 +53,4 @@ def _report(adapter: Adapter, data: Dataset, n: int) -> Report:
     part = Slice(split="test", stop=min(n, size), of=size, sample=0 if n < size else None)
     taken = indices(part, data.labels("test"))
     x, y = data.examples("test", taken), data.labels("test")[taken]
-    return check_adapter(adapter, x, y, clip=(data.low, data.high))
+    return check_adapter(adapter, x, y, clip=data.bounds)

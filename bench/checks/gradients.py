@@ -85,7 +85,8 @@ def _off_the_data(subject: Subject, count: int) -> Tensor:
     """The first examples, every feature moved towards the middle of its range by up to a percent of it."""
     x = subject.x[:count]
     moves = x.new_tensor(subject.draws("points", count).uniform(tuple(x.shape[1:]))) * 0.01 * subject.span
-    middle = 0.0 if subject.clip is None else sum(subject.clip) / 2
+    low, high = subject.clip or (0.0, 0.0)
+    middle = torch.as_tensor((low + high) / 2).to(x)
     return torch.where(x > middle, x - moves, x + moves)
 
 

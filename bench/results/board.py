@@ -125,7 +125,7 @@ def _ranking(view: View) -> _Ranking:
 def _worst(view: View, target: ModelInfo) -> _Worst | None:
     rank_by = view.suite.rank_by
     assert rank_by is not None
-    clip = (view.dataset.low, view.dataset.high) if rank_by.clip else None
+    clip = view.dataset.bounds if rank_by.clip else None
     allowed = Threat(norm=rank_by.norm, eps=rank_by.eps, clip=clip)
     measured = view.of(target.name)
     # The whole split, or the short look that stands for it; a costly check over fewer examples does not rank.

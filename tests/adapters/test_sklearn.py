@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,11 @@ import pytest
 import torch
 from families import REFUSED
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Perceptron, SGDClassifier
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
 from sklearn.svm import SVC
 from sklearn_cases import CASES, KERNELS, PAIRS, adapter, digits, fitted, own, own_labels, probes, refitted
 
@@ -126,14 +130,34 @@ def test_switched_off_float32_products_change_no_label() -> None:
         torch.set_float32_matmul_precision(before)
 
 
-def test_refitting_the_owners_estimator_changes_nothing() -> None:
+AGAIN: dict[str, Callable[[Any, np.ndarray, np.ndarray], Any]] = {
+    "another fit": lambda estimator, x, y: estimator.set_params(n_neighbors=9).fit(x[:50], y[:50]),
+    "a warm start": lambda estimator, x, y: estimator.fit(x, (y + 1) % 10),
+    "a part of a fit": lambda estimator, x, y: estimator.partial_fit(x, (y + 1) % 10),
+    "a step of it": lambda estimator, x, y: estimator[-1].partial_fit(x, (y + 1) % 10),
+}
+OWNERS: dict[str, tuple[Callable[[], Any], str]] = {
+    "knn": (lambda: KNeighborsClassifier(1), "another fit"),
+    "sgd": (lambda: SGDClassifier(warm_start=True, random_state=0), "a warm start"),
+    "perceptron": (lambda: Perceptron(random_state=0), "a part of a fit"),
+    "naive bayes": (lambda: GaussianNB(), "a part of a fit"),
+    "pipeline": (lambda: make_pipeline(MinMaxScaler(), SGDClassifier(random_state=0)), "a step of it"),
+}
+
+
+@pytest.mark.parametrize("name", OWNERS)
+def test_what_becomes_of_the_owners_estimator_changes_nothing(name: str) -> None:
+    """Some fits go on in the arrays that are there."""
     x, y, clean, _ = digits()
-    estimator = KNeighborsClassifier(1)
+    make, again = OWNERS[name]
+    estimator = make()
     model = fitted(estimator, x, y)
     before, batch = model.fingerprint, torch.from_numpy(clean)
     labels = model.predict(batch)
-    estimator.set_params(n_neighbors=9).fit(x[:50], y[:50])
-    assert torch.equal(model.predict(batch), labels)
+    AGAIN[again](estimator, x, y)
+    assert (estimator.predict(clean) != labels.numpy()).any()
+    for given in (model.predict(batch), model._compiled(batch).labels, model.reference_predict(batch)):
+        assert torch.equal(given, labels)
     assert model.fingerprint == before
 
 

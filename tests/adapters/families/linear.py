@@ -53,6 +53,9 @@ def dated(**settings: Any) -> LogisticRegression:
 
 
 REFUSED = {
+    "LinearSVC with sample weights that leave out a class": lambda: LinearSVC().fit(
+        *few(), sample_weight=(few()[1] != 3).astype(float)
+    ),
     "sparse coefficients": lambda: LogisticRegression().fit(*few()).sparsify(),
     "LogisticRegression with a one-vs-rest fit": lambda: dated(multi_class="ovr"),
     "a one-vs-rest fit is not compiled": lambda: dated(multi_class="deprecated", solver="liblinear"),
