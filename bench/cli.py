@@ -347,7 +347,10 @@ def _print_table(table: Any) -> None:
         from rich.console import Console
         from rich.measure import Measurement
 
-        console, drawn = Console(), table.rich()
+        console = Console()
+        drawn = table.rich()
+        if Measurement.get(console, console.options.update(width=1000), drawn).maximum > console.width:
+            drawn = table.rich(narrow=True)
         # Too narrow a terminal breaks the lines itself: a broken line can be read, a cropped column cannot.
         needed = Measurement.get(console, console.options.update(width=1000), drawn).minimum
         Console(width=max(console.width, needed)).print(drawn)

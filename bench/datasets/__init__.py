@@ -14,8 +14,11 @@ __all__ = ["Dataset", "names", "open_dataset"]
 # Strings, so that knowing the names imports none of the modules.
 _TABLE = {
     "mnist": "bench.datasets.mnist:mnist",
+    "mnist-3v7": "bench.datasets.mnist_3v7:mnist_3v7",
     "digits": "bench.datasets.digits:digits",
     "fashion-mnist": "bench.datasets.fashion_mnist:fashion_mnist",
+    "cifar10": "bench.datasets.cifar10:cifar10",
+    "cifar10-preprocessed": "bench.datasets.cifar10_preprocessed:cifar10_preprocessed",
     "idx-folder": "bench.datasets.idx_folder:idx_folder",
     "image-folder": "bench.datasets.image_folder:image_folder",
 }

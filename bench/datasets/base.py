@@ -33,6 +33,7 @@ class Dataset:
     divisor: float = 1.0
     """Stored values are divided by this, in float32, to give the declared units."""
     low: float = 0.0
+    """Least value of a feature; -inf, and `high` inf, in units that have no range."""
     high: float = 1.0
     units: str = "pixel intensity"
     source: str = ""
@@ -83,3 +84,8 @@ class Dataset:
     def features(self) -> int:
         """Number of features of one example."""
         return int(np.prod(self.input_shape))
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """What an adversary who keeps to the range is clipped to; None where there is no range to keep to."""
+        return (self.low, self.high) if np.isfinite((self.low, self.high)).all() else None

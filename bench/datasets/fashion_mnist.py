@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.datasets import idx
 from bench.datasets.base import Arrays, Dataset
-from bench.errors import UsageError
+from bench.datasets.download import download
 from bench.home import home
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
@@ -51,30 +51,7 @@ def _read(split: str) -> Arrays:
         return idx.read_split(DEBIAN, SHA256, "reinstall Debian's package dataset-fashion-mnist", split)
     folder = home() / "downloads" / "fashion-mnist"
     for name in idx.SPLITS[split]:
-        _download(f"{name}.gz", folder)
+        packed = f"{name}.gz"
+        otherwise = "install Debian's package dataset-fashion-mnist"
+        download("fashion-mnist", packed, DOWNLOAD_SHA256[packed], folder, MIRRORS, otherwise)
     return idx.read_split(folder, SHA256, "delete the file and run again", split)
-
-
-def _download(name: str, folder: Path) -> None:
-    """Put the file into the folder unless it is there, verified either way. Raises UsageError where no mirror helps."""
-    import pooch  # needed once a machine
-
-    problems: list[OSError | ValueError] = []
-    for mirror in MIRRORS:
-        try:
-            pooch.retrieve(mirror + name, f"sha256:{DOWNLOAD_SHA256[name]}", fname=name, path=folder)
-            return
-        except (OSError, ValueError) as problem:  # no network, no such page, a full disk; another file than expected
-            problems.append(problem)
-    reasons = "; ".join(f"{mirror} {_reason(problem)}" for mirror, problem in zip(MIRRORS, problems, strict=True))
-    raise UsageError(
-        f"cannot download fashion-mnist's {name}: connect to the network and run again, or install Debian's package "
-        f"dataset-fashion-mnist ({reasons})"
-    ) from problems[-1]
-
-
-def _reason(problem: OSError | ValueError) -> str:
-    """What went wrong, in short: an error of the network has no number and spells out every layer it came through."""
-    if isinstance(problem, OSError) and problem.errno is None:
-        return type(problem).__name__
-    return " ".join(str(problem).split())

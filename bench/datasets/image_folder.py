@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +17,7 @@ from PIL import Image
 
 from bench.datasets.base import Arrays, Dataset
 from bench.datasets.folder import existing
+from bench.datasets.kept import load_array, write_array
 from bench.errors import UsageError
 from bench.home import home
 
@@ -138,11 +138,11 @@ def _read(root: Path, splits: Mapping[str, _Split], shape: tuple[int, ...], cach
     decoded = cache / f"{name}-pillow-{PIL.__version__}.npy"
     expected = (len(split.files), *shape)
     try:
-        images = _load(decoded, expected)
+        images = load_array(decoded, expected, np.uint8)
     except (OSError, ValueError):  # not there yet, or torn
         try:
-            _decode(root, split, expected, decoded)
-            images = _load(decoded, expected)
+            write_array(decoded, expected, np.uint8, _decoded(root, split, shape))
+            images = load_array(decoded, expected, np.uint8)
         except OSError as problem:
             raise UsageError(
                 f"cannot keep decoded images in {decoded}: {problem.strerror}; set BENCH_HOME to a folder with room"
@@ -150,39 +150,20 @@ def _read(root: Path, splits: Mapping[str, _Split], shape: tuple[int, ...], cach
     return images, split.labels
 
 
-def _load(decoded: Path, expected: tuple[int, ...]) -> NDArray[np.uint8]:
-    """The decoded images, mapped and not read, so that memory stays flat. Raises OSError or ValueError."""
-    images: NDArray[np.uint8] = np.lib.format.open_memmap(decoded, mode="r")
-    if images.shape != expected or images.dtype != np.uint8:
-        raise ValueError(f"{decoded} holds {images.dtype} {images.shape}, not uint8 {expected}")
-    return images
-
-
-def _decode(root: Path, split: _Split, expected: tuple[int, ...], decoded: Path) -> None:
-    """Write the split's pixels to an `.npy` file, one image at a time, whole or not at all.
+def _decoded(root: Path, split: _Split, shape: tuple[int, ...]) -> Iterator[NDArray[np.uint8]]:
+    """The pixels of the split, one image at a time.
 
     Raises UsageError for an image that is unsound or not of the expected shape, and where the folder has changed.
     """
-    decoded.parent.mkdir(parents=True, exist_ok=True)
     digest = sha256()
-    with tempfile.NamedTemporaryFile(dir=decoded.parent, suffix=".part", delete=False) as out:
-        try:
-            header = {"descr": "|u1", "fortran_order": False, "shape": expected}
-            np.lib.format.write_array_header_1_0(out, header)
-            for file, content in _contents(root, split.files):
-                digest.update(_identity(file, content))
-                pixels = _pixels(content, root / file)
-                if pixels.shape != expected[1:]:
-                    raise UsageError(
-                        f"{root / file} is {pixels.shape} (channels, height, width), but the folder's first image "
-                        f"is {expected[1:]}; give all images one size and kind"
-                    )
-                out.write(pixels.tobytes())
-            if digest.hexdigest() != split.digest:
-                raise UsageError(f"{root} changed while it was read; leave it alone and run again")
-            out.flush()
-            os.fsync(out.fileno())
-            os.replace(out.name, decoded)
-        except BaseException:
-            os.unlink(out.name)
-            raise
+    for file, content in _contents(root, split.files):
+        digest.update(_identity(file, content))
+        pixels = _pixels(content, root / file)
+        if pixels.shape != shape:
+            raise UsageError(
+                f"{root / file} is {pixels.shape} (channels, height, width), but the folder's first image "
+                f"is {shape}; give all images one size and kind"
+            )
+        yield pixels
+    if digest.hexdigest() != split.digest:
+        raise UsageError(f"{root} changed while it was read; leave it alone and run again")

@@ -43,8 +43,8 @@ class Table:
         body = tabulate(cells, headers, tablefmt="pipe", colalign=align, disable_numparse=True) if cells else "(none)"
         return "\n".join(part for part in (f"### {self.title}\n", body, self.note and f"\n{self.note}") if part)
 
-    def rich(self) -> RichTable:
-        """The same for a terminal."""
+    def rich(self, *, narrow: bool = False) -> RichTable:
+        """The same for a terminal; a narrow one has the words of its headers below each other."""
         from rich import box
         from rich.table import Table as RichTable
         from rich.text import Text
@@ -61,11 +61,14 @@ class Table:
         for place, (header, right) in enumerate(zip(self.headers, self.right_aligned, strict=True)):
             # Numbers and names stay whole; what gives way on a narrow terminal is headers and prose.
             whole = right or not any(" " in row[place] for row in self.rows)
+            lines = header.split() if narrow else [header]
+            longest = max(len(text) for text in [*lines, *(row[place] for row in self.rows)])
             table.add_column(
-                Text(header),
+                Text("\n".join(lines)),
                 justify="right" if right else "left",
                 overflow="fold",
-                min_width=max((len(row[place]) for row in self.rows), default=0) if whole else None,
+                no_wrap=whole,
+                min_width=longest if whole else None,
             )
         for row in self.rows:
             table.add_row(*(Text(cell) for cell in row))

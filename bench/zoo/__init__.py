@@ -5,16 +5,18 @@
     bench.zoo.load("mnist", "maxout")       its adapter, fitted first if need be
     bench.zoo.train("mnist", "maxout")      the same model made anew by its recipe
 
+A model has two budgets: `full`, what its source did, and `quick`, what a processor does in minutes.
+
 Importing this package, naming models and reading cards load neither torch nor scikit-learn.
 """
 
 from __future__ import annotations
 
 from bench.zoo.cards import Card
-from bench.zoo.cookbook import Recipe, recipe, recipes
+from bench.zoo.cookbook import Budget, Recipe, recipe, recipes
 from bench.zoo.models import card, load, train
 
-__all__ = ["Card", "Recipe", "card", "load", "names", "recipe", "train"]
+__all__ = ["Budget", "Card", "Recipe", "card", "load", "names", "recipe", "train"]
 
 
 def names(dataset: str) -> list[str]:

@@ -38,7 +38,11 @@ class Card(BaseModel):
     """Name of the file beside the card."""
     weights_sha256: str
     seconds: float
-    """What the fit took, by the clock."""
+    """What the fit took, by the clock; after an interruption, its last part."""
+    epochs: int | None = None
+    """That a network's training took: the recipe's, or those that early stopping chose. None on older cards."""
+    device: str = "cpu"
+    """Where it was fitted."""
     versions: dict[str, str]
     """Of this package and of the libraries that made the model."""
 

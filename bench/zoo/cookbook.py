@@ -15,9 +15,36 @@ from bench.strict_yaml import read_yaml
 
 FOLDER = Path(__file__).with_name("recipes")
 
+Budget = Literal["full", "quick"]
+"""What the source did, or what a processor does in minutes; the same where a recipe has no `quick` block."""
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ObjectiveSpec(_Part):
+    """What a network is trained on; see `bench.zoo.objectives`."""
+
+    kind: str = "plain"
+    parameters: dict[str, Any] = {}
+    """Of the objective's constructor."""
+
+
+class EarlyStopping(_Part):
+    """Stop a first training where the adversarial validation error is least, then train anew on everything for as long.
+
+    The procedure of arXiv 1412.6572, section 6. The error is that under the network's own FGSM on held-out examples.
+    """
+
+    held_out: PositiveInt
+    """Number of training examples kept for validation, drawn without replacement by the recipe's seed."""
+    eps: PositiveFloat
+    """L_inf norm of the FGSM step."""
+    clip: tuple[float, float] | None = None
+    """Lowest and highest value of a feature under attack, or None for no limit, as in the paper."""
+    patience: PositiveInt
+    """Epochs without a new least error after which the first training ends."""
 
 
 class Training(_Part):
@@ -31,7 +58,14 @@ class Training(_Part):
     momentum: tuple[NonNegativeFloat, NonNegativeFloat] = (0.0, 0.0)
     """In the first epoch and in the last, in a straight line between; of `sgd` only."""
     epochs: PositiveInt
+    """With early stopping, at most."""
     batch: PositiveInt
+    objective: ObjectiveSpec = ObjectiveSpec()
+    l1: NonNegativeFloat = 0.0
+    """Coefficient of the sum of the first layer's absolute weights, added to a batch's mean loss."""
+    weight_decay: NonNegativeFloat = 0.0
+    """Coefficient of half the sum of all squared weights, biases left out, added to a batch's mean loss."""
+    early_stopping: EarlyStopping | None = None
 
 
 class Recipe(_Part):
@@ -67,24 +101,42 @@ def datasets() -> list[str]:
 
 
 @cache
-def recipes(dataset: str) -> dict[str, Recipe]:
-    """All recipes of a dataset, by model name, in the order of the file; none where the dataset has no file."""
+def recipes(dataset: str, budget: Budget = "full") -> dict[str, Recipe]:
+    """All recipes of a dataset, by model name, in the order of the file; none where the dataset has no file.
+
+    An entry may say `like` which earlier one it changes, and `quick` what the quick budget changes in it.
+    """
     if dataset not in datasets():
         return {}
     path = FOLDER / f"{dataset}.yaml"
     document, _ = read_yaml(path.read_text(encoding="utf-8"), path.name)
-    return {name: Recipe.model_validate(entry) for name, entry in document.items()}
+    entries: dict[str, dict[str, Any]] = {}
+    found = {}
+    for name, entry in document.items():
+        like, quick = entry.pop("like", None), entry.pop("quick", {})
+        entries[name] = entry if like is None else _changed(entries[like], entry)
+        found[name] = Recipe.model_validate(_changed(entries[name], quick) if budget == "quick" else entries[name])
+    return found
 
 
-def recipe(dataset: str, name: str) -> Recipe:
+def recipe(dataset: str, name: str, budget: Budget = "full") -> Recipe:
     """The recipe of one reference model.
 
     Raises:
         UsageError: the dataset has no reference models, or none of that name.
     """
-    known = recipes(dataset)
+    known = recipes(dataset, budget)
     if not known:
         raise UsageError(f"dataset {dataset!r} has no reference models; those that do: {', '.join(datasets())}")
     if name not in known:
         raise unknown("model", name, known)
     return known[name]
+
+
+def _changed(entry: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """The entry with other values, key by key at every depth."""
+    changed = dict(entry)
+    for key, value in changes.items():
+        old = entry.get(key)
+        changed[key] = _changed(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return changed

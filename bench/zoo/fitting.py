@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -12,24 +12,66 @@ from numpy.typing import NDArray
 
 from adapters.base import Adapter
 from bench.datasets import Dataset
+from bench.errors import UsageError, unknown
+from bench.zoo.checkpoint import Checkpoint
 from bench.zoo.cookbook import Recipe
 from bench.zoo.kinds import NETS, kind_class
 from bench.zoo.training import Progress, fit
 
+DEVICES = ("auto", "cpu", "cuda")
 
-def fit_model(dataset: Dataset, recipe: Recipe, progress: Progress | None = None) -> Any:
-    """The network (on the CPU) or estimator that the recipe describes, fitted on the dataset's training split."""
+
+class Fitted(NamedTuple):
+    """What `fit_model` gives."""
+
+    model: Any
+    """The network, on the CPU, or the estimator."""
+    epochs: int | None
+    """That a network's training took; None for estimators."""
+
+
+def fit_model(
+    dataset: Dataset,
+    recipe: Recipe,
+    progress: Progress | None = None,
+    device: str = "cpu",
+    checkpoint: Checkpoint | None = None,
+) -> Fitted:
+    """The model that the recipe describes, fitted on the dataset's training split.
+
+    Args:
+        dataset: to fit on.
+        recipe: of the model.
+        progress: told after every epoch.
+        device: where networks are trained.
+        checkpoint: where a network's training goes on from, and what it keeps up to date.
+    """
     indices = training_indices(dataset, recipe)
     x = dataset.examples("train", indices).reshape(len(indices), -1)
     y = dataset.labels("train")[indices]
     if recipe.kind in NETS:
         if recipe.training is None:
             raise ValueError(f"the recipe of a {recipe.kind} says nothing of its training")
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         build = partial(kind_class(recipe.kind), x.shape[1], len(dataset.classes), **recipe.parameters)
         examples, labels = torch.tensor(x, device=device), torch.tensor(y, device=device)
-        return fit(build, examples, labels, recipe.training, recipe.seed, progress).cpu()
-    return _fit_estimator(recipe, x, y)
+        trained = fit(build, examples, labels, recipe.training, recipe.seed, progress, checkpoint)
+        return Fitted(trained.net.cpu(), trained.epochs)
+    return Fitted(_fit_estimator(recipe, x, y), None)
+
+
+def training_device(device: str) -> str:
+    """`cpu` or `cuda`: `auto` is CUDA where there is a device.
+
+    Raises:
+        UsageError: no such device.
+    """
+    if device not in DEVICES:
+        raise unknown("device", device, DEVICES)
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("device cuda: torch sees no CUDA device here; use cpu or auto")
+    return device
 
 
 def training_indices(dataset: Dataset, recipe: Recipe) -> NDArray[np.int64]:

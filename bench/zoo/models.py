@@ -1,7 +1,8 @@
 """Finding, loading and making the reference models.
 
 A model is a weights file and its card. Those shipped in the package come first, so that everybody's results share one
-fingerprint; all others are made once and kept in `home()/models/<dataset>/<name>-<recipe hash>/`.
+fingerprint; all others are made once and kept in `home()/models/<dataset>/<name>-<recipe hash>/`. What a long training
+has come to is kept in `home()/checkpoints/` until it ends.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from bench.datasets import Dataset, open_dataset
 from bench.errors import UsageError
 from bench.home import home
 from bench.zoo.cards import Card, CardError, read_card, write_card
-from bench.zoo.cookbook import Recipe, recipe
+from bench.zoo.cookbook import Budget, Recipe, recipe
 from bench.zoo.files import file_sha256, read_model, suffix, write_model
 from bench.zoo.kinds import NETS
 
@@ -32,31 +33,42 @@ SHIPPED = Path(__file__).with_name("weights")
 Progress = Callable[[int, int, str], None]
 
 
-def card(dataset: str, name: str) -> Card | None:
+def card(dataset: str, name: str, budget: Budget = "full") -> Card | None:
     """The card of a model that is shipped or cached, None where it is still to be made.
 
     Raises:
         UsageError: no such reference model.
     """
-    spec, data = recipe(dataset, name), open_dataset(dataset)
+    spec, data = recipe(dataset, name, budget), open_dataset(dataset)
     for folder in (SHIPPED / dataset, _cached(dataset, name, spec)):
         with suppress(CardError, FileNotFoundError):
             return _current_card(folder, name, spec, data)
     return None
 
 
-def load(dataset: str, name: str, report: Callable[[str], None] | None = None) -> Adapter:
+def load(
+    dataset: str,
+    name: str,
+    report: Callable[[str], None] | None = None,
+    *,
+    budget: Budget = "full",
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> Adapter:
     """A reference model: the shipped one, else the cached one, else a new one, which is then cached.
 
     Args:
         dataset: name of a dataset that has reference models.
         name: of the model.
         report: told in a line when the model has to be made, and when it misses its expected error.
+        budget: which of the model's two recipes.
+        device: where a network is trained if it has to be: `auto`, `cpu` or `cuda`. The adapter is on the CPU.
+        progress: told how that training goes, as by `train`.
 
     Raises:
-        UsageError: no such reference model, or shipped weights that are not what was shipped.
+        UsageError: no such reference model or device, or shipped weights that are not what was shipped.
     """
-    spec, data = recipe(dataset, name), open_dataset(dataset)
+    spec, data = recipe(dataset, name, budget), open_dataset(dataset)
     say = report or (lambda line: None)
     try:
         return _read(SHIPPED / dataset, name, spec, data)
@@ -71,35 +83,46 @@ def load(dataset: str, name: str, report: Callable[[str], None] | None = None) -
         say(f"refitting {name}")
     except CardError as error:
         say(f"refitting {name}: {error}")
-    made, adapter = _make(data, name, spec, folder, None)
+    made, adapter = _make(data, name, spec, folder, progress, device)
     if not made.as_expected:
         say(f"{name}: {made.verdict}")
     return adapter
 
 
 def train(
-    dataset: str, name: str, *, out: Path | None = None, epochs: int | None = None, progress: Progress | None = None
+    dataset: str,
+    name: str,
+    *,
+    out: Path | None = None,
+    epochs: int | None = None,
+    budget: Budget = "full",
+    device: str = "auto",
+    progress: Progress | None = None,
 ) -> Card:
     """Make a reference model anew by its recipe; `Card.verdict` says whether it reached the expected error.
+
+    A training of the same recipe on the same device that was interrupted goes on from its last checkpoint.
 
     Args:
         dataset: name of a dataset that has reference models.
         name: of the model.
         out: folder for the weights and the card; None for the cache, where `load` finds what is not shipped.
         epochs: other than the recipe's, for networks; makes it another recipe.
+        budget: which of the model's two recipes.
+        device: where networks are trained: `auto`, `cpu` or `cuda`.
         progress: told what is done, what there is to do, and what goes on.
 
     Raises:
-        UsageError: no such reference model, or `epochs` for a model that has none.
+        UsageError: no such reference model or device, or `epochs` for a model that has none.
     """
-    spec, data = recipe(dataset, name), open_dataset(dataset)
+    spec, data = recipe(dataset, name, budget), open_dataset(dataset)
     if epochs is not None:
         if spec.training is None:
             raise UsageError(f"{name} is fitted at once, without epochs")
         if epochs < 1:
             raise UsageError(f"epochs is {epochs}; it must be at least 1")
         spec = spec.model_copy(update={"training": spec.training.model_copy(update={"epochs": epochs})})
-    return _make(data, name, spec, out or _cached(dataset, name, spec), progress)[0]
+    return _make(data, name, spec, out or _cached(dataset, name, spec), progress, device)[0]
 
 
 def _cached(dataset: str, name: str, spec: Recipe) -> Path:
@@ -143,12 +166,20 @@ def _read(folder: Path, name: str, spec: Recipe, data: Dataset) -> Adapter:
     return adapter
 
 
-def _make(data: Dataset, name: str, spec: Recipe, folder: Path, progress: Progress | None) -> tuple[Card, Adapter]:
+def _make(
+    data: Dataset, name: str, spec: Recipe, folder: Path, progress: Progress | None, device: str
+) -> tuple[Card, Adapter]:
     """Fit a model and put it, with its card, into a folder."""
-    from bench.zoo.fitting import adapter_of, clean_error, fit_model
+    from bench.zoo.checkpoint import Checkpoint
+    from bench.zoo.fitting import adapter_of, clean_error, fit_model, training_device
 
+    place = training_device(device) if spec.kind in NETS else "cpu"
+    checkpoint = Checkpoint(
+        home() / "checkpoints" / data.name / f"{name}-{spec.hash[:16]}.safetensors",
+        {"recipe": spec.hash, "dataset": data.checksum, "device": place, **_versions(spec)},
+    )
     started = time.perf_counter()
-    model = fit_model(data, spec, progress)
+    model, epochs = fit_model(data, spec, progress, place, checkpoint)
     seconds = time.perf_counter() - started
     adapter = adapter_of(model, spec, data)
     try:
@@ -173,10 +204,13 @@ def _make(data: Dataset, name: str, spec: Recipe, folder: Path, progress: Progre
             weights=weights.name,
             weights_sha256=file_sha256(weights),
             seconds=round(seconds, 2),
+            epochs=epochs,
+            device=place,
             versions=_versions(spec),
         )
         write_card(made, staging)
         _publish(staging, folder)
+        checkpoint.remove()
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return made, adapter

@@ -1,56 +1,181 @@
-"""The training loop of the reference networks: one seed, one result on one machine."""
+"""The training of the reference networks: one seed, one result on one machine."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from bench.zoo.cookbook import Training
+from bench.zoo.checkpoint import Checkpoint, Saved
+from bench.zoo.cookbook import EarlyStopping, Training
+from bench.zoo.early_stopping import adversarial_error, best_epoch, exhausted, held_out
 from bench.zoo.nets.base import Net
+from bench.zoo.objectives import make_objective
+from bench.zoo.penalties import penalty
+from bench.zoo.random_state import random_state, set_random_state
 
 Progress = Callable[[int, int, str], None]
 """Called with what is done, what there is to do, and what goes on."""
 
 
-def fit(
-    build: Callable[[], Net], x: Tensor, y: Tensor, training: Training, seed: int, progress: Progress | None = None
-) -> Net:
-    """A trained network in evaluation mode, on the device of `x`.
+class Trained(NamedTuple):
+    """What a training gives."""
 
-    Determined by the seed, the device and the number of threads; leaves torch's global random state as it was.
+    net: Net
+    """In evaluation mode, on the device of the examples."""
+    epochs: int
+    """That its training took: the recipe's, or those that early stopping chose."""
+
+
+def fit(
+    build: Callable[[], Net],
+    x: Tensor,
+    y: Tensor,
+    training: Training,
+    seed: int,
+    progress: Progress | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> Trained:
+    """Train a network.
+
+    Determined by the seed, the device and the number of threads, interrupted or not; leaves torch's global random state
+    as it was.
 
     Args:
         build: makes the untrained network.
         x: `(N, features)` training examples, all on one device for the whole run.
         y: `(N,)` class indices.
         training: the schedule.
-        seed: of the initial weights, the order of the examples, and dropout.
+        seed: of the initial weights, the order of the examples, dropout, noise, and the examples held out.
         progress: told after every epoch.
+        checkpoint: where to go on from and what to keep up to date; None to train at one go.
+
+    Raises:
+        UsageError: an objective that does not exist.
+        TypeError: an objective or a penalty that this network cannot be trained on.
+        ValueError: all examples are held out.
     """
     with torch.random.fork_rng(devices=[x.device] if x.device.type == "cuda" else []):
+        saved = checkpoint.load() if checkpoint is not None else None
+        errors: list[float] = saved.state["errors"] if saved is not None else []
+        epochs, stopping = training.epochs, training.early_stopping
+        if stopping is not None:
+            if saved is None or saved.state["stage"] == "validation":
+                kept, out = held_out(len(x), stopping.held_out, seed, x.device)
+                run = _Run(build, x[kept], y[kept], training, seed, saved)
+                _learn(run, epochs, errors, _Validation(x[out], y[out], stopping), progress, checkpoint)
+                saved = None
+            epochs = best_epoch(errors)
+        run = _Run(build, x, y, training, seed, saved)
+        _learn(run, epochs, errors, None, progress, checkpoint)
+    return Trained(run.net.eval().requires_grad_(False), epochs)
+
+
+class _Validation(NamedTuple):
+    """Where the error is measured after every epoch."""
+
+    x: Tensor
+    y: Tensor
+    stopping: EarlyStopping
+
+
+def _learn(
+    run: _Run,
+    epochs: int,
+    errors: list[float],
+    validation: _Validation | None,
+    progress: Progress | None,
+    checkpoint: Checkpoint | None,
+) -> None:
+    """Train for so many epochs; with a validation, add its error after each, and end when it no longer falls."""
+    while run.epoch < epochs and not (validation and exhausted(errors, validation.stopping.patience)):
+        text = f"loss {run.advance():.4f}"
+        if validation is not None:
+            errors.append(adversarial_error(run.net, validation.x, validation.y, validation.stopping))
+            text += f", adversarial validation error {errors[-1]:.2%}"
+        if checkpoint is not None and checkpoint.due:
+            stage = "whole" if validation is None else "validation"
+            checkpoint.save(run.tensors(), {**run.state(), "stage": stage, "errors": errors})
+        if progress is not None:
+            progress(run.epoch, epochs, text)
+
+
+class _Run:
+    """A network on its way: what one epoch hands to the next."""
+
+    def __init__(
+        self, build: Callable[[], Net], x: Tensor, y: Tensor, training: Training, seed: int, saved: Saved | None
+    ) -> None:
+        self.x, self.y, self.training = x, y, training
+        self.epoch = 0
         torch.manual_seed(seed)
-        net = build()
-        net.prepare(x.cpu(), y.cpu())
-        net.to(x.device).train()
-        optimiser = _optimiser(net, training)
-        order = torch.Generator().manual_seed(seed)
-        for epoch in range(training.epochs):
-            _set_momentum(optimiser, training, epoch)
-            total = torch.zeros((), device=x.device)
-            for batch in torch.split(torch.randperm(len(x), generator=order).to(x.device), training.batch):
-                loss = net.loss(net(x[batch]), y[batch])
-                optimiser.zero_grad()
-                loss.mean().backward()  # type: ignore[no-untyped-call]  # of torch
-                optimiser.step()
-                net.constrain()
-                for group in optimiser.param_groups:
-                    group["lr"] /= training.decay
-                total += loss.detach().sum()
-            if progress is not None:
-                progress(epoch + 1, training.epochs, f"loss {total.item() / len(x):.4f}")
-    return net.eval().requires_grad_(False)
+        self.net = build()
+        self.net.prepare(x.cpu(), y.cpu())
+        self.net.to(x.device).train()
+        self.objective = make_objective(training.objective)
+        self.optimiser = _optimiser(self.net, training)
+        self.order = torch.Generator().manual_seed(seed)
+        if saved is not None:
+            self._restore(saved)
+
+    def advance(self) -> float:
+        """One epoch; its mean loss, penalties left out."""
+        x, y, net, training = self.x, self.y, self.net, self.training
+        parameters = list(net.parameters())
+        _set_momentum(self.optimiser, training, self.epoch)
+        total = torch.zeros((), device=x.device)
+        for batch in torch.split(torch.randperm(len(x), generator=self.order).to(x.device), training.batch):
+            loss = self.objective(net, x[batch], y[batch])
+            cost = penalty(net, training)
+            self.optimiser.zero_grad()
+            # Of the weights alone: gradients of the inputs that an objective asked for are not wanted here.
+            (loss.mean() if cost is None else loss.mean() + cost).backward(inputs=parameters)  # type: ignore[no-untyped-call]
+            self.optimiser.step()
+            net.constrain()
+            for group in self.optimiser.param_groups:
+                group["lr"] /= training.decay
+            total += loss.detach().sum()
+        self.epoch += 1
+        return total.item() / len(x)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Weights, the optimiser's memory and the random states."""
+        memory = self.optimiser.state_dict()["state"]
+        return {
+            **{f"net.{name}": tensor for name, tensor in self.net.state_dict().items()},
+            **{
+                f"optimiser.{index}.{name}": value
+                for index, values in memory.items()
+                for name, value in values.items()
+                if isinstance(value, Tensor)
+            },
+            "random.order": self.order.get_state(),
+            "random.global": random_state(self.x.device),
+        }
+
+    def state(self) -> dict[str, Any]:
+        """What is no tensor."""
+        return {"epoch": self.epoch, "rate": self.optimiser.param_groups[0]["lr"]}
+
+    def _restore(self, saved: Saved) -> None:
+        """Go on where `tensors` and `state` were taken."""
+        parts: dict[str, dict[str, Tensor]] = {"net": {}, "optimiser": {}, "random": {}}
+        for name, tensor in saved.tensors.items():
+            part, _, rest = name.partition(".")
+            parts[part][rest] = tensor
+        memory: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in parts["optimiser"].items():
+            index, _, rest = name.partition(".")
+            memory.setdefault(int(index), {})[rest] = tensor
+        self.net.load_state_dict(parts["net"])
+        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": memory})
+        for group in self.optimiser.param_groups:
+            group["lr"] = saved.state["rate"]
+        self.epoch = saved.state["epoch"]
+        self.order.set_state(parts["random"]["order"])
+        set_random_state(parts["random"]["global"], self.x.device)
 
 
 def _optimiser(net: Net, training: Training) -> torch.optim.Optimizer:

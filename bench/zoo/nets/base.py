@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -32,6 +33,30 @@ class Net(nn.Module):
     def loss(self, logits: Tensor, y: Tensor) -> Tensor:
         """`(N,)` the loss that the net is trained on."""
         return F.cross_entropy(logits, y, reduction="none")
+
+    def rubbish_loss(self, logits: Tensor) -> Tensor:
+        """`(N,)` the loss on inputs of no class: least where every class has the same small probability.
+
+        For a softmax the cross-entropy with the uniform distribution. Its probabilities cannot all vanish, but at 1 / K
+        none is above one half where K > 2.
+        """
+        return -logits.log_softmax(1).mean(1)
+
+    def first_weights(self) -> Tensor:
+        """The weights that multiply the input, for decay of the first layer.
+
+        Raises:
+            TypeError: the network has none.
+        """
+        raise TypeError(f"a {self.kind} has no first layer of weights")
+
+    def hidden_layers(self) -> Sequence[nn.Module]:
+        """The modules whose outputs, `(N, units)`, are the hidden layers, from the input on.
+
+        Raises:
+            TypeError: the network has none.
+        """
+        raise TypeError(f"a {self.kind} has no hidden layers")
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """`(N, K)` confidence in each class, of the kind `confidence_kind`."""

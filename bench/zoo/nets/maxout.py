@@ -79,6 +79,13 @@ class Maxout(Net):
         logits: Tensor = self.top(x)
         return logits
 
+    def first_weights(self) -> Tensor:
+        """`(pieces, units, features)`."""
+        return self.get_parameter("hidden.0.weight")
+
+    def hidden_layers(self) -> Sequence[nn.Module]:
+        return list(self.hidden)
+
     def constrain(self) -> None:
         if self.max_norm is None:
             return

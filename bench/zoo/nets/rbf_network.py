@@ -53,6 +53,10 @@ class RBFNetwork(Net):
         others = log1mexp(logits).scatter(1, y[:, None], 0.0)
         return -own - others.sum(1)
 
+    def rubbish_loss(self, logits: Tensor) -> Tensor:
+        """`(N,)` binary cross-entropy with all classes absent, summed over them."""
+        return -log1mexp(logits).sum(1)
+
     def probabilities(self, logits: Tensor) -> Tensor:
         return logits.exp()
 

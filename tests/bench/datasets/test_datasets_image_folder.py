@@ -98,7 +98,7 @@ def test_the_checksum_follows_names_and_bytes_alone(folder: Path, tmp_path: Path
 
 def test_pixels_are_decoded_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = open_dataset("image-folder", path=folder).stored("train")[0]
-    monkeypatch.setattr(image_folder, "_decode", None)
+    monkeypatch.setattr(image_folder, "_decoded", None)
     assert np.array_equal(open_dataset("image-folder", path=folder).stored("train")[0], first)
 
 

@@ -17,7 +17,7 @@ from adapters.base import Adapter
 from bench.datasets import Dataset, open_dataset
 from bench.errors import UsageError
 from bench.zoo import models
-from bench.zoo.cookbook import datasets, recipe, recipes
+from bench.zoo.cookbook import datasets, recipe
 from bench.zoo.fitting import clean_error, training_indices
 
 DIGITS = zoo.names("digits")
@@ -64,11 +64,11 @@ def load(name: str) -> tuple[Adapter, list[str]]:
     return zoo.load("digits", name, lines.append), lines
 
 
-def test_every_dataset_has_the_same_models() -> None:
-    assert datasets() == ["digits", "fashion-mnist", "mnist"]
-    for dataset in datasets():
-        assert zoo.names(dataset) == NAMES
-        assert {name: entry.kind for name, entry in recipes(dataset).items()} == {name: name for name in NAMES}
+def test_datasets_of_many_classes_have_the_same_models_first() -> None:
+    for dataset in ("digits", "fashion-mnist", "mnist"):
+        assert dataset in datasets()
+        assert zoo.names(dataset)[: len(NAMES)] == NAMES
+        assert all(recipe(dataset, name).kind == name for name in NAMES)
     assert zoo.names("image-folder") == []
 
 
@@ -209,7 +209,7 @@ def test_train_writes_where_it_is_told_and_fewer_epochs_stay_apart(home: Path, t
 def test_missed_expectations_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_HOME", str(tmp_path))
     strict = recipe("digits", "decision-tree").model_copy(update={"error_at_most": 0.01})
-    monkeypatch.setattr(models, "recipe", lambda dataset, name: strict)
+    monkeypatch.setattr(models, "recipe", lambda dataset, name, budget: strict)
     _, lines = load("decision-tree")
     assert lines[0] == "refitting decision-tree"
     assert "MISSES the expected 1.00%" in lines[1]

@@ -11,7 +11,9 @@ from adapters.base import LOSSES
 from bench.zoo.adapter import NetAdapter
 from bench.zoo.cookbook import Training
 from bench.zoo.nets.base import Net
+from bench.zoo.nets.logistic_regression import LogisticRegression
 from bench.zoo.nets.maxout import Maxout, MaxoutLayer
+from bench.zoo.nets.maxout_sigmoid import MaxoutSigmoid
 from bench.zoo.nets.rbf_network import RBFNetwork, log1mexp
 from bench.zoo.nets.softmax_regression import SoftmaxRegression
 from bench.zoo.training import fit
@@ -32,6 +34,7 @@ def seeded(build: partial[Net], scale: float = 1.0) -> Net:
 BUILDS = {
     "softmax-regression": partial(SoftmaxRegression),
     "maxout": partial(Maxout, units=[5, 4], pieces=3, spread=0.5, input_dropout=0.5, hidden_dropout=0.5),
+    "maxout-sigmoid": partial(MaxoutSigmoid, units=[5, 4], pieces=3, spread=0.5),
     "rbf-network": partial(RBFNetwork, initial_beta=0.5),
 }
 
@@ -82,6 +85,25 @@ def test_rbf_loss_is_the_binary_cross_entropy_of_each_class(points: tuple[torch.
     torch.testing.assert_close(net.loss(logits, y), expected)
 
 
+def test_rbf_rubbish_loss_says_no_for_every_class(points: tuple[torch.Tensor, torch.Tensor]) -> None:
+    net = seeded(BUILDS["rbf-network"], scale=0.3)
+    logits = net(points[0])
+    none = torch.zeros_like(logits)
+    expected = torch.nn.functional.binary_cross_entropy(net.probabilities(logits), none, reduction="none").sum(1)
+    torch.testing.assert_close(net.rubbish_loss(logits), expected)
+
+
+def test_logistic_regression_is_a_sigmoid_of_one_score(points: tuple[torch.Tensor, torch.Tensor]) -> None:
+    x, y = points[0], points[1] % 2
+    net = LogisticRegression(FEATURES, 2).double()
+    assert not net(x).any(), "it starts from zero"
+    net.linear.weight.data += torch.arange(FEATURES)
+    score = net.linear(x)[:, 0]
+    sign = 2 * y - 1
+    torch.testing.assert_close(net.probabilities(net(x))[:, 1], score.sigmoid())
+    torch.testing.assert_close(net.loss(net(x), y), torch.nn.functional.softplus(-sign * score))
+
+
 def test_rbf_gradient_does_not_vanish_where_the_probabilities_do() -> None:
     net = RBFNetwork(FEATURES, CLASSES, initial_beta=1.0)
     net.mu.data = torch.arange(CLASSES).float()[:, None].expand(CLASSES, FEATURES).clone()
@@ -128,7 +150,7 @@ def test_max_norm_holds_after_training() -> None:
     x, y = digits_like()
     build = partial(Maxout, FEATURES, CLASSES, units=[8, 8], pieces=2, spread=1.0, max_norm=0.5)
     schedule = Training(optimiser="sgd", rate=0.5, momentum=(0.5, 0.7), epochs=3, batch=20)
-    net = fit(build, x, y, schedule, seed=0)
+    net = fit(build, x, y, schedule, seed=0).net
     norms = torch.cat([weights.norm(dim=-1).flatten() for name, weights in net.named_parameters() if "weight" in name])
     assert norms.max() <= 0.5 * (1 + 1e-6)
     assert norms.max() > 0.499  # and it did bind
@@ -141,7 +163,7 @@ def test_training_is_decided_by_its_seed_and_leaves_no_trace() -> None:
     schedule = Training(optimiser="sgd", rate=0.1, epochs=2, batch=20)
     before = torch.random.get_rng_state()
     told: list[tuple[int, int, str]] = []
-    nets = [fit(build, x, y, schedule, seed, lambda *report: told.append(report)) for seed in (0, 0, 1)]
+    nets = [fit(build, x, y, schedule, seed, lambda *report: told.append(report)).net for seed in (0, 0, 1)]
     assert torch.equal(torch.random.get_rng_state(), before)
     prints = [NetAdapter(net, FEATURES).fingerprint for net in nets]
     assert prints[0] == prints[1] != prints[2]

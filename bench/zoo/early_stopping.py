@@ -1,0 +1,55 @@
+"""When to stop: where the adversarial validation error is least (arXiv 1412.6572, section 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from bench.zoo.cookbook import EarlyStopping
+from bench.zoo.nets.base import Net
+
+BATCH = 1000
+"""Examples attacked at once."""
+
+
+def held_out(size: int, n: int, seed: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Indices of the training examples to learn from, and of the `n` to validate on.
+
+    Raises:
+        ValueError: nothing is left to learn from.
+    """
+    if n >= size:
+        raise ValueError(f"early stopping holds out {n} of {size} training examples; hold out fewer")
+    order = torch.randperm(size, generator=torch.Generator().manual_seed(seed)).to(device)
+    return order[n:], order[:n]
+
+
+def adversarial_error(net: Net, x: Tensor, y: Tensor, stopping: EarlyStopping) -> float:
+    """Share of the examples that a network in training gets wrong after one FGSM step up its own loss.
+
+    Measured without dropout, so that nothing is drawn from the random state.
+    """
+    net.eval()
+    wrong = torch.zeros((), device=x.device)
+    for images, labels in zip(torch.split(x, BATCH), torch.split(y, BATCH), strict=True):
+        point = images.clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(net.loss(net(point), labels).sum(), point)
+        moved = images + stopping.eps * gradient.sign()
+        if stopping.clip is not None:
+            moved = moved.clamp(*stopping.clip)
+        with torch.no_grad():
+            wrong += (net(moved).argmax(1) != labels).sum()
+    net.train()
+    return float(wrong) / len(x)
+
+
+def best_epoch(errors: Sequence[float]) -> int:
+    """The first epoch, counted from 1, after which the error was least."""
+    return 1 + errors.index(min(errors))
+
+
+def exhausted(errors: Sequence[float], patience: int) -> bool:
+    """Whether `patience` epochs have passed without a new least error."""
+    return bool(errors) and len(errors) - best_epoch(errors) >= patience

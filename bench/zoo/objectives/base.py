@@ -1,0 +1,26 @@
+"""What a training objective is: the loss of each example of a batch, differentiable in the weights."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor
+
+from bench.zoo.nets.base import Net
+
+
+class Objective(ABC):
+    """A loss to train on. Subclasses are frozen dataclasses of their parameters, which stand in recipes.
+
+    All randomness comes from torch's global generator, which the training loop seeds and keeps.
+    """
+
+    @abstractmethod
+    def __call__(self, net: Net, x: Tensor, y: Tensor) -> Tensor:
+        """`(N,)` loss of each example.
+
+        Args:
+            net: in training mode.
+            x: `(N, features)` training examples.
+            y: `(N,)` class indices.
+        """

@@ -1,0 +1,244 @@
+"""Trainings that are killed and go on, that stop early, and where they keep what they know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import bench.zoo as zoo
+from bench.errors import UsageError
+from bench.zoo import checkpoint as checkpoints
+from bench.zoo import training as loop
+from bench.zoo.checkpoint import Checkpoint
+from bench.zoo.cookbook import EarlyStopping, ObjectiveSpec, Training
+from bench.zoo.early_stopping import adversarial_error, best_epoch, exhausted, held_out
+from bench.zoo.nets.base import Net
+from bench.zoo.nets.maxout import Maxout
+from bench.zoo.nets.softmax_regression import SoftmaxRegression
+from bench.zoo.training import Trained, fit
+
+Report = tuple[int, int, str]
+SGD = Training(optimiser="sgd", rate=0.1, decay=1.001, momentum=(0.5, 0.7), epochs=6, batch=50)
+STOPPING = EarlyStopping(held_out=200, eps=0.1, patience=2)
+NOISY = ObjectiveSpec(kind="uniform-noise", parameters={"eps": 0.1})
+BUILD = partial(Maxout, 64, 10, units=[16], pieces=2, spread=0.1, input_dropout=0.1, hidden_dropout=0.3)
+
+
+class Killed(Exception):
+    """In place of the signal."""
+
+
+@pytest.fixture(scope="module")
+def digits_flat(digits_train: tuple[np.ndarray, np.ndarray]) -> tuple[Tensor, Tensor]:
+    x, y = digits_train
+    return torch.tensor(x), torch.tensor(y)
+
+
+@pytest.fixture
+def every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint after every epoch, however short."""
+    monkeypatch.setattr(checkpoints, "EVERY", 0.0)
+
+
+def killer(after: int, told: list[Report]) -> Callable[[int, int, str], None]:
+    """Listens to so many epochs, then kills."""
+
+    def progress(*report: Any) -> None:
+        told.append(report)
+        if len(told) == after:
+            raise Killed
+
+    return progress
+
+
+def same(a: Net, b: Net) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
+
+
+SCHEDULES = {
+    "sgd": SGD,
+    "noise": SGD.model_copy(update={"objective": NOISY}),
+    "adam": Training(optimiser="adam", rate=0.01, epochs=6, batch=50),
+    "stopping": SGD.model_copy(update={"early_stopping": STOPPING}),
+}
+
+
+@pytest.mark.parametrize("after", [1, 4, 5])
+@pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
+def test_a_killed_training_ends_in_the_same_weights(
+    schedule: Training, after: int, digits_flat: tuple[Tensor, Tensor], tmp_path: Path, every_epoch: None
+) -> None:
+    whole, first, second = [], [], []
+    expected = fit(BUILD, *digits_flat, schedule, 0, lambda *report: whole.append(report))
+    with pytest.raises(Killed):
+        fit(BUILD, *digits_flat, schedule, 0, killer(after, first), Checkpoint(tmp_path / "c", {"recipe": "1"}))
+    torch.manual_seed(123)
+    before = torch.random.get_rng_state()
+    resumed = Checkpoint(tmp_path / "c", {"recipe": "1"})
+    found = fit(BUILD, *digits_flat, schedule, 0, lambda *report: second.append(report), resumed)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert same(found.net, expected.net)
+    assert found.epochs == expected.epochs
+    assert first + second == whole, "and no epoch is trained twice"
+
+
+def test_a_training_killed_while_it_trains_anew_on_everything_goes_on_there(
+    digits_flat: tuple[Tensor, Tensor], tmp_path: Path, every_epoch: None
+) -> None:
+    schedule = SCHEDULES["stopping"]
+    whole: list[Report] = []
+    expected = fit(BUILD, *digits_flat, schedule, 0, lambda *report: whole.append(report))
+    first: list[Report] = []
+    with pytest.raises(Killed):
+        fit(BUILD, *digits_flat, schedule, 0, killer(len(whole) - 1, first), Checkpoint(tmp_path / "c", {}))
+    assert "validation" not in first[-1][2]
+    second: list[Report] = []
+    found = fit(BUILD, *digits_flat, schedule, 0, lambda *report: second.append(report), Checkpoint(tmp_path / "c", {}))
+    assert second == whole[-1:]
+    assert same(found.net, expected.net)
+
+
+def test_a_checkpoint_of_another_training_or_a_torn_one_counts_as_none(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "c"
+    Checkpoint(path, {"recipe": "1"}).save({"w": torch.arange(3)}, {"epoch": 2, "rate": 0.1 + 0.2})
+    saved = Checkpoint(path, {"recipe": "1"}).load()
+    assert saved is not None
+    assert torch.equal(saved.tensors["w"], torch.arange(3))
+    assert saved.state == {"epoch": 2, "rate": 0.1 + 0.2}
+    assert Checkpoint(path, {"recipe": "2"}).load() is None
+    assert [file.name for file in path.parent.iterdir()] == ["c"], "nothing half written stays behind"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert Checkpoint(path, {"recipe": "1"}).load() is None
+    Checkpoint(path, {}).remove()
+    assert Checkpoint(path, {}).load() is None
+
+
+def test_a_folder_that_cannot_be_written_costs_the_checkpoint_alone(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    checkpoint = Checkpoint(tmp_path / "file" / "c", {})
+    checkpoint.save({"w": torch.zeros(1)}, {})
+    assert checkpoint.load() is None
+    checkpoint.remove()
+
+
+def test_short_trainings_leave_no_checkpoint(digits_flat: tuple[Tensor, Tensor], tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        fit(BUILD, *digits_flat, SGD, 0, killer(2, []), Checkpoint(tmp_path / "c", {}))
+    assert not (tmp_path / "c").exists()
+
+
+def test_train_goes_on_from_its_checkpoint_in_the_cache_and_removes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every_epoch: None
+) -> None:
+    monkeypatch.setenv("BENCH_HOME", str(tmp_path / "elsewhere"))
+    expected = zoo.train("digits", "maxout", epochs=4)
+    monkeypatch.setenv("BENCH_HOME", str(tmp_path))
+    with pytest.raises(Killed):
+        zoo.train("digits", "maxout", epochs=4, progress=killer(3, []))
+    (kept,) = (tmp_path / "checkpoints" / "digits").iterdir()
+    assert kept.name == f"maxout-{expected.recipe_hash[:16]}.safetensors"
+    told: list[Report] = []
+    found = zoo.train("digits", "maxout", epochs=4, progress=lambda *report: told.append(report))
+    assert [report[:2] for report in told] == [(4, 4)]
+    assert found.fingerprint == expected.fingerprint
+    assert (found.epochs, found.device) == (4, "cpu")
+    assert not kept.exists()
+
+
+def test_early_stopping_takes_the_epoch_of_least_adversarial_error_and_trains_anew_on_everything(
+    digits_flat: tuple[Tensor, Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every_epoch: None
+) -> None:
+    x, y = digits_flat
+    errors = [0.9, 0.5, 0.6, 0.5, 0.55, 0.1]
+    measured: list[Tensor] = []
+
+    def scripted(net: Net, held_x: Tensor, held_y: Tensor, stopping: EarlyStopping) -> float:
+        measured.append(held_x)
+        return errors[len(measured) - 1]
+
+    monkeypatch.setattr(loop, "adversarial_error", scripted)
+    schedule = SGD.model_copy(update={"early_stopping": EarlyStopping(held_out=200, eps=0.1, patience=3)})
+    found = fit(BUILD, x, y, schedule, 0)
+    assert len(measured) == 5, "three epochs without a new least error end it; an equal one is none"
+    assert {len(held) for held in measured} == {200}
+    assert found.epochs == 2
+    cut_short = Checkpoint(tmp_path / "c", {})
+    with pytest.raises(Killed):
+        fit(BUILD, x, y, SGD, 0, killer(2, []), cut_short)
+    saved = cut_short.load()
+    assert saved is not None
+    assert all(torch.equal(saved.tensors[f"net.{name}"], weights) for name, weights in found.net.named_parameters())
+
+
+def test_held_out_examples_are_drawn_once_and_never_learnt_from() -> None:
+    kept, out = held_out(100, 30, 5, torch.device("cpu"))
+    assert sorted([*kept.tolist(), *out.tolist()]) == list(range(100))
+    assert len(out) == 30
+    assert torch.equal(out, held_out(100, 30, 5, torch.device("cpu"))[1])
+    assert not torch.equal(out, held_out(100, 30, 6, torch.device("cpu"))[1])
+    with pytest.raises(ValueError, match="holds out 100 of 100"):
+        held_out(100, 100, 0, torch.device("cpu"))
+
+
+def test_patience() -> None:
+    assert best_epoch([0.3, 0.2, 0.2, 0.4]) == 2
+    assert not exhausted([], 1)
+    assert not exhausted([0.3, 0.2, 0.3], 2)
+    assert exhausted([0.3, 0.2, 0.3, 0.2], 2)
+
+
+def test_validation_error_is_that_of_fgsm_without_dropout() -> None:
+    net = SoftmaxRegression(2, 2).train()
+    net.linear.weight.data = torch.tensor([[0.0, 0.0], [1.0, -1.0]])
+    x, y = torch.tensor([[0.5, 0.2], [0.9, 0.1], [0.2, 0.5]]), torch.tensor([1, 1, 0])
+    # Margins 0.3, 0.8 and 0.3; a step of eps takes 2 eps away from each.
+    assert [adversarial_error(net, x, y, STOPPING.model_copy(update={"eps": eps})) for eps in (0.1, 0.2, 0.5)] == [
+        0.0,
+        pytest.approx(2 / 3),
+        1.0,
+    ]
+    clipped = STOPPING.model_copy(update={"eps": 0.5, "clip": (0.3, 1.0)})
+    assert adversarial_error(net, x, y, clipped) == pytest.approx(1.0)
+    assert net.training
+    dropping = BUILD().train()
+    before = torch.random.get_rng_state()
+    adversarial_error(
+        dropping, torch.rand(10, 64, generator=torch.Generator().manual_seed(0)), torch.arange(10), STOPPING
+    )
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_early_stopping_really_measures(digits_flat: tuple[Tensor, Tensor]) -> None:
+    told: list[Report] = []
+    found: Trained = fit(BUILD, *digits_flat, SCHEDULES["stopping"], 0, lambda *report: told.append(report))
+    searched = [float(text.split()[-1].rstrip("%")) for _, _, text in told if "validation" in text]
+    assert found.epochs == 1 + searched.index(min(searched))
+    assert [report[:2] for report in told[len(searched) :]] == [(k, found.epochs) for k in range(1, found.epochs + 1)]
+
+
+def test_an_unknown_device_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UsageError, match="unknown device 'gpu'"):
+        zoo.train("digits", "maxout", out=tmp_path / "x", device="gpu")
+    with pytest.raises(UsageError, match="no CUDA device here"):
+        zoo.train("digits", "maxout", out=tmp_path / "x", device="cuda")
+    assert zoo.train("digits", "softmax-regression", out=tmp_path / "x", epochs=1, device="auto").device == "cpu"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_training_killed_on_cuda_ends_in_the_same_weights(
+    digits_flat: tuple[Tensor, Tensor], tmp_path: Path, every_epoch: None
+) -> None:
+    data = [part.cuda() for part in digits_flat]
+    expected = fit(BUILD, *data, SGD, 0)
+    with pytest.raises(Killed):
+        fit(BUILD, *data, SGD, 0, killer(3, []), Checkpoint(tmp_path / "c", {}))
+    assert same(fit(BUILD, *data, SGD, 0, None, Checkpoint(tmp_path / "c", {})).net, expected.net)
