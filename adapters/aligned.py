@@ -100,4 +100,7 @@ def _position(value: Any, names: Sequence[str]) -> int:
         return list(names).index(str(value))
     if not isinstance(value, str) and float(value).is_integer() and 0 <= int(value) < len(names):
         return int(value)
-    raise ShapeMismatch(f"the model's class {value!r} is no class of the dataset ({', '.join(names[:12])})")
+    raise ShapeMismatch(
+        f"the model's class {value!r} is no class of the dataset ({', '.join(names[:12])}); "
+        "fit it to their names or numbers"
+    )

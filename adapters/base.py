@@ -40,8 +40,8 @@ class Outputs(NamedTuple):
 class Adapter(ABC):
     """One fitted classifier.
 
-    A subclass implements `_outputs` and `_state`, and `_logits` where it has a gradient. It receives `x` already in
-    `input_shape`. Everything public takes the dataset's shape and brings it into the model's.
+    A subclass implements `_outputs` and `_state`, `_logits` where it has a gradient, and `_move` where it has tensors.
+    It receives `x` already in `input_shape`; everything public takes the dataset's shape and brings it into that.
     """
 
     family: ClassVar[str]
@@ -96,8 +96,7 @@ class Adapter(ABC):
         """`(N,)` the loss that the model was trained on, or the strongest stand-in for it."""
         return F.cross_entropy(self._logits(x), y, reduction="none")
 
-    @abstractmethod
-    def _move(self, device: torch.device) -> None:
+    def _move(self, device: torch.device) -> None:  # noqa: B027 - a model without tensors has nothing to move
         """Move parameters to `device`; nothing to do for a model that stays on the CPU."""
 
     # -- what everybody calls -----------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ def models() -> list[dict[str, Any]]:
                     "family": family,
                     "gradient": gradient,
                     "confidence": card.confidence_kind if card else None,
-                    "clean_error": card.clean_error if card else None,
+                    "clean_error": round(card.clean_error, 4) if card else None,
                     "state": "ready" if card else "made on first use",
                 }
             )

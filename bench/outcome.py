@@ -46,6 +46,11 @@ def outcome(session: Session, summary: Summary | None, command: str) -> tuple[li
         return [*lines, f"Results in {results}. To try the failed cells again, add --rerun failed to the command."], 1
     board = session.shelf.out / "leaderboard.md"
     lines.append(f"Results in {results}, board in {board}. Next, {_next(session, command)}")
+    rows = session.board()
+    if any(row.status == "missing" for row in rows):
+        lines.append(f"Incomplete models were only met in transfer; to run them: bench suite {session.suite.suite}")
+    if any(row.flags for row in rows):
+        lines.append("Flags are explained at the foot of the board; bench check MODEL says what to do about a model's.")
     return lines, 1 if summary is not None and summary.conflicts else 0
 
 

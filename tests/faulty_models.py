@@ -115,6 +115,16 @@ class Misleading(Sound):
         return super()._logits(_Turned.apply(x))
 
 
+class Estranged(Sound):
+    """Has logits in another order than its labels."""
+
+    def _outputs(self, x: Tensor) -> Outputs:
+        return self._answer(x, super()._logits(x))
+
+    def _logits(self, x: Tensor) -> Tensor:
+        return super()._logits(x).roll(1, dims=1)
+
+
 class _Turned(torch.autograd.Function):
     """The identity, whose gradient is turned over, feature by feature."""
 

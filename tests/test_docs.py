@@ -70,6 +70,14 @@ def test_what_the_example_does_not_compile_it_refuses() -> None:
         adapters.wrap(LabelPropagation(kernel="knn").fit(x[:100], y[:100]))
 
 
+def test_an_adapter_of_ones_own_passes_the_checks() -> None:
+    given: dict[str, Any] = {}
+    exec(block("own"), given)
+    x, y = load_digits(return_X_y=True)
+    means = np.stack([x[y == label].mean(0) for label in range(10)]) / 16
+    check_adapter(given["Prototypes"](torch.tensor(means)), x[:100] / 16, y[:100]).raise_if_failed()
+
+
 def test_without_the_line_the_family_is_not_known() -> None:
     x, y = load_digits(return_X_y=True)
     with pytest.raises(NotWrappable, match="LabelPropagation is not among"):

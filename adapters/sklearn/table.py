@@ -125,6 +125,7 @@ def compile_part(estimator: Any) -> SklearnAdapter:
     Raises:
         NotWrappable: as `compile_estimator`.
     """
+    from sklearn.base import is_regressor
     from sklearn.exceptions import NotFittedError
     from sklearn.utils.validation import check_is_fitted
 
@@ -137,6 +138,8 @@ def compile_part(estimator: Any) -> SklearnAdapter:
         return compile_part(estimator.best_estimator_)
     if name == FROZEN:
         return compile_part(estimator.estimator)
+    if name not in TABLE and is_regressor(estimator):
+        raise NotWrappable(f"{kind.__name__} is a regressor, and only classifiers have labels; wrap a classifier")
     if name not in TABLE:
         raise NotWrappable(f"{kind.__name__} is not among the compiled scikit-learn classes; {REMEDY}")
     try:

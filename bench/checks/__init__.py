@@ -74,6 +74,13 @@ CHECKS = (
         needs_gradient=True,
     ),
     Check(
+        "leading logits",
+        gradients.lead_as_labels,
+        "give the logits of the same rule as the labels, in the same order; declare gradient = 'surrogate' for others",
+        flag="gradient-wrong",
+        needs_gradient=True,
+    ),
+    Check(
         "gradient",
         gradients.as_differences,
         "return logits that autograd can follow to x; declare gradient = 'surrogate' where they are a stand-in's",

@@ -37,6 +37,21 @@ def raw_logits(subject: Subject) -> Finding:
     return passed("they are no probabilities")
 
 
+def lead_as_labels(subject: Subject) -> Finding:
+    """The largest logit is the label's: attacks climb what the model goes by.
+
+    Exact logits may differ where the rule counts votes or breaks ties. A surrogate's are chosen for the strength of the
+    attack, so that how often they agree is only told.
+    """
+    leading = subject.adapter.logits(subject.x.clone()).detach().argmax(1)
+    known = subject.clean.labels >= 0
+    agree = int((leading == subject.clean.labels)[known].sum())
+    seen = f"the largest is the label's for {share(agree, int(known.sum()))}"
+    if subject.adapter.gradient != "exact":
+        return passed(f"surrogate's: {seen}")
+    return passed(seen) if agree >= 0.8 * int(known.sum()) else failed(seen)
+
+
 def nonzero(subject: Subject) -> Finding:
     """No example has a gradient of zero in every feature, which leaves an attack nothing to go by."""
     dead = int((subject.gradient.flatten(1) == 0).all(1).sum())

@@ -62,13 +62,14 @@ class Table:
             # Numbers and names stay whole; what gives way on a narrow terminal is headers and prose.
             whole = right or not any(" " in row[place] for row in self.rows)
             lines = header.split() if narrow else [header]
-            longest = max(len(text) for text in [*lines, *(row[place] for row in self.rows)])
+            cells = [row[place] for row in self.rows]
+            longest = max(len(part) for part in [*lines, *(cells if whole else " ".join(cells).split())])
             table.add_column(
                 Text("\n".join(lines)),
                 justify="right" if right else "left",
                 overflow="fold",
                 no_wrap=whole,
-                min_width=longest if whole else None,
+                min_width=longest,
             )
         for row in self.rows:
             table.add_row(*(Text(cell) for cell in row))

@@ -12,6 +12,7 @@ import torch
 from faulty_models import (
     Absent,
     Drawing,
+    Estranged,
     Forger,
     Fragile,
     Misleading,
@@ -56,6 +57,7 @@ FAILING: dict[str, list[Make]] = {
         lambda net: Squashed(net).eval(),
         lambda net: adapters.ensemble([adapters.wrap(Squashed(net).eval()), adapters.wrap(net)]),
     ],
+    "leading logits": [Estranged],
     "gradient": [Misleading],
     "zero gradient": [Saturated],
 }

@@ -1,0 +1,325 @@
+"""The paper's figures, on digits and models of a moment."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+
+from bench import zoo
+from bench.datasets import Dataset
+from bench.draws import Draws
+from bench.errors import UsageError
+from bench.models import Models
+from bench.report import figures
+from bench.report.figures.drawn import Drawn
+from bench.report.figures.eps_trace import eps_trace, straightness
+from bench.report.figures.filters import extent, filters
+from bench.report.figures.fooling import fooling
+from bench.report.figures.logistic_regression import logistic_regression
+from bench.report.figures.maps import maps, orthogonal, regions
+from bench.report.figures.small_distances import erasure, faintest_pair, small_distances
+from bench.report.figures.style import png, styled
+
+
+def silent(line: str) -> None:
+    """Told, it says nothing."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def style() -> Iterator[None]:
+    with styled():
+        yield
+
+
+@pytest.fixture(scope="module")
+def models(digits: Dataset) -> Models:
+    """The digits' own maxout network, twice: nothing here is trained adversarially."""
+    found = Models(digits, "cpu", silent)
+    found.add_guest("maxout-adversarial", lambda: zoo.load("digits", "maxout"))
+    return found
+
+
+@pytest.fixture(scope="module")
+def two_classes(digits: Dataset) -> Models:
+    """Threes and sevens, and a linear model of them."""
+
+    def read(split: str) -> tuple[np.ndarray, np.ndarray]:
+        examples, labels = digits.read(split)
+        chosen = np.isin(labels, (3, 7))
+        return examples[chosen], (labels[chosen] == 7).astype(np.int64)
+
+    sizes = {split: len(read(split)[1]) for split in ("train", "test")}
+    data = replace(digits, name="digits-3v7", classes=("3", "7"), sizes=sizes, read=read, _splits={})
+    x, y = (torch.tensor(part) for part in (data.examples("train", slice(None)), data.labels("train")))
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 2))
+    torch.nn.init.zeros_(net[1].weight)  # type: ignore[arg-type]
+    optimiser = torch.optim.SGD(net.parameters(), lr=0.5)
+    for _ in range(200):
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(net(x), y).backward()
+        optimiser.step()
+    found = Models(data, "cpu", silent)
+    found.add_guest("logistic-regression", net.eval)
+    return found
+
+
+def panels(figure: Figure) -> list[str]:
+    """What the panels with a title are called; colour bars have none."""
+    return [panel.get_title() for panel in figure.axes if panel.get_title()]
+
+
+def texts(figure: Figure) -> set[str]:
+    """All labels of all axes."""
+    found = {text for panel in figure.axes for text in (panel.get_xlabel(), panel.get_ylabel())}
+    return found | {text.get_text() for part in (figure, *figure.subfigs) for text in part.texts}
+
+
+def assert_sound(drawn: Drawn) -> None:
+    """Numbers are finite, and all that is drawn has some finite data."""
+    assert drawn.finding
+    assert all(np.isfinite(value) for value in drawn.numbers.values())
+    for panel in drawn.figure.axes:
+        for line in panel.lines:
+            assert np.isfinite(line.get_ydata()).all()
+        for image in panel.images:
+            assert np.ma.count(image.get_array()) > 0
+
+
+# -- each figure ------------------------------------------------------------------------------------------------------
+
+
+def test_fgsm_of_logistic_regression_is_the_sign_of_its_weights(two_classes: Models) -> None:
+    drawn = logistic_regression(two_classes)
+    assert_sound(drawn)
+    assert [name.split(",")[0] for name in panels(drawn.figure)] == [
+        "weights",
+        "sign of the weights",
+        "clean",
+        "FGSM 0.25",
+    ]
+    assert {"weight, > 0 for 7", "pixel intensity"} <= texts(drawn.figure)
+    assert drawn.numbers["same_direction"] == 1
+    assert drawn.numbers["clean_error"] < 0.1 < drawn.numbers["fgsm_error"]
+    weights = drawn.figure.axes[0].images[0].get_array()
+    layer = two_classes.adapter("logistic-regression").input_gradient(
+        torch.zeros(1, 1, 8, 8), torch.tensor([0]), "margin"
+    )
+    np.testing.assert_array_equal(weights, layer[0, 0])
+
+
+def test_filters_stand_side_by_side(models: Models) -> None:
+    drawn = filters(models)
+    assert_sound(drawn)
+    naive, adversarial = panels(drawn.figure)
+    assert naive.startswith("naive training")
+    assert adversarial.startswith("adversarial training")
+    assert drawn.numbers["naive"] == drawn.numbers["adversarial"]  # one model is both here
+    assert not drawn.shows
+
+
+def test_filters_need_a_network(digits: Dataset, digits_net: torch.nn.Module) -> None:
+    guests = Models(digits, "cpu", silent)
+    guests.add_guest("maxout-adversarial", lambda: digits_net)
+    with pytest.raises(UsageError, match="maxout-adversarial has no first layer"):
+        filters(guests)
+
+
+def test_extent_is_the_share_of_pixels_that_matter() -> None:
+    weights = np.array([[1.0, 1, 1, 1], [0, 0, 0, 3], [2, -2, 0, 0]])
+    np.testing.assert_allclose(extent(weights), [1, 0.25, 0.5])
+
+
+def test_logits_are_traced_over_eps(models: Models) -> None:
+    drawn = eps_trace(models)
+    assert_sound(drawn)
+    above = drawn.figure.axes[0]
+    assert len(above.lines) == 10
+    assert above.get_xlim() == (-10, 10)
+    assert above.get_xlabel() == "eps, in units of pixel intensity"
+    assert above.get_ylabel() == "logit"
+    legend = above.get_legend()
+    assert legend is not None
+    assert "4, the true class" in [text.get_text() for text in legend.get_texts()]
+    assert drawn.numbers["least_straight"] > 0.95  # a maxout network is piecewise linear
+    middle = above.lines[4].get_ydata()
+    x = torch.from_numpy(models.dataset.examples("test", slice(None)))[models.dataset.labels("test") == 4][:1]
+    assert float(np.asarray(middle)[400]) == pytest.approx(float(models.adapter("maxout").logits(x)[0, 4]), rel=1e-4)
+
+
+def test_two_lines_that_meet_at_zero_are_straight_and_a_parabola_is_not() -> None:
+    eps = np.linspace(-10, 10, 101)
+    found = straightness(eps, np.stack([np.abs(eps), 3 * eps - 1, np.sin(eps)], 1))
+    assert found[:2] == pytest.approx(1)
+    assert found[2] < 0.5
+
+
+def test_fooling_images_are_boxed_where_they_fool(models: Models) -> None:
+    drawn = fooling(models)
+    assert_sound(drawn)
+    panel = drawn.figure.axes[0]
+    assert len(panel.get_yticklabels()) == 10
+    assert "class aimed at" in panel.get_ylabel()
+    assert 0 < len(panel.patches) <= 100
+    assert drawn.numbers["hardest"] <= drawn.numbers["success"] <= drawn.numbers["easiest"]
+
+
+def test_maps_of_the_adversarial_plane_are_worse_than_of_a_random_one(models: Models) -> None:
+    drawn = maps(models)
+    assert_sound(drawn)
+    assert len(panels(drawn.figure)) == 24
+    assert any("as eps of FGSM" in text for text in texts(drawn.figure))
+    assert drawn.shows
+    assert drawn.numbers["random"] < drawn.numbers["adversarial"]
+
+
+def test_directions_are_made_orthogonal_and_of_one_length() -> None:
+    across, up = torch.randn(2, 5, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    one, other = (part.flatten(1) for part in orthogonal(across, up, torch.full((5,), 3.0)))
+    assert (one * other).sum(1).abs().max() < 1e-5
+    torch.testing.assert_close(torch.stack([one.norm(dim=1), other.norm(dim=1)]), torch.full((2, 5), 3.0))
+    torch.testing.assert_close(one / 3, across.flatten(1) / across.flatten(1).norm(dim=1, keepdim=True))
+
+
+def test_regions_run_from_lower_left_to_upper_right() -> None:
+    def half(x: torch.Tensor) -> torch.Tensor:
+        return (x[:, 0] > 0).long() + 2 * (x[:, 1] > 0).long()
+
+    x = torch.zeros(1, 2)
+    (seen,) = regions(half, x, torch.tensor([[1.0, 0]]), torch.tensor([[0, 1.0]]))
+    assert (seen[0, 0], seen[0, -1], seen[-1, 0], seen[-1, -1]) == (0, 1, 2, 3)
+
+
+def test_three_perturbations_of_one_size(models: Models) -> None:
+    drawn = small_distances(models, norm=1.5)
+    assert_sound(drawn)
+    assert len([panel for panel in drawn.figure.axes if panel.get_xlabel().startswith("L2 norm 1.50")]) == 3
+    assert panels(drawn.figure) == ["clean example", "+ perturbation", "= perturbed"]
+    assert drawn.numbers["least_norm"] == pytest.approx(1.5, abs=1e-5)
+    assert drawn.numbers["largest_norm"] == pytest.approx(1.5, abs=1e-5)
+
+
+def test_the_pair_is_the_faintest_of_two_classes_that_far_apart() -> None:
+    x = torch.tensor([[5.0, 0], [5, 2], [1, 0], [1, 2], [1, -2], [9, 9]])
+    y = torch.tensor([0, 1, 0, 0, 1, 1])
+    assert faintest_pair(x, y, 2.0) == (2, 4)
+    with pytest.raises(UsageError, match="no two examples of different classes are 100 apart"):
+        faintest_pair(x, y, 100.0)
+
+
+def test_erasure_takes_pixels_to_zero_up_to_the_norm() -> None:
+    image = torch.rand(1, 8, 8, generator=torch.Generator().manual_seed(0))
+    change = erasure(image, 2.0, Draws(("test",), np.array([0])))
+    assert float(change.norm()) == pytest.approx(2, abs=1e-5)
+    left = image + change
+    touched = change != 0
+    assert float(left.min()) >= 0
+    assert int((left[touched] > 0).sum()) <= 1  # the last pixel, in part
+
+
+# -- files ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch, models: Models) -> Models:
+    """A table of two figures, one of which wants a model that is not made."""
+    models.adapter("maxout")
+    table = {
+        "trace": figures.Entry("digits", ("maxout",), "eps_trace:eps_trace"),
+        "lacking": figures.Entry("mnist", ("maxout", "maxout-adversarial"), "filters:filters"),
+    }
+    monkeypatch.setattr(figures, "TABLE", table)
+    return models
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_figure_comes_with_its_finding(tmp_path: Path) -> None:
+    from bench.paper.evidence import Finding
+
+    path = figures.draw("trace", tmp_path / "figures")
+    assert path == tmp_path / "figures" / "trace.png"
+    finding = Finding.model_validate_json(path.with_suffix(".json").read_bytes())
+    assert finding.figure == path.name
+    assert finding.shows
+    with Image.open(path) as image:
+        assert image.width == 1050
+        assert not {"Software", "Creation Time", "date"} & set(image.info)
+    assert sorted(file.name for file in path.parent.iterdir()) == ["trace.json", "trace.png"]
+
+
+@pytest.mark.usefixtures("toy")
+def test_drawn_twice_a_figure_is_the_same_to_the_byte(tmp_path: Path) -> None:
+    first, second = (figures.draw("trace", tmp_path / name) for name in ("one", "two"))
+    assert first.read_bytes() == second.read_bytes()
+    assert first.with_suffix(".json").read_bytes() == second.with_suffix(".json").read_bytes()
+
+
+@pytest.mark.usefixtures("toy")
+def test_figures_of_models_that_are_not_made_are_left_out(tmp_path: Path) -> None:
+    with pytest.raises(figures.NotReady, match="lacking needs maxout-adversarial for mnist, not made yet"):
+        figures.draw("lacking", tmp_path)
+    said: list[str] = []
+    assert figures.draw_all(tmp_path, said.append, ["lacking", "trace"]) == [tmp_path / "trace.png"]
+    assert len(said) == 1
+    assert not (tmp_path / "lacking.json").exists()
+
+
+def test_an_unknown_figure_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="unknown figure 'eps-trac'; did you mean eps-trace"):
+        figures.draw("eps-trac", tmp_path)
+
+
+def test_without_matplotlib_the_remedy_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"pip install 'potemkin-bench\[figures\]'"):
+        figures.draw("eps-trace", tmp_path)
+
+
+def test_every_figure_is_a_row_of_the_paper_and_has_its_models() -> None:
+    from bench.paper.numbers import load_numbers
+
+    rows = {number.id for number in load_numbers().all if number.figure}
+    assert set(figures.TABLE) <= rows
+    for entry in figures.TABLE.values():
+        assert set(entry.models) <= set(zoo.names(entry.dataset))
+
+
+def test_a_style_of_the_users_own_changes_nothing(models: Models) -> None:
+    import matplotlib
+
+    with styled():
+        plain = png(eps_trace(models).figure)
+    with matplotlib.rc_context({"font.size": 20, "lines.linewidth": 9, "figure.facecolor": "red"}):
+        with styled():
+            assert png(eps_trace(models).figure) == plain
+        assert matplotlib.rcParams["font.size"] == 20
+
+
+def test_importing_loads_no_matplotlib() -> None:
+    probe = (
+        "import sys, bench, bench.cli, bench.paper.reproduce, bench.report.figures;"
+        "print([name for name in ('matplotlib', 'torch') if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=60)
+    assert found.stdout.strip() == "[]", found.stderr
+
+
+PUBLISHED = Path(__file__).parents[3] / "docs" / "figures"
+
+
+@pytest.mark.parametrize("path", sorted(PUBLISHED.glob("*.json")), ids=lambda path: path.stem)
+def test_published_figures_fit_a_page(path: Path) -> None:
+    image = PUBLISHED / json.loads(path.read_bytes())["figure"]
+    assert path.stem in figures.TABLE
+    assert image.stat().st_size < 300_000
+    with Image.open(image) as opened:
+        assert opened.width == 1050
