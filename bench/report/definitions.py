@@ -27,9 +27,10 @@ DEFINITIONS = """\
   with the rest of the batch; `scores-disagree` the first largest score is not the label's; `labels-differ` labels are
   not those of the original model, on clean or attacked inputs; `softmax-as-logits` probabilities where logits are due,
   which squashes gradients; `gradient-wrong` the gradient of the logit margin is not that of finite differences (cosine
-  below 0.99), or exact logits lead to other classes than the labels; `zero-gradient` an example whose gradient is zero in every feature, or that an unclipped step did not
-  move; `8-bit-fragile` more than a tenth of FGSM's successes is lost when rounded to 8 bits; `unbounded-survives` more
-  than chance is left right by an attack with a budget of the whole range; `too-few-classes` it tells two classes apart
-  at most, so that confidence and targets say little; `train-mode` handed over in training mode (and judged in
-  evaluation mode); `no-version` a function without a version, whose results are never reused.
+  below 0.99), or exact logits lead to other classes than the labels; `zero-gradient` an example whose gradient is zero
+  in every feature, or that an unclipped step did not move; `8-bit-fragile` more than a tenth of FGSM's successes is
+  lost when rounded to 8 bits; `unbounded-survives` more than chance is left right by an attack with a budget of the
+  whole range; `too-few-classes` it tells two classes apart at most, so that confidence and targets say little;
+  `train-mode` handed over in training mode (and judged in evaluation mode); `no-version` a function without a version,
+  whose results are never reused.
 """
