@@ -53,11 +53,12 @@ def boundary(model: SklearnAdapter, x: torch.Tensor) -> np.ndarray:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.on_mnist])
-def test_labels_of_all_mnist_test_images_are_the_estimators_own(name: str) -> None:
+def test_labels_of_mnist_test_images_are_the_estimators_own(name: str) -> None:
+    """Of 500, and random ones; `make speed` compares all 10,000 for one estimator of every family."""
     data = open_dataset("mnist")
-    train = data.examples("train", slice(400)).reshape(400, -1)
-    x = torch.from_numpy(data.examples("test", slice(None))).flatten(1)
-    labels = data.labels("train")[:400]
+    train, labels = data.examples("train", slice(300)).reshape(300, -1), data.labels("train")[:300]
+    x = torch.from_numpy(data.examples("test", slice(500))).flatten(1)
+    x = torch.cat([x, torch.rand(200, 784, generator=torch.Generator().manual_seed(0))])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -66,5 +67,4 @@ def test_labels_of_all_mnist_test_images_are_the_estimators_own(name: str) -> No
             pytest.skip("it cannot be fitted to fewer images of a class than they have pixels")
     expected = own_labels(model, x)
     np.testing.assert_array_equal(model.predict(x), expected)
-    some = torch.cat([x[:1000], torch.rand(500, 784, generator=torch.Generator().manual_seed(0))])
-    np.testing.assert_array_equal(model._compiled(some).labels, own_labels(model, some))
+    np.testing.assert_array_equal(model._compiled(x).labels, expected)
