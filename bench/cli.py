@@ -217,6 +217,10 @@ def train(
     epochs: Annotated[
         int | None, typer.Option("--epochs", min=1, help="Fewer than the recipe's: a trial, never put to use.")
     ] = None,
+    device: Annotated[Device, typer.Option("--device", help="auto: CUDA where there is a device.")] = Device.auto,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="By the quick recipe of bench paper --budget quick, where there is one.")
+    ] = False,
     progress: ProgressStyle = Style.auto,
     debug: Debug = False,
 ) -> None:
@@ -229,7 +233,15 @@ def train(
         def step(done: int, total: int, text: str) -> None:
             teller.doing(f"training {model}: {text}", done / max(total, 1))
 
-        card = zoo.train(dataset, model, out=out, epochs=epochs, progress=step)
+        card = zoo.train(
+            dataset,
+            model,
+            out=out,
+            epochs=epochs,
+            budget="quick" if quick else "full",
+            device=device.value,
+            progress=step,
+        )
     typer.echo(f"{model} on {dataset}: {card.verdict}, fingerprint {card.fingerprint[:12]}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from adapters.errors import AdapterError
@@ -17,15 +17,43 @@ if TYPE_CHECKING:
     from adapters.base import Adapter
 
 Report = Callable[[str], None]
+Training = Callable[[str, int, int, str], None]
+"""Called with a model's name, what of its training is done, what there is to do, and what goes on."""
+
+QUICK = "quick: "
+"""How the note begins that a model of a quick recipe carries: into its records, and as a flag onto the boards."""
+
+
+def quick_note(model: ModelInfo) -> str | None:
+    """How short a training the model had, such as `5 epochs of all examples`; None where it was no quick one."""
+    return next((note.removeprefix(QUICK) for note in model.notes if note.startswith(QUICK)), None)
 
 
 class Models:
     """Adapters by name, each made once."""
 
-    def __init__(self, dataset: Dataset, device: str, report: Report) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        device: str,
+        report: Report,
+        *,
+        budget: zoo.Budget = "full",
+        training: Training | None = None,
+    ) -> None:
+        """
+        Args:
+            dataset: whose models.
+            device: `auto`, `cpu` or `cuda`.
+            report: told in a line when a model has to be made.
+            budget: with `quick`, a reference model that is not made yet is made by its quick recipe.
+            training: told how the training of a reference network goes.
+        """
         self.dataset = dataset
         self._device = device
         self._report = report
+        self._budget = budget
+        self._training = training
         self._guests: dict[str, Any] = {}
         self._loaded: dict[str, Adapter] = {}
 
@@ -79,9 +107,17 @@ class Models:
     def _load(self, name: str) -> Adapter:
         if name not in self._guests:
             planned = self._card(name)
-            adapter = zoo.load(self.dataset.name, name, self._report)
+            adapter = zoo.load(
+                self.dataset.name,
+                name,
+                self._report,
+                budget=self._budget_of(name),
+                device=self.resolved_device,
+                progress=partial(self._training, name) if self._training else None,
+            )
             if planned is not None and planned != self._card(name):  # its files were damaged, and it was fitted anew
                 raise UsageError(f"model {name} had to be made anew and has changed; run the same command again")
+            adapter.notes.extend(self._notes(name))
             return adapter.to(self.resolved_device)
         from adapters.fitting import fit
         from adapters.wrapping import wrap
@@ -95,8 +131,20 @@ class Models:
         except Exception as error:
             raise UsageError(f"model {name} cannot be made: {type(error).__name__}: {error}") from error
 
+    def _budget_of(self, name: str) -> zoo.Budget:
+        """The budget of a reference model: full where that model is there, or where there is no other recipe."""
+        full, quick = (zoo.recipe(self.dataset.name, name, budget) for budget in ("full", "quick"))
+        if self._budget == "full" or full == quick or zoo.card(self.dataset.name, name) is not None:
+            return "full"
+        return "quick"
+
+    def _notes(self, name: str) -> tuple[str, ...]:
+        if self._budget_of(name) == "full":
+            return ()
+        return (f"{QUICK}{zoo.recipe(self.dataset.name, name, 'quick').effort}",)
+
     def _card(self, name: str) -> ModelInfo | None:
-        card = zoo.card(self.dataset.name, name)
+        card = zoo.card(self.dataset.name, name, self._budget_of(name))
         if card is None:
             return None
         return ModelInfo(
@@ -105,6 +153,7 @@ class Models:
             family=card.family,
             gradient=card.gradient,
             confidence_kind=card.confidence_kind,
+            notes=self._notes(name),
         )
 
 

@@ -68,6 +68,7 @@ class Session:
         objects: Mapping[str, Any] | None = None,
         limit: int | None = None,
         device: str = "auto",
+        budget: zoo.Budget = "full",
         load: bool = True,
     ) -> None:
         """
@@ -79,6 +80,7 @@ class Session:
             objects: models by name.
             limit: number of examples of a short look.
             device: `auto`, `cpu` or `cuda`.
+            budget: with `quick`, reference models that are not made yet are made by their quick recipes.
             load: whether models may be loaded or refitted to learn their fingerprints; without, those unknown are
                 left out of the plan and listed in `unknown_models`.
 
@@ -95,7 +97,7 @@ class Session:
             if name not in known:
                 raise unknown(f"model of suite {self.suite.suite}", name, known)
         self.device = device
-        self.models = Models(self.dataset, device, progress.starting)
+        self.models = Models(self.dataset, device, progress.starting, budget=budget, training=self._training)
         named, guests = chosen(list(model_specs), self.models, self.suite.models)
         guests += given(self.models, objects or {}, self.suite.models)
         self.only = [*named, *guests] or None
@@ -108,6 +110,9 @@ class Session:
         if not (self._guests or self._references or self.unknown_models):
             raise UsageError(f"suite {self.suite.suite} has no models of its own; give some with --model")
         self._tell_apart()
+
+    def _training(self, name: str, done: int, total: int, text: str) -> None:
+        self.progress.doing(f"training {name}: {text}", done / max(total, 1))
 
     def _needed(self, named: Sequence[str]) -> list[str]:
         """The reference models that the plan has to know: all of them, unless nothing meets anything else."""

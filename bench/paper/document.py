@@ -23,6 +23,9 @@ ours is typed by hand, except for earlier trials under "Tried". All rates are in
 - **differs**: the claim does not hold.
 - **not run**: something is missing, and the row says what.
 
+**quick** beside a verdict: measured on models that were trained for so many epochs only, by the quick recipes of
+`bench paper --budget quick`. Such a verdict is of these models, not of those of the publication.
+
 **error** is the share of all examples labelled wrongly (of rubbish: called some class with a probability above the
 criterion's), **confidence** the mean probability of the class given, over the mistakes. A tolerance is the largest
 distance from the published number. ± is the standard deviation over training runs, where there are several.
@@ -72,7 +75,7 @@ def _row(line: Line) -> tuple[str, ...]:
         ", ".join(f"{name} {_published(values)}" for name, values in number.published.items()),
         _ours(told),
         ", ".join(str(count) for count in counts),
-        line.verdict,
+        f"{line.verdict} (quick: {'; '.join(dict.fromkeys(line.quick.values()))})" if line.quick else line.verdict,
     )
 
 
@@ -116,6 +119,9 @@ def _told(line: Line) -> Iterator[str]:
             yield f"Left open, {choice}: {text}"
     if line.beside:
         yield f"Beside it: {_ours(line.beside)}."
+    quick = line.quick | line.quick_beside
+    if quick:
+        yield f"Quick recipes: {', '.join(f'{name} ({training})' for name, training in quick.items())}."
     if line.flags:
         raised = [f"{model} {', '.join(found)}" for model, found in line.flags.items()]
         yield f"Flags: {'; '.join(raised)}."

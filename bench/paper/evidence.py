@@ -12,7 +12,7 @@ from bench import zoo
 from bench.datasets import open_dataset
 from bench.datasets.base import Dataset
 from bench.errors import UsageError
-from bench.models import Models
+from bench.models import Models, quick_note
 from bench.paper.numbers import Measure, Numbers
 from bench.paper.protocol import entry_of, models_of
 from bench.results.record import Failure, ModelInfo, Record
@@ -39,9 +39,9 @@ class Known:
     names: frozenset[str]
     """All that there are recipes for."""
     ready: frozenset[str]
-    """Those made already: shipped or cached."""
+    """Those of `models` that are shipped or cached here."""
     models: Mapping[str, ModelInfo]
-    """As they are now or, of those not made here, as they were last judged."""
+    """Of the full recipes as they are now or, not made here, as they were last judged; else so of the quick ones."""
 
 
 @dataclass(frozen=True)
@@ -100,18 +100,27 @@ def obstacle(measure: Measure, evidence: Evidence) -> str | None:
 def _known(name: str, records: Mapping[str, Record]) -> Known:
     dataset = open_dataset(name)
     names = zoo.names(name)
-    here = Models(dataset, "cpu", lambda line: None)
-    ready = frozenset(model for model in names if here.is_ready(model))
-    current = {model: here.info(model) for model in ready}
-    return Known(dataset, frozenset(names), ready, _last_judged(dataset, records) | current)
+    here = Models(dataset, "cpu", lambda line: None, budget="quick")
+    current = {model: here.info(model) for model in names if here.is_ready(model)}
+    found = _last_judged(dataset, records, quick=True) | _of(current, quick=True)
+    found |= _last_judged(dataset, records, quick=False) | _of(current, quick=False)
+    ready = frozenset(name for name, model in current.items() if found[name] == model)
+    return Known(dataset, frozenset(names), ready, found)
 
 
-def _last_judged(dataset: Dataset, records: Mapping[str, Record]) -> dict[str, ModelInfo]:
+def _of(models: Mapping[str, ModelInfo], quick: bool) -> dict[str, ModelInfo]:
+    """Those of quick recipes, or the others."""
+    return {name: model for name, model in models.items() if (quick_note(model) is not None) == quick}
+
+
+def _last_judged(dataset: Dataset, records: Mapping[str, Record], quick: bool) -> dict[str, ModelInfo]:
+    """The models last judged on the dataset under their names, of quick recipes or the others."""
     found: dict[str, tuple[str, ModelInfo]] = {}
     for record in records.values():
         model = record.cell.target
-        before = found.get(model.name)
-        if record.cell.craft.dataset.checksum == dataset.checksum and (not before or before[0] < record.run.finished):
+        if record.cell.craft.dataset.checksum != dataset.checksum or (quick_note(model) is not None) != quick:
+            continue
+        if model.name not in found or found[model.name][0] < record.run.finished:
             found[model.name] = record.run.finished, model
     return {name: model for name, (_, model) in found.items()}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from bench.paper.document import document
 from bench.paper.evidence import Evidence, Known, gather, obstacle
@@ -15,12 +15,11 @@ from bench.paper.scoreboard import Line, scoreboard
 from bench.progress import Progress
 from bench.report.leaderboard import write
 from bench.session import Session, Shelf
+from bench.zoo import Budget
 
 if TYPE_CHECKING:
     from bench.runner import Summary
 
-Budget = Literal["quick", "full"]
-"""`quick` runs the models that there are; `full` makes those that are missing first, which may take hours each."""
 
 FIGURES = Path("docs/figures")
 """Published figures and their findings; read wherever the command is run."""
@@ -46,7 +45,8 @@ def reproduce(
     The document is `docs/paper.md` where the out folder has a folder `docs`, as the repository has; else `paper.md`.
 
     Args:
-        budget: which models may be made.
+        budget: by which recipes models are made that there are not: `quick`, in minutes, unless they were judged
+            before; or `full`, which may take hours each.
         shelf: where records are read and written.
         progress: told what is being done.
         device: `auto`, `cpu` or `cuda`.
@@ -59,7 +59,7 @@ def reproduce(
     path = (shelf.out / "docs" if (shelf.out / "docs").is_dir() else shelf.out) / "paper.md"
     failed, interrupted = 0, False
     for measures in _by_split(asked, budget, _evidence(asked, shelf, path)):
-        summary = _run(measures, shelf, progress, device)
+        summary = _run(measures, budget, shelf, progress, device)
         if summary is not None:
             failed += len(summary.failed)
             if summary.interrupted:
@@ -91,13 +91,15 @@ def _by_split(numbers: Numbers, budget: Budget, evidence: Evidence) -> Iterator[
 
 
 def _allowed(measure: Measure, known: Known, budget: Budget) -> bool:
-    return set(models_of(measure)) <= (known.names if budget == "full" else known.ready)
+    """A quick run makes no second model of those judged elsewhere: their records stand."""
+    elsewhere = known.models.keys() - known.ready
+    return set(models_of(measure)) <= (known.names if budget == "full" else known.names - elsewhere)
 
 
-def _run(measures: list[Measure], shelf: Shelf, progress: Progress, device: str) -> Summary | None:
+def _run(measures: list[Measure], budget: Budget, shelf: Shelf, progress: Progress, device: str) -> Summary | None:
     """Run the cells behind the measurements; None where nothing is missing."""
     suite = suite_of(measures)
-    session = Session(suite, progress=progress, shelf=shelf, device=device)
+    session = Session(suite, progress=progress, shelf=shelf, device=device, budget=budget)
     models = {name: session.models.info(name) for name in suite.models}
     wanted = {cell.id for measure in measures for cell in cells_of(measure, session.dataset, models)}
     missing = {item.cell.id: item for item in session.missing("failed") if item.cell.id in wanted}

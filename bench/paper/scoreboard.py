@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from bench.models import QUICK, quick_note
 from bench.paper.evidence import Evidence, obstacle
 from bench.paper.numbers import Measure, Number, Numbers
 from bench.paper.protocol import cells_of, entry_of, models_of, runs_of, suite_of
@@ -48,6 +49,10 @@ class Line:
     beside: dict[str, Ours] = field(default_factory=dict)
     holds: bool | None = None
     """Whether the claim holds; None where it is not known."""
+    quick: dict[str, str] = field(default_factory=dict)
+    """Models met by `ours` that were made by their quick recipes, and how short a training that was."""
+    quick_beside: dict[str, str] = field(default_factory=dict)
+    """Likewise of `beside`."""
     flags: dict[str, list[str]] = field(default_factory=dict)
     """What the board says of the robustness of each model that was measured, where it says anything."""
 
@@ -69,6 +74,8 @@ class Line:
             "command": self.command,
             "ours": {name: asdict(found) for name, found in self.ours.items()},
             "beside": {name: asdict(found) for name, found in self.beside.items()},
+            "quick": self.quick,
+            "quick_beside": self.quick_beside,
             "flags": self.flags,
             "open": {key: text for key, text in number.open.model_dump().items() if text},
             "tried": number.tried,
@@ -120,8 +127,16 @@ def _line(number: Number, evidence: Evidence, flags: dict[tuple[str, str], list[
         ours=ours,
         beside=beside,
         holds=holds,
+        quick=_quick([number.measure[name] for name in ours], evidence),
+        quick_beside=_quick([number.beside[name] for name in beside], evidence),
         flags={target[1]: flags[target] for target in targets if flags.get(target)},
     )
+
+
+def _quick(measures: Sequence[Measure], evidence: Evidence) -> dict[str, str]:
+    """The models of quick recipes that measurements met, and how short a training each had."""
+    met = {name: evidence.known[measure.dataset].models[name] for measure in measures for name in models_of(measure)}
+    return {name: note for name, model in met.items() if (note := quick_note(model)) is not None}
 
 
 def _verdict(number: Number, ours: dict[str, Ours], holds: bool | None) -> Verdict:
@@ -151,7 +166,7 @@ def _measured(measure: Measure, evidence: Evidence) -> Ours:
     known = evidence.known[measure.dataset]
     unmade = [name for name in models_of(measure) if name not in known.models]
     if unmade:
-        raise NotRun(f"model {' and '.join(unmade)} is not made yet", "bench paper --budget full")
+        raise NotRun(f"model {' and '.join(unmade)} is not made yet", "bench paper")
     values = []
     for run in runs_of(measure, known.models):
         try:
@@ -270,5 +285,7 @@ def _flags(numbers: Numbers, evidence: Evidence) -> dict[tuple[str, str], list[s
         ]
         if asked:
             view = View(suite_of(asked), known.dataset, evidence.records, evidence.failures, known.models)
-            found |= {(name, row.model): row.flags for row in rows(view)}
+            found |= {
+                (name, row.model): [flag for flag in row.flags if not flag.startswith(QUICK)] for row in rows(view)
+            }
     return found

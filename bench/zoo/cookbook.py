@@ -85,6 +85,12 @@ class Recipe(_Part):
     """Share of the test split that the model may get wrong; more says that something broke."""
 
     @property
+    def effort(self) -> str:
+        """Epochs and examples of the fit, such as `5 epochs of 10000 examples`."""
+        examples = f"{self.subset} examples" if self.subset != "all" else "all examples"
+        return f"{self.training.epochs} epochs of {examples}" if self.training else examples
+
+    @property
     def hash(self) -> str:
         """SHA-256 of what decides the model, as canonical JSON, in 64 hex digits.
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from bench.paper.evidence import gather
+from bench.paper.numbers import load_numbers
 from bench.paper.reproduce import Budget, Reproduction, reproduce
+from bench.paper.scoreboard import scoreboard
 from bench.progress import Silent
 from bench.session import Shelf
+from bench.zoo import cookbook
 
 NUMBERS = """\
 title: Toy
@@ -77,18 +83,81 @@ def verdicts(found: Reproduction) -> dict[str, str]:
     return {line.number.id: line.verdict for line in found.lines}
 
 
-def test_a_quick_run_makes_no_model(
-    elsewhere: Path, numbers: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    home = tmp_path_factory.mktemp("empty-home")
+@pytest.fixture
+def quick_recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty cache, and a quick recipe of softmax regression; the folder of the cache."""
+    shipped = (cookbook.FOLDER / "digits.yaml").read_text(encoding="utf-8")
+    quick = "  quick: {subset: 600, training: {epochs: 3}, error_at_most: 0.5}\n"
+    folder, home = tmp_path / "recipes", tmp_path / "home"
+    for path in (folder, home):
+        path.mkdir()
+    (folder / "digits.yaml").write_text(shipped.replace("  kind: softmax", f"{quick}  kind: softmax", 1), "utf-8")
+    monkeypatch.setattr(cookbook, "FOLDER", folder)
     monkeypatch.setenv("BENCH_HOME", str(home))
+    cookbook.recipes.cache_clear()
+    yield home
+    cookbook.recipes.cache_clear()
+
+
+def test_a_quick_run_makes_quick_models_and_every_row_of_them_says_so(
+    elsewhere: Path, numbers: Path, quick_recipes: Path
+) -> None:
     found = run("quick", elsewhere / "out", numbers)
-    assert set(verdicts(found).values()) == {"not run"}
-    told = {line.number.id: (line.reason, line.command) for line in found.lines}
-    assert told["fgsm"] == ("model softmax-regression is not made yet", "bench paper --budget full")
-    assert told["absent"] == ("no model transformer for digits yet", None)
-    assert told["picture"] == ("there is no figure yet", None)
-    assert not list(home.iterdir())
+    by_id = {line.number.id: line for line in found.lines}
+    assert by_id["fgsm"].verdict in ("match", "direction")
+    assert by_id["fgsm"].quick == by_id["fgsm"].quick_beside == {"softmax-regression": "3 epochs of 600 examples"}
+    # As a source it counts too; the RBF network has no quick recipe, and there is none but the full one of it.
+    assert by_id["transfer"].quick == {"softmax-regression": "3 epochs of 600 examples"}
+    assert by_id["absent"].quick == {}
+    text = found.path.read_text(encoding="utf-8")
+    rows = {row.split("|")[1].strip(): row for row in text.splitlines() if row.startswith("| ")}
+    for id in ("fgsm", "transfer", "train"):
+        assert "(quick: 3 epochs of 600 examples)" in rows[id]
+    assert "- Quick recipes: softmax-regression (3 epochs of 600 examples)." in text
+    assert "quick" not in rows["absent"]
+
+    records = Shelf(elsewhere / "out").records(pytest.fail)
+    for record in records.values():
+        is_quick = record.cell.target.name == "softmax-regression"
+        assert ("quick: 3 epochs of 600 examples" in record.cell.target.notes) == is_quick
+        if record.cell.craft.attack.name == "clean":
+            assert ("quick: 3 epochs of 600 examples" in record.result.flags) == is_quick
+
+
+def test_the_next_quick_run_makes_nothing_even_without_the_models(
+    elsewhere: Path, numbers: Path, quick_recipes: Path
+) -> None:
+    found = run("quick", elsewhere / "out", numbers)
+    again = run("quick", elsewhere / "out", numbers)
+    assert [line.as_dict() for line in again.lines] == [line.as_dict() for line in found.lines]
+    shutil.rmtree(quick_recipes)
+    quick_recipes.mkdir()
+    again = run("quick", elsewhere / "out", numbers)
+    assert [line.as_dict() for line in again.lines] == [line.as_dict() for line in found.lines]
+    assert not list(quick_recipes.glob("models/*/*"))
+
+
+def test_the_full_model_takes_the_place_of_the_quick_one_for_good(
+    elsewhere: Path, numbers: Path, quick_recipes: Path
+) -> None:
+    run("quick", elsewhere / "out", numbers)
+    full = run("full", elsewhere / "out", numbers)
+    assert verdicts(full)["fgsm"] == "match"
+    assert all(line.quick == line.quick_beside == {} for line in full.lines)
+    assert "Quick recipes:" not in full.path.read_text(encoding="utf-8")
+    shutil.rmtree(quick_recipes)
+    again = run("quick", elsewhere / "out", numbers)
+    assert [line.as_dict() for line in again.lines] == [line.as_dict() for line in full.lines]
+    assert not list(quick_recipes.glob("models/*/*"))
+
+
+def test_what_is_not_made_is_told_with_the_command(elsewhere: Path, numbers: Path, quick_recipes: Path) -> None:
+    asked = load_numbers(numbers)
+    lines = scoreboard(asked, gather(asked, {}, {}, []))
+    told = {line.number.id: (line.verdict, line.reason, line.command) for line in lines}
+    assert told["fgsm"] == ("not run", "model softmax-regression is not made yet", "bench paper")
+    assert told["absent"] == ("not run", "no model transformer for digits yet", None)
+    assert told["picture"] == ("not run", "there is no figure yet", None)
 
 
 def test_a_full_run_makes_them_and_the_next_one_has_nothing_to_do(elsewhere: Path, numbers: Path) -> None:

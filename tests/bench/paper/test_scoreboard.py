@@ -211,7 +211,7 @@ def test_what_cannot_be_told_is_not_a_zero() -> None:
         ({"lacks": "nothing can see it", "measure": {}, "claim": ""}, "nothing can see it", None),
         ({"conditions": FGSM | {"dataset": "nowhere"}}, "no dataset here", None),
         ({"conditions": FGSM | {"model": "z"}}, "no model z for toy yet", None),
-        ({"conditions": FGSM | {"model": "d"}}, "model d is not made yet", "bench paper --budget full"),
+        ({"conditions": FGSM | {"model": "d"}}, "model d is not made yet", "bench paper"),
         ({"conditions": FGSM | {"source": "z"}}, "no model z for toy yet", None),
         ({"conditions": FGSM | {"attack": "fgsn"}}, "did you mean fgsm", None),
         ({"conditions": FGSM | {"split": "train"}}, "toy has no split train", None),
@@ -316,7 +316,7 @@ def test_the_table_shows_published_and_ours_side_by_side() -> None:
 
 def test_what_was_not_run_has_a_table_of_its_own() -> None:
     _, idle = tables([unrun(number(conditions=FGSM | {"model": "d"}))])
-    assert idle.rows == (("one", "model d is not made yet", "bench paper --budget full"),)
+    assert idle.rows == (("one", "model d is not made yet", "bench paper"),)
 
 
 def test_the_document_tells_all_that_a_verdict_rests_on() -> None:

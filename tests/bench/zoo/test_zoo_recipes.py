@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import bench.zoo as zoo
+from bench.cli import main
 from bench.datasets import open_dataset
 from bench.suite import load_suite, names
 from bench.zoo import cookbook
@@ -158,6 +159,31 @@ def test_budgets_are_kept_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert full.fingerprint != quick.fingerprint
     assert zoo.load("digits", "softmax-regression", lines.append, budget="quick").fingerprint == quick.fingerprint
     assert len(lines) == 1
+
+
+def test_the_command_trains_by_the_quick_recipe_where_it_is_asked_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BENCH_HOME", str(tmp_path))
+    base = recipe("digits", "softmax-regression")
+    short = base.model_copy(update={"subset": 600, "error_at_most": 0.9})
+    monkeypatch.setattr("bench.zoo.models.recipe", lambda dataset, name, budget: short if budget == "quick" else base)
+    train = ["train", "softmax-regression", "--dataset", "digits", "--device", "cpu"]
+    for command, told in ((train, "at most 7.00% expected"), ([*train, "--quick"], "at most 90.00% expected")):
+        with pytest.raises(SystemExit) as ended:
+            main(command)
+        assert not ended.value.code
+        assert told in capsys.readouterr().out
+    full, quick = (zoo.card("digits", "softmax-regression", budget) for budget in ("full", "quick"))
+    assert full is not None
+    assert quick is not None
+    assert (full.recipe, quick.recipe, full.device) == (base, short, "cpu")
+
+
+@pytest.mark.parametrize(("subset", "told"), [("all", "20 epochs of all examples"), (600, "20 epochs of 600 examples")])
+def test_a_recipe_tells_how_long_it_trains(subset: Any, told: str) -> None:
+    assert recipe("digits", "softmax-regression").model_copy(update={"subset": subset}).effort == told
+    assert recipe("digits", "knn").model_copy(update={"subset": subset}).effort == told.removeprefix("20 epochs of ")
 
 
 def test_no_suite_trains_a_variant() -> None:
