@@ -12,7 +12,7 @@ from bench import zoo
 from bench.datasets import open_dataset
 from bench.datasets.base import Dataset
 from bench.errors import UsageError, unknown
-from bench.models import Models, chosen, given
+from bench.models import Models, chosen, given, quick_note
 from bench.plan import Planned, expand, jobs
 from bench.progress import Progress
 from bench.report.leaderboard import render, write
@@ -175,7 +175,7 @@ class Session:
 
     def board(self) -> list[Row]:
         """The suite's rows, from all records."""
-        records, failures = self.shelf.records(lambda line: None), self.shelf.failures(lambda line: None)
+        records, failures = on_boards(self.shelf.records(lambda line: None)), self.shelf.failures(lambda line: None)
         current = {**self._references, **self._guests}
         return rows(View(self.suite, self.dataset, records, failures, current))
 
@@ -190,7 +190,16 @@ def dataset_of(suite: Suite) -> Dataset:
 
 def board_of(suite: Suite, dataset: Dataset, shelf: Shelf, warn: Warn = lambda line: None) -> list[Row]:
     """A suite's rows from the records of a shelf."""
-    return rows(View(suite, dataset, shelf.records(warn), shelf.failures(warn)))
+    return rows(View(suite, dataset, on_boards(shelf.records(warn)), shelf.failures(warn)))
+
+
+def on_boards(records: Mapping[str, Record]) -> dict[str, Record]:
+    """The records without those of models by a quick recipe, on either side: they stand in for `bench paper` alone."""
+    return {
+        id: record
+        for id, record in records.items()
+        if not any(model and quick_note(model) for model in (record.cell.target, record.cell.craft.source))
+    }
 
 
 def leaderboard(shelf: Shelf, warn: Warn = lambda line: None, extra: Suite | None = None) -> str:
@@ -198,7 +207,7 @@ def leaderboard(shelf: Shelf, warn: Warn = lambda line: None, extra: Suite | Non
     suites = [load_suite(name) for name in names()]
     if extra is not None and extra.suite not in {suite.suite for suite in suites}:
         suites.append(extra)
-    records, failures = shelf.records(warn), shelf.failures(warn)
+    records, failures = on_boards(shelf.records(warn)), shelf.failures(warn)
     cells = [*(record.cell for record in records.values()), *(failure.cell for failure in failures.values())]
     checksums = {cell.craft.dataset.checksum for cell in cells}
     boards = []

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from handmade import cell, model, record
 from torch import nn
 
 import adapters
 import bench
+from bench.session import on_boards
 from bench.suite import parse_suite
 
 SUITE = """\
@@ -106,3 +108,11 @@ def test_a_model_cannot_change_what_the_next_one_is_shown(tmp_path: Path) -> Non
     own = [row.error for row in board.of("sound") if row.source in (None, "sound")]
     assert own == [row.error for row in alone.of("sound")]
     assert {row.status for row in board.of("eraser") if row.attack == "clean"} == {"error"}
+
+
+def test_models_of_a_quick_recipe_are_on_no_board() -> None:
+    """They stand in for the models of `bench paper`; a board that shows one would compare trials with models."""
+    trial = model("trial", notes=("quick: 3 epochs of all examples",))
+    kept = record(cell(model("a")))
+    given = [kept, record(cell(trial)), record(cell(model("b"), source=trial))]
+    assert on_boards({item.id: item for item in given}) == {kept.id: kept}
