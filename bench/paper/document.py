@@ -57,7 +57,11 @@ def document(numbers: Numbers, lines: Sequence[Line]) -> str:
         mine = [of[number.id] for number in group.numbers]
         parts.append(f"## {group.title}\n\nFrom {_source(numbers, group)}.\n")
         parts.append(_table(mine, group.title).markdown().partition("\n\n")[2] + "\n")
-        parts += [f"**{line.number.id}**: {markdown_safe(line.number.what)}\n\n{_notes(line)}\n" for line in mine]
+        for line in mine:
+            parts.append(f"**{line.number.id}**: {markdown_safe(line.number.what)}\n")
+            if line.figure:
+                parts.append(f"![{line.number.id}](figures/{line.figure})\n")
+            parts.append(f"{_notes(line)}\n")
     return "\n".join(parts)
 
 

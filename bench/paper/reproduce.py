@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from bench.paper.numbers import PUBLISHED, Measure, Numbers, load_numbers
 from bench.paper.protocol import cells_of, models_of, runs_of, suite_of
 from bench.paper.scoreboard import Line, scoreboard
 from bench.progress import Progress
+from bench.report.figures import TABLE, draw_all
 from bench.report.leaderboard import write
 from bench.session import Session, Shelf
 from bench.zoo import Budget
@@ -65,9 +67,19 @@ def reproduce(
             if summary.interrupted:
                 interrupted = True
                 break
+    if not interrupted:
+        _draw(asked, path.parent / "figures", progress)
     lines = scoreboard(asked, _evidence(asked, shelf, path, progress))
     write(path, document(asked, lines))
     return Reproduction(lines, path, failed, interrupted)
+
+
+def _draw(numbers: Numbers, folder: Path, progress: Progress) -> None:
+    """Draw the figures that are not there and whose models are; none without matplotlib, the extra `figures`."""
+    wanted = [number.id for number in numbers.all if number.figure and number.id in TABLE]
+    lacking = [id for id in wanted if not (folder / f"{id}.json").is_file()]
+    if lacking and find_spec("matplotlib"):
+        draw_all(folder, progress.say, lacking)
 
 
 def _evidence(numbers: Numbers, shelf: Shelf, path: Path, progress: Progress | None = None) -> Evidence:

@@ -53,6 +53,8 @@ class Line:
     """Models met by `ours` that were made by their quick recipes, and how short a training that was."""
     quick_beside: dict[str, str] = field(default_factory=dict)
     """Likewise of `beside`."""
+    figure: str | None = None
+    """Name of the image in the folder `figures` beside the document."""
     flags: dict[str, list[str]] = field(default_factory=dict)
     """What the board says of the robustness of each model that was measured, where it says anything."""
 
@@ -103,7 +105,8 @@ def _line(number: Number, evidence: Evidence, flags: dict[tuple[str, str], list[
         finding = evidence.figures.get(number.id)
         if finding is None:
             return Line(number, "not run", "there is no figure yet", None)
-        return Line(number, "match" if finding.shows else "differs", finding.finding, None)
+        verdict: Verdict = "match" if finding.shows else "differs"
+        return Line(number, verdict, finding.finding, None, figure=finding.figure)
     ours, beside = {}, {}
     missing: NotRun | None = None
     for name, measure in number.measure.items():
