@@ -97,7 +97,7 @@ if find_spec("lightgbm"):
         "pred_early_stop=True": lambda: _lgbm(pred_early_stop=True).fit(*few()),
         "LGBMClassifier with one class": lambda: _lgbm().fit(few()[0], np.zeros(60)),
         "LGBMClassifier is not fitted": _lgbm,
-        "LGBMRegressor is not among": lambda: LGBMRegressor(verbose=-1).fit(*few()),
+        "LGBMRegressor is a regressor": lambda: LGBMRegressor(verbose=-1).fit(*few()),
     }
 
 if find_spec("catboost"):

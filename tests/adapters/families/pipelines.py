@@ -142,7 +142,7 @@ REFUSED = {
     "Pipeline with step 'columntransformer': ColumnTransformer with step 'power': PowerTransformer is not": lambda: (
         make_pipeline(ColumnTransformer([("power", PowerTransformer(), [1])]), logistic()).fit(*few())
     ),
-    "Pipeline with step 'linearregression': LinearRegression is not among": lambda: make_pipeline(
+    "Pipeline with step 'linearregression': LinearRegression is a regressor": lambda: make_pipeline(
         StandardScaler(), LinearRegression()
     ).fit(*few()),
     "Pipeline with step 'standardscaler': StandardScaler is not among": lambda: make_pipeline(StandardScaler()).fit(
