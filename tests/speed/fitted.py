@@ -55,7 +55,7 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "Perceptron": lambda: Perceptron(random_state=0),
     "RidgeClassifier": lambda: RidgeClassifier(),
     "LinearDiscriminantAnalysis": lambda: LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.5),
-    "QuadraticDiscriminantAnalysis": lambda: QuadraticDiscriminantAnalysis(reg_param=0.5),
+    "QuadraticDiscriminantAnalysis": lambda: QuadraticDiscriminantAnalysis(solver="eigen", shrinkage=0.5),
     "BernoulliNB": lambda: BernoulliNB(binarize=0.5),
     "MultinomialNB": lambda: MultinomialNB(),
     "ComplementNB": lambda: ComplementNB(),
