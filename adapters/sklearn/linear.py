@@ -23,6 +23,7 @@ from adapters.sklearn.base import (
     two_sided,
     undecided,
 )
+from adapters.sklearn.threads import one_thread
 
 NEVER = 1e30
 """What infinite scores are cut to: a class of prior zero has a score of minus infinity, of which no gradient comes."""
@@ -92,8 +93,9 @@ class LinearAdapter(SklearnAdapter):
         return super().decision_values(x)
 
     def _estimated(self, x: Tensor) -> Outputs:
-        scores = finite(self._own_scores(x))
-        return Outputs(scores.argmax(1), scores, self._probabilities(x, scores))
+        with one_thread():
+            scores = finite(self._own_scores(x))
+            return Outputs(scores.argmax(1), scores, self._probabilities(x, scores))
 
     def _own_scores(self, x: Tensor) -> Tensor:
         """`(N, K)` float64 scores by the estimator's own code."""

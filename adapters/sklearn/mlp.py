@@ -25,6 +25,7 @@ from adapters.sklearn.base import (
     topped,
     two_sided,
 )
+from adapters.sklearn.threads import one_thread
 
 STEEPEST = {"identity": 1.0, "relu": 1.0, "tanh": 1.0, "logistic": 0.25}
 """Hidden activation -> its largest slope."""
@@ -83,14 +84,15 @@ class MLPAdapter(SklearnAdapter):
         return self._known(self._outer(x).log_softmax(1))
 
     def _estimated(self, x: Tensor) -> Outputs:
-        sums = self._headless._forward_pass_fast(as_array(x), check_input=False)
-        logits = self._known(two_sided(torch.from_numpy(sums).double()))
-        ACTIVATIONS[self.estimator.out_activation_](sums)
-        if sums.shape[1] == 1:
-            sums = np.hstack([1 - sums, sums])
-        probabilities = self._known(torch.from_numpy(sums).double())
-        labels = probabilities.argmax(1)
-        return Outputs(labels, topped(logits, labels), probabilities)
+        with one_thread():
+            sums = self._headless._forward_pass_fast(as_array(x), check_input=False)
+            logits = self._known(two_sided(torch.from_numpy(sums).double()))
+            ACTIVATIONS[self.estimator.out_activation_](sums)
+            if sums.shape[1] == 1:
+                sums = np.hstack([1 - sums, sums])
+            probabilities = self._known(torch.from_numpy(sums).double())
+            labels = probabilities.argmax(1)
+            return Outputs(labels, topped(logits, labels), probabilities)
 
     def _compiled(self, x: Tensor) -> Outputs:
         own = torch.promote_types(x.dtype, self._precision)

@@ -11,8 +11,6 @@ a missing value (NaN) meets. Their share is 1 or next to nothing, and they give 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -21,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from adapters.sklearn.threads import one_thread
 from adapters.sklearn.tree_arrays import TreeArrays, category_tables
 from adapters.sklearn.tree_walk import in_left
 
@@ -209,24 +208,11 @@ class _Relaxed(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, trees: SoftTrees) -> Tensor:
         ctx.save_for_backward(x)
         ctx.trees = trees
-        with _one_thread():
+        with one_thread():
             return trees.forward(x)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        with _one_thread():
+        with one_thread():
             return ctx.trees.backward(ctx.saved_tensors[0], gradient), None
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """A walk is thousands of small operations: threads would wait for each other longer than they would work."""
-    threads = torch.get_num_threads()
-    if threads > 1:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        if threads > 1:
-            torch.set_num_threads(threads)
