@@ -64,8 +64,6 @@ class RadiusAdapter(StoredPointsAdapter):
         return self._logits(x).log_softmax(1)
 
     def _estimated(self, x: Tensor) -> Outputs:
-        if self._exponent != torch.inf:
-            return self._compiled(x)
         labels, probabilities = self._answers(x)
         return Outputs(labels, self._ranked(probabilities, labels), probabilities)
 
