@@ -126,8 +126,6 @@ def compile_part(estimator: Any) -> SklearnAdapter:
         NotWrappable: as `compile_estimator`.
     """
     from sklearn.base import is_regressor
-    from sklearn.exceptions import NotFittedError
-    from sklearn.utils.validation import check_is_fitted
 
     kind = type(estimator)
     name = f"{kind.__module__}.{kind.__qualname__}"
@@ -138,14 +136,26 @@ def compile_part(estimator: Any) -> SklearnAdapter:
         return compile_part(estimator.best_estimator_)
     if name == FROZEN:
         return compile_part(estimator.estimator)
-    if name not in TABLE and is_regressor(estimator):
-        raise NotWrappable(f"{kind.__name__} is a regressor, and only classifiers have labels; wrap a classifier")
     if name not in TABLE:
+        if is_regressor(estimator):
+            raise NotWrappable(f"{kind.__name__} is a regressor, and only classifiers have labels; wrap a classifier")
         raise NotWrappable(f"{kind.__name__} is not among the compiled scikit-learn classes; {REMEDY}")
-    try:
-        check_is_fitted(estimator)
-    except NotFittedError:
-        raise NotWrappable(f"{kind.__name__} is not fitted; call fit(X, y) first") from None
-    module, name = TABLE[name].home.split(":")
-    adapter: SklearnAdapter = getattr(importlib.import_module(module), name)(estimator)
+    adapter: SklearnAdapter = compiled_by(TABLE[name].home, estimator)
     return adapter
+
+
+def compiled_by(home: str, fitted: Any) -> Any:
+    """What the class `module:name` makes of an estimator or transformer.
+
+    Raises:
+        NotWrappable: it is not fitted, or has a setting that is not compiled.
+    """
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils.validation import check_is_fitted
+
+    try:
+        check_is_fitted(fitted)
+    except NotFittedError:
+        raise NotWrappable(f"{type(fitted).__name__} is not fitted; call fit(X, y) first") from None
+    module, name = home.split(":")
+    return getattr(importlib.import_module(module), name)(fitted)

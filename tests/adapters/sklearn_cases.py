@@ -73,3 +73,13 @@ def own(model: SklearnAdapter, method: str, x: torch.Tensor) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return np.asarray(getattr(model.estimator, method)(x.numpy()))
+
+
+def agrees(model: SklearnAdapter, x: torch.Tensor, tolerance: float = 1e-6) -> None:
+    """Labels, scores and probabilities are the estimator's own, compiled probabilities within `tolerance`."""
+    expected, shares = own_labels(model, x), own(model, "predict_proba", x)
+    for (labels, scores, probabilities), allowed in ((model.outputs(x), 1e-6), (model._compiled(x), tolerance)):
+        np.testing.assert_array_equal(labels, expected)
+        assert scores is not None
+        assert torch.equal(scores.argmax(1), labels)
+        np.testing.assert_allclose(probabilities, shares, atol=allowed, rtol=0)

@@ -10,9 +10,8 @@ import torch
 from families.data import digits
 from sklearn.covariance import OAS
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
-from sklearn_cases import fitted, own, own_labels, probes
+from sklearn_cases import agrees, fitted, probes
 
-from adapters.sklearn.base import SklearnAdapter
 from adapters.sklearn.discriminant import QuadraticAdapter
 
 SETTINGS: dict[str, Any] = {
@@ -26,15 +25,6 @@ SETTINGS: dict[str, Any] = {
     "qda-shrunk": lambda k: QuadraticDiscriminantAnalysis(solver="eigen", shrinkage=0.3),
     "qda-estimator": lambda k: QuadraticDiscriminantAnalysis(solver="eigen", covariance_estimator=OAS()),
 }
-
-
-def agrees(model: SklearnAdapter, x: torch.Tensor, tolerance: float = 1e-6) -> None:
-    expected, shares = own_labels(model, x), own(model, "predict_proba", x)
-    for (labels, scores, probabilities), allowed in ((model.outputs(x), 1e-6), (model._compiled(x), tolerance)):
-        np.testing.assert_array_equal(labels, expected)
-        assert scores is not None
-        assert torch.equal(scores.argmax(1), labels)
-        np.testing.assert_allclose(probabilities, shares, atol=allowed, rtol=0)
 
 
 @pytest.mark.filterwarnings("ignore:divide by zero")

@@ -10,10 +10,9 @@ import pytest
 import torch
 from families.data import digits
 from sklearn.naive_bayes import BernoulliNB, ComplementNB, GaussianNB, MultinomialNB
-from sklearn_cases import adapter, fitted, own, own_labels, probes
+from sklearn_cases import adapter, agrees, fitted, probes
 
 from adapters.errors import Unsupported
-from adapters.sklearn.base import SklearnAdapter
 from adapters.sklearn.naive_bayes import GaussianNBAdapter
 from adapters.sklearn.table import compile_part
 
@@ -29,15 +28,6 @@ SETTINGS: dict[str, Any] = {
     "bernoulli-evenly": lambda k: BernoulliNB(binarize=0.3, fit_prior=False, alpha=1e-3),
     "bernoulli-as-is": lambda k: BernoulliNB(binarize=None, class_prior=np.arange(1, k + 1) / 10),
 }
-
-
-def agrees(model: SklearnAdapter, x: torch.Tensor, tolerance: float = 1e-6) -> None:
-    expected, shares = own_labels(model, x), own(model, "predict_proba", x)
-    for (labels, scores, probabilities), allowed in ((model.outputs(x), 1e-6), (model._compiled(x), tolerance)):
-        np.testing.assert_array_equal(labels, expected)
-        assert scores is not None
-        assert torch.equal(scores.argmax(1), labels)
-        np.testing.assert_allclose(probabilities, shares, atol=allowed, rtol=0)
 
 
 @pytest.mark.filterwarnings("ignore:divide by zero")

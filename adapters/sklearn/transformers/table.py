@@ -5,11 +5,10 @@ Importing this module loads no framework, so that the table can be listed at no 
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
 from adapters.errors import NotWrappable
-from adapters.sklearn.table import REMEDY
+from adapters.sklearn.table import REMEDY, compiled_by
 
 if TYPE_CHECKING:
     from adapters.sklearn.transformers.base import Transformer
@@ -55,17 +54,9 @@ def compile_transformer(transformer: Any) -> Transformer:
         NotWrappable: the class is not in the table, the transformer is not fitted, or has a setting that is not
             compiled.
     """
-    from sklearn.exceptions import NotFittedError
-    from sklearn.utils.validation import check_is_fitted
-
     kind = type(transformer)
     path = f"{kind.__module__}.{kind.__qualname__}"
     if path not in TABLE:
         raise NotWrappable(f"{kind.__name__} is not among the compiled scikit-learn transformers; {REMEDY}")
-    try:
-        check_is_fitted(transformer)
-    except NotFittedError:
-        raise NotWrappable(f"{kind.__name__} is not fitted; call fit(X, y) first") from None
-    module, name = TABLE[path].split(":")
-    compiled: Transformer = getattr(importlib.import_module(module), name)(transformer)
+    compiled: Transformer = compiled_by(TABLE[path], transformer)
     return compiled
