@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import Outputs
-from adapters.sklearn.base import SklearnAdapter, gap, log_odds_against, refuse, sum_roundoff, topped
+from adapters.sklearn.base import SklearnAdapter, gap, log_odds_against, refuse, softmax, sum_roundoff, topped
 
 BLOCK = 512
 """Inputs taken at a time on the CPU: so few stay in its caches as float64."""
@@ -99,7 +99,7 @@ class CentroidAdapter(SklearnAdapter):
         wide, probabilities = x.double(), None
         if self._euclidean:
             by_distance, discriminant = self._linear(wide)
-            scores, probabilities = by_distance if self._by_distance else discriminant, discriminant.softmax(1)
+            scores, probabilities = by_distance if self._by_distance else discriminant, softmax(discriminant)
         else:
             scores = self._logits(wide)
         labels = scores.argmax(1)

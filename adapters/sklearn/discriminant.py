@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from adapters.base import Outputs
-from adapters.sklearn.base import AGREEMENT, SklearnAdapter, log_odds_against, refuse, sum_roundoff, two_sided
+from adapters.sklearn.base import AGREEMENT, SklearnAdapter, log_odds_against, refuse, softmax, sum_roundoff, two_sided
 from adapters.sklearn.linear import LogisticAdapter, finite
 
 
@@ -88,14 +88,14 @@ class GaussianAdapter(SklearnAdapter):
 
     def _estimated(self, x: Tensor) -> Outputs:
         scores = finite(self._own_scores(x))
-        return Outputs(scores.argmax(1), scores, scores.softmax(1))
+        return Outputs(scores.argmax(1), scores, softmax(scores))
 
     def _compiled(self, x: Tensor) -> Outputs:
         scores, error = self._bounded(x)
         unsure = self._unsure(x, scores, error)
         if len(unsure):
             scores[unsure] = finite(self._own_scores(x[unsure]))
-        return Outputs(scores.argmax(1), scores, scores.softmax(1))
+        return Outputs(scores.argmax(1), scores, softmax(scores))
 
     def _bounded(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """`(N, K)` float64 scores, and how far rounding can keep them and the estimator's own from each other."""

@@ -18,6 +18,7 @@ from adapters.sklearn.base import (
     SklearnAdapter,
     log_odds_against,
     refuse,
+    softmax,
     sum_roundoff,
     topped,
     two_sided,
@@ -170,7 +171,7 @@ class LogisticAdapter(LinearAdapter):
         return self._logits(x).log_softmax(1)
 
     def _probabilities(self, x: Tensor, scores: Tensor) -> Tensor:
-        return scores.softmax(1)
+        return softmax(scores)
 
 
 class SGDAdapter(LinearAdapter):

@@ -21,6 +21,7 @@ from adapters.sklearn.base import (
     gap,
     log_odds_against,
     refuse,
+    softmax,
     sum_roundoff,
     topped,
     two_sided,
@@ -98,7 +99,7 @@ class MLPAdapter(SklearnAdapter):
         own = torch.promote_types(x.dtype, self._precision)
         sums, error = self._bounded(x.double(), own)
         logits = two_sided(sums)
-        probabilities, logits = self._known(logits.softmax(1)), self._known(logits)
+        probabilities, logits = self._known(softmax(logits)), self._known(logits)
         labels = logits.argmax(1)
         unsure = (~(gap(logits) > 2 * error + 16 * torch.finfo(own).eps)).nonzero()[:, 0]
         if len(unsure):

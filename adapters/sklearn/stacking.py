@@ -12,6 +12,7 @@ from adapters.base import Outputs
 from adapters.sklearn.base import AGREEMENT, Container, refuse, topped, worst
 from adapters.sklearn.linear import LinearAdapter, LogisticAdapter, RidgeAdapter, SGDAdapter
 from adapters.sklearn.parts import CompositeAdapter, checked_response, compiled_parts
+from adapters.sklearn.threads import one_thread
 
 _LINEAR = (LinearAdapter, LogisticAdapter, RidgeAdapter, SGDAdapter)
 
@@ -67,6 +68,10 @@ class StackingAdapter(CompositeAdapter):
         error = error + AGREEMENT * (1 + stack.double().abs()) @ final._constant("weight").abs().T
         labels = self._labels(x, scores, error)
         return Outputs(labels, topped(scores, labels), final._probabilities(stack, scores))
+
+    def _estimated(self, x: Tensor) -> Outputs:
+        with one_thread():
+            return self._final.outputs(torch.as_tensor(self._ask("transform", x)))
 
     def _soft_stack(self, x: Tensor) -> Tensor:
         """`(N, M)` differentiable input of the final estimator."""

@@ -226,19 +226,19 @@ class SVCAdapter(SklearnAdapter):
         decision but its bias meets a kernel widened until something is left, else its gradient would be zero.
         """
         vectors = self._constant("vectors", x.dtype)
+        if self._kernel == "rbf":  # gamma and the factor 2 come with the product: no pass over N x S values of their own
+            lengths = (x * x).sum(1, keepdim=True) + self._constant("squares", x.dtype)
+            exponent = torch.addmm(lengths, x, vectors.T, beta=-self._gamma, alpha=2 * self._gamma)
+            if alive:
+                floor = exponent.new_tensor(0.35 * math.log(torch.finfo(x.dtype).tiny))
+                exponent = exponent * (floor / torch.minimum(exponent.detach().amax(1, keepdim=True), floor))
+            return exponent.exp()
         products = x @ vectors.T
         if self._kernel == "linear":
             return products
         if self._kernel == "poly":
             return (self._gamma * products + self._coef0) ** self._degree
-        if self._kernel == "sigmoid":
-            return (self._gamma * products + self._coef0).tanh()
-        squares = (x * x).sum(1, keepdim=True) + self._constant("squares", x.dtype) - 2 * products
-        exponent = -self._gamma * squares
-        if alive:
-            floor = exponent.new_tensor(0.35 * math.log(torch.finfo(x.dtype).tiny))
-            exponent = exponent * (floor / torch.minimum(exponent.detach().amax(1, keepdim=True), floor))
-        return exponent.exp()
+        return (self._gamma * products + self._coef0).tanh()
 
     def _rounding(self, x: Tensor, kernel: Tensor) -> Tensor:
         """`(N, P)` bound on how far the decision values, and libsvm's own, can be from the exact ones.
@@ -247,9 +247,11 @@ class SVCAdapter(SklearnAdapter):
         """
         weight, share = self._constant("dual", x.dtype).abs(), sum_roundoff(x.shape[1], x.dtype)
         norms, lengths = x.norm(dim=1, keepdim=True), self._constant("squares", x.dtype).sqrt()
-        if self._kernel == "rbf":
-            slack = kernel * torch.expm1(self._gamma * share * (norms + lengths) ** 2) + torch.finfo(x.dtype).tiny
-        elif self._kernel == "linear":
+        summing, bias = sum_roundoff(weight.shape[1], x.dtype), share * self._constant("bias", x.dtype).abs()
+        if self._kernel == "rbf":  # of the longest support vector for all: one factor a row, in place of one a kernel
+            factor = torch.expm1(self._gamma * share * (norms + lengths.amax()) ** 2) + summing
+            return 2 * (factor * (kernel @ weight.T) + torch.finfo(x.dtype).tiny * weight.sum(1) + bias)
+        if self._kernel == "linear":
             slack = share * norms * lengths
         else:
             off = share * (self._gamma * norms * lengths + abs(self._coef0))
@@ -257,8 +259,7 @@ class SVCAdapter(SklearnAdapter):
             if self._kernel == "poly":
                 argument = kernel.abs() ** (1 / max(self._degree, 1))
                 slack = self._degree * off * (argument + off) ** max(self._degree - 1, 0)
-        slack = slack + sum_roundoff(weight.shape[1], x.dtype) * kernel.abs()
-        return 2 * (slack @ weight.T + share * self._constant("bias", x.dtype).abs())
+        return 2 * ((slack + summing * kernel.abs()) @ weight.T + bias)
 
     def _state(self) -> Iterable[object]:
         yield from (self._kernel, self._gamma, self._degree, self._coef0, self._breaks_ties)
