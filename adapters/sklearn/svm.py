@@ -250,7 +250,8 @@ class SVCAdapter(SklearnAdapter):
         summing, bias = sum_roundoff(weight.shape[1], x.dtype), share * self._constant("bias", x.dtype).abs()
         if self._kernel == "rbf":  # of the longest support vector for all: one factor a row, in place of one a kernel
             factor = torch.expm1(self._gamma * share * (norms + lengths.amax()) ** 2) + summing
-            return 2 * (factor * (kernel @ weight.T) + torch.finfo(x.dtype).tiny * weight.sum(1) + bias)
+            error: Tensor = factor * (kernel @ weight.T) + torch.finfo(x.dtype).tiny * weight.sum(1) + bias
+            return 2 * error
         if self._kernel == "linear":
             slack = share * norms * lengths
         else:
