@@ -25,6 +25,7 @@ from adapters.sklearn.parts import (
     placed,
     preferred_method,
 )
+from adapters.sklearn.threads import one_thread
 
 _ADDED = 1e-12
 """What temperature scaling adds to probabilities before it takes their logarithms."""
@@ -124,7 +125,10 @@ class _Curves:
 
     def probabilities(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """`(N, K)` probabilities, and how far the estimator's own may be from them."""
-        values = self.response.values(x)
+        return self._calibrated(self.response.values(x))
+
+    @one_thread()
+    def _calibrated(self, values: Tensor) -> tuple[Tensor, Tensor]:
         if self.isotonic:
             heights, off = self.isotonic.heights(values)
             one, other = (heights - off).clamp_min(0), heights + off
@@ -216,7 +220,10 @@ class _Temperature:
 
     def probabilities(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """`(N, K)` probabilities, and how far the estimator's own may be from them."""
-        values = self.response.values(x)
+        return self._calibrated(self.response.values(x))
+
+    @one_thread()
+    def _calibrated(self, values: Tensor) -> tuple[Tensor, Tensor]:
         error = self.response.error(values)
         logits, *ends = self._scaled(torch.cat([values, values - error, values + error])).chunk(3)
         shares, one, other = ((each - logits.amax(1, keepdim=True)).exp() for each in (logits, *ends))

@@ -13,6 +13,7 @@ from torch import Tensor
 from adapters.base import Outputs
 from adapters.sklearn.base import AGREEMENT, SklearnAdapter, log_odds_against, refuse, softmax, sum_roundoff, two_sided
 from adapters.sklearn.linear import LogisticAdapter, finite
+from adapters.sklearn.threads import one_thread
 
 
 class LinearDiscriminantAdapter(LogisticAdapter):
@@ -86,6 +87,7 @@ class GaussianAdapter(SklearnAdapter):
     def log_probabilities(self, x: Tensor) -> Tensor:
         return self._logits(x).log_softmax(1)
 
+    @one_thread()
     def _estimated(self, x: Tensor) -> Outputs:
         scores = finite(self._own_scores(x))
         return Outputs(scores.argmax(1), scores, softmax(scores))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from scipy import sparse
+from sklearn import config_context
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -32,7 +33,7 @@ NEVER = 1e30
 
 def finite(scores: Tensor) -> Tensor:
     """Scores with the infinite ones cut to `NEVER`, the others as they are."""
-    return torch.where(scores.isinf(), scores.sign() * NEVER, scores)
+    return scores.nan_to_num(torch.nan, NEVER, -NEVER)
 
 
 class LinearAdapter(SklearnAdapter):
@@ -90,8 +91,15 @@ class LinearAdapter(SklearnAdapter):
 
     def decision_values(self, x: Tensor) -> Tensor:
         if x.device.type == "cpu":  # without a copy of the batch in float64
-            return finite(self._own_decision(x))
+            with one_thread():
+                return finite(self._own_decision(x))
         return super().decision_values(x)
+
+    def _own_decision(self, x: Tensor) -> Tensor:
+        """As the base's, without the estimator's search of the batch for what is not finite: it would show here."""
+        with config_context(assume_finite=True):
+            values = super()._own_decision(x)
+        return values if bool(values.sum().isfinite()) else super()._own_decision(x)
 
     def _estimated(self, x: Tensor) -> Outputs:
         with one_thread():

@@ -30,6 +30,7 @@ from adapters.sklearn.parts import (
     log_odds,
     preferred_method,
 )
+from adapters.sklearn.threads import one_thread
 
 
 class BinaryParts(CompositeAdapter):
@@ -63,6 +64,7 @@ class BinaryParts(CompositeAdapter):
         """`(N, B)` float64 scores, and how far they may be from the parts' own."""
         return self._bounded(x, {number: response.values(x) for number, response in self._responses.items()})
 
+    @one_thread()
     def _bounded(self, x: Tensor, values: dict[int, Tensor]) -> tuple[Tensor, Tensor]:
         """`(N, B)` float64 scores from the `(N, 1)` of the parts, and how far they may be from the parts' own."""
         errors = {number: response.error(values[number]) for number, response in self._responses.items()}
@@ -139,6 +141,7 @@ class OneVsRestAdapter(BinaryParts):
         is_linear = isinstance(response.part, LinearAdapter)  # and has the scores 0 and its decision
         return scores[:, 1:] if is_linear else response.values(x), probabilities[:, 1:].double()
 
+    @one_thread()
     def _normalised(self, shares: Tensor) -> Tensor:
         """`(N, K)` probabilities from the `(N, B)` of the parts, zero where all are."""
         if self._count == 1:
@@ -199,11 +202,24 @@ class PairsAdapter(BinaryParts):
     def _ranked(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """`(N, K)` votes and squashed sums together, and how far they may be from the estimator's own."""
         first, second = self._constant("first"), self._constant("second")
-        scores, error = self._scores(x)
-        chosen = {number: response.part.predict(x)[:, None].double() for number, response in self._responses.items()}
+        values, chosen = {}, {}
+        for number, response in self._responses.items():
+            values[number], labels = self._answers(response, x)
+            chosen[number] = labels[:, None].double()
+        scores, error = self._bounded(x, values)
         votes = self._beside(x, chosen, torch.float64)
-        # The squashing is nowhere steeper than 1/3.
-        return _ranks(votes, scores, first, second), error @ (first + second) / 3 + ROUNDING
+        with one_thread():
+            # The squashing is nowhere steeper than 1/3.
+            return _ranks(votes, scores, first, second), error @ (first + second) / 3 + ROUNDING
+
+    @staticmethod
+    def _answers(response: Response, x: Tensor) -> tuple[Tensor, Tensor]:
+        """`(N, 1)` score of a part and its `(N,)` labels, in one pass where one tells both."""
+        if not isinstance(response.part, LinearAdapter) or response.method == "predict_proba":
+            return response.values(x), response.part.predict(x)
+        labels, scores, _ = response.part.outputs(x)
+        assert scores is not None
+        return scores[:, 1:], labels  # the scores are 0 and its decision
 
     def decision_values(self, x: Tensor) -> Tensor:
         ranks = self._ranked(x)[0]
@@ -237,7 +253,11 @@ class CodesAdapter(BinaryParts):
         super().__init__(estimator, codes=torch.tensor(estimator.code_book_))
 
     def _compiled(self, x: Tensor) -> Outputs:
-        values, error = self._scores(x)
+        return self._nearest(x, *self._scores(x))
+
+    @one_thread()
+    def _nearest(self, x: Tensor, values: Tensor, error: Tensor) -> Outputs:
+        """Outputs from `(N, B)` scores, and how far they may be from the parts' own."""
         scores = self._nearness(values)
         codes = self._constant("codes")
         if bool((error > 0).any()):

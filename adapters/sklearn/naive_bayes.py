@@ -15,6 +15,7 @@ from adapters.base import GradientKind, Outputs
 from adapters.sklearn.base import SklearnAdapter, refuse, sum_roundoff
 from adapters.sklearn.discriminant import GaussianAdapter
 from adapters.sklearn.linear import LogisticAdapter, finite
+from adapters.sklearn.threads import one_thread
 
 WIDTH = 0.01
 """Width of the relaxed step of BernoulliNB, in units of the input."""
@@ -132,6 +133,7 @@ class GaussianNBAdapter(GaussianAdapter):
             rest=(theta**2 / variance).sum(1),
         )
 
+    @one_thread()
     def _estimated(self, x: Tensor) -> Outputs:
         """In float32 the logarithms are so large that normalised ones lose digits: the estimator's own then."""
         if torch.promote_types(x.dtype, self._precision) != torch.float32:

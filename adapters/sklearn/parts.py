@@ -20,6 +20,7 @@ from adapters.base import GradientKind, Outputs
 from adapters.errors import NotWrappable
 from adapters.sklearn.base import Container, SklearnAdapter, topped, undecided
 from adapters.sklearn.table import REMEDY, compile_part
+from adapters.sklearn.threads import one_thread
 
 ABSENT = -1e4
 """Log-probability of a class that a part does not know: finite, so that gradients stay so."""
@@ -66,6 +67,7 @@ class CompositeAdapter(SklearnAdapter):
         for part in self.parts:
             part.container = kind
 
+    @one_thread()
     def _labels(self, x: Tensor, scores: Tensor, error: Tensor) -> Tensor:
         """`(N,)` first argmax of the `(N, K)` scores, the estimator's own label where their `error` leaves it open."""
         labels = scores.argmax(1)
@@ -133,11 +135,13 @@ class EnsembleAdapter(CompositeAdapter):
         for part, weight, columns, seen in zip(self.parts, self._weights, self._columns, self._seen(x), strict=True):
             probabilities = part.outputs(seen).probabilities
             assert probabilities is not None
-            total += weight * placed(probabilities, columns, total.shape[1], 0.0)
-        mean = total / sum(self._weights)
+            with one_thread():
+                total += weight * placed(probabilities, columns, total.shape[1], 0.0)
         agreement = max(part.agreement for part in self.parts)
-        labels = self._labels(x, mean, torch.full_like(mean, agreement))
-        return Outputs(labels, topped(mean, labels), mean)
+        with one_thread():
+            mean = total / sum(self._weights)
+            labels = self._labels(x, mean, torch.full_like(mean, agreement))
+            return Outputs(labels, topped(mean, labels), mean)
 
     def _votes(self, x: Tensor) -> Tensor:
         """`(N, K)` weighted votes, by the estimator's additions in the estimator's order, so that ties are its own."""

@@ -226,7 +226,7 @@ class SVCAdapter(SklearnAdapter):
         decision but its bias meets a kernel widened until something is left, else its gradient would be zero.
         """
         vectors = self._constant("vectors", x.dtype)
-        if self._kernel == "rbf":  # gamma and the factor 2 come with the product: no pass over N x S values of their own
+        if self._kernel == "rbf":  # the product brings gamma and the factor 2 along: no pass over N x S values for each
             lengths = (x * x).sum(1, keepdim=True) + self._constant("squares", x.dtype)
             exponent = torch.addmm(lengths, x, vectors.T, beta=-self._gamma, alpha=2 * self._gamma)
             if alive:
@@ -250,17 +250,17 @@ class SVCAdapter(SklearnAdapter):
         summing, bias = sum_roundoff(weight.shape[1], x.dtype), share * self._constant("bias", x.dtype).abs()
         if self._kernel == "rbf":  # of the longest support vector for all: one factor a row, in place of one a kernel
             factor = torch.expm1(self._gamma * share * (norms + lengths.amax()) ** 2) + summing
-            error: Tensor = factor * (kernel @ weight.T) + torch.finfo(x.dtype).tiny * weight.sum(1) + bias
-            return 2 * error
+            return 2 * (factor * (kernel @ weight.T) + torch.finfo(x.dtype).tiny * weight.sum(1) + bias)
         if self._kernel == "linear":
-            slack = share * norms * lengths
+            slack: Tensor = share * norms * lengths
         else:
             off = share * (self._gamma * norms * lengths + abs(self._coef0))
             slack = off
             if self._kernel == "poly":
                 argument = kernel.abs() ** (1 / max(self._degree, 1))
                 slack = self._degree * off * (argument + off) ** max(self._degree - 1, 0)
-        return 2 * ((slack + summing * kernel.abs()) @ weight.T + bias)
+        slack = slack + summing * kernel.abs()
+        return 2 * (slack @ weight.T + bias)
 
     def _state(self) -> Iterable[object]:
         yield from (self._kernel, self._gamma, self._degree, self._coef0, self._breaks_ties)

@@ -12,6 +12,7 @@ from torch import Tensor
 from adapters.base import GradientKind, Outputs
 from adapters.sklearn.base import SklearnAdapter, as_array, log_odds_against, refuse
 from adapters.sklearn.soft_trees import SoftTrees
+from adapters.sklearn.threads import one_thread
 from adapters.sklearn.tree_arrays import node_tables, of_sklearn, only_steps
 from adapters.sklearn.tree_walk import leaf_sums
 
@@ -64,6 +65,7 @@ class TreeAdapter(SklearnAdapter):
     def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
         return log_odds_against(self._logits(x), y)
 
+    @one_thread()
     def _estimated(self, x: Tensor) -> Outputs:
         """By scikit-learn's own trees one after the other."""
         narrow = as_array(x.float())
