@@ -69,6 +69,10 @@ class Measured:
         """The fastest round of each turn."""
         return [item["stats"]["min"] for item in self.find(group, **notes)]
 
+    def families(self, group: str) -> list[str]:
+        """The estimators compared, in the order that they were measured in."""
+        return list(dict.fromkeys(item["extra_info"]["family"] for item in self.find(group)))
+
     def note(self, name: str, group: str, **notes: Any) -> list[Any]:
         """What the tests noted under a name, turn by turn."""
         return [item["extra_info"][name] for item in self.find(group, **notes)]
@@ -76,19 +80,10 @@ class Measured:
 
 def sweep(measured: Measured) -> list[Line]:
     """Our judged sweep beside a bare loop and the other libraries."""
-    ours = measured.seconds("sweep", contestant="Potemkin")
-    lines = []
-    for contestant, (goal, at_most) in SWEEP_GOALS.items():
-        theirs = measured.seconds("sweep", contestant=contestant)
-        ratio = min(ours) / min(theirs)
-        turns = [a / b for a, b in zip(ours, theirs, strict=True)]
-        if ratio > 1:
-            shown = f"{ratio:.2f}x the time ({min(turns):.2f} to {max(turns):.2f})"
-        else:
-            shown = f"{1 / ratio:.2f}x faster ({1 / max(turns):.2f} to {1 / min(turns):.2f})"
-        met = None if at_most is None else ratio <= at_most
-        lines.append(Line(contestant, _seconds(min(ours)), _seconds(min(theirs)), shown, goal, met))
-    return lines
+    return [
+        _by_turns(contestant, measured, "sweep", contestant, goal, at_most)
+        for contestant, (goal, at_most) in SWEEP_GOALS.items()
+    ]
 
 
 def svc(measured: Measured) -> list[Line]:
@@ -121,12 +116,8 @@ def linear(measured: Measured) -> list[Line]:
     """FGSM on linear models, the attack alone, with how right each gradient is."""
     lines = []
     for family in LINEAR:
-        ours, theirs = (
-            min(measured.seconds("linear", contestant=contestant, family=family))
-            / measured.note("examples", "linear", contestant=contestant, family=family)[0]
-            for contestant in ("Potemkin", "ART")
-        )
-        lines.append(_faster(family, ours, theirs, "no slower", 1))
+        examples = measured.note("examples", "linear", family=family)[0]
+        lines.append(_by_turns(family, measured, "linear", "ART", "no slower", 1, examples=examples, family=family))
     return lines
 
 
@@ -142,47 +133,34 @@ def linear_cosines(measured: Measured) -> list[Line]:
 def svc_predict(measured: Measured) -> list[Line]:
     """Labels of an RBF SVC in both precisions."""
     lines = []
-    for precision, goal in (("float64", 3), ("float32", 15)):
-        ours, theirs = (
-            min(measured.seconds("svc-predict", contestant=contestant, precision=precision))
-            for contestant in ("Potemkin", "scikit-learn")
+    for precision, times in (("float64", 3), ("float32", 15)):
+        goal = f"{times}x faster"
+        lines.append(
+            _by_turns(precision, measured, "svc-predict", "scikit-learn", goal, 1 / times, precision=precision)
         )
-        lines.append(_faster(precision, ours, theirs, f"{goal}x faster", goal))
     return lines
 
 
 def predict(measured: Measured) -> list[Line]:
     """Labels, scores and probabilities beside scikit-learn's labels, family by family."""
-    families = [item["extra_info"]["family"] for item in measured.find("predict", contestant="Potemkin")]
-    lines = []
-    for family in families:
-        ours, theirs = (
-            min(measured.seconds("predict", contestant=contestant, family=family))
-            for contestant in ("Potemkin", "scikit-learn")
-        )
-        shown = f"{ours / theirs:.2f}x the time"
-        lines.append(Line(family, _seconds(ours), _seconds(theirs), shown, "at most 1.2x", ours <= 1.2 * theirs))
-    return lines
+    return [
+        _by_turns(family, measured, "predict", "scikit-learn", "at most 1.2x", 1.2, family=family)
+        for family in measured.families("predict")
+    ]
 
 
 def hummingbird(measured: Measured) -> list[Line]:
-    """Labels beside hummingbird's, with how many of them are wrong."""
-    families = [item["extra_info"]["family"] for item in measured.find("hummingbird", contestant="Potemkin")]
-    lines = []
-    for family in families:
-        ours, theirs = (
-            min(measured.seconds("hummingbird", contestant=contestant, family=family))
-            for contestant in ("Potemkin", "hummingbird")
-        )
-        lines.append(_faster(family, ours, theirs, "no slower", 1))
-    return lines
+    """Labels beside hummingbird's."""
+    return [
+        _by_turns(family, measured, "hummingbird", "hummingbird", "no slower", 1, family=family)
+        for family in measured.families("hummingbird")
+    ]
 
 
 def wrong_labels(measured: Measured) -> list[Line]:
     """Labels other than scikit-learn's: of the test images, and of those with a pixel on or beside a threshold."""
-    families = [item["extra_info"]["family"] for item in measured.find("hummingbird", contestant="Potemkin")]
     lines = []
-    for family in families:
+    for family in measured.families("hummingbird"):
         counts = [
             measured.note(note, "hummingbird", contestant=contestant, family=family)[0]
             for contestant in ("Potemkin", "hummingbird")
@@ -193,11 +171,37 @@ def wrong_labels(measured: Measured) -> list[Line]:
     return lines
 
 
-def _faster(what: str, ours: float, theirs: float, goal: str, times: float) -> Line:
-    """A line of two times; the goal is to be faster by a factor."""
-    ratio = theirs / ours
-    shown = f"{ratio:.3g}x faster" if ratio >= 1 else f"{1 / ratio:.2f}x the time"
-    return Line(what, _seconds(ours), _seconds(theirs), shown, goal, ratio >= times)
+def _by_turns(
+    what: str,
+    measured: Measured,
+    group: str,
+    rival: str,
+    goal: str,
+    at_most: float | None,
+    examples: int = 1,
+    **notes: Any,
+) -> Line:
+    """A line of the fastest turn of each, for one example, and their ratio, with the range of single turns'.
+
+    Args:
+        what: what the line is called.
+        measured: the benchmarks.
+        group: where to find them.
+        rival: the contestant beside us.
+        goal: what is aimed at, in words.
+        at_most: which share of the rival's time that is; None where nothing is aimed at.
+        examples: that a round takes.
+        notes: that tell the line's benchmarks from the rest of the group.
+    """
+    ours, theirs = (measured.seconds(group, contestant=name, **notes) for name in ("Potemkin", rival))
+    ratio = min(ours) / min(theirs)
+    turns = [a / b for a, b in zip(ours, theirs, strict=True)]
+    if ratio > 1:
+        shown = f"{ratio:.2f}x the time ({min(turns):.2f} to {max(turns):.2f})"
+    else:
+        shown = f"{1 / ratio:.2f}x faster ({1 / max(turns):.2f} to {1 / min(turns):.2f})"
+    met = None if at_most is None else ratio <= at_most
+    return Line(what, _seconds(min(ours) / examples), _seconds(min(theirs) / examples), shown, goal, met)
 
 
 def command(measured: Measured) -> list[Line]:
@@ -271,8 +275,8 @@ FGSM at eight epsilons, clipped L_inf, on the reference maxout net and the 10,00
 Ours is the whole job: gradient, candidates, the judge's checks of each of them in float64, labels, counts, and eight
 records on disk. The bare loop is one forward, one backward and eight forwards a batch, without any check. The other
 libraries attack once for each epsilon, as they are made to, and then count errors. All count the same errors, and all
-get the net with gradients of its weights switched off. Each contestant runs once a turn and the fastest turn counts;
-the ratios of single turns are in brackets.
+get the net with gradients of its weights switched off. Here and below the contestants take turns and the fastest turn
+counts; the ratios of single turns are in brackets.
 
 {_table(("beside", "ours", "theirs", "ours is", "goal", "met"), sweep(measured))}
 
@@ -310,7 +314,7 @@ Of every family one estimator, fitted on 2,000 images of MNIST, on the CPU: the 
 probabilities of the 10,000 test images, beside scikit-learn's own `predict`, which gives labels alone. All labels are
 equal, as the same run checks. Where scikit-learn's own code is the faster, ours asks it.
 
-{_table(("estimator", "ours", "scikit-learn", "ours takes", "goal", "met"), predict(measured))}
+{_table(("estimator", "ours", "scikit-learn", "ours is", "goal", "met"), predict(measured))}
 
 An SVC with an RBF kernel of {_vectors(measured)} support vectors, 2,000 images. In float32 rows too close to call are
 computed again in float64.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.results.packing import pack_floats, pack_integers, unpack_floats, unpack_integers
+from bench.results.packing import b85decode, pack_floats, pack_integers, unpack_floats, unpack_integers
 
 
 @given(st.lists(st.integers(-1, 2**40), max_size=50))
@@ -63,3 +65,19 @@ def test_a_column_cut_short_is_no_column(text: str) -> None:
     """Padding would read as abstentions, which are no mistakes."""
     with pytest.raises(ValueError, match="are not"):
         unpack_integers(text)
+
+
+@given(st.binary(max_size=50))
+def test_bytes_come_back_from_the_standard_librarys_base85(content: bytes) -> None:
+    assert b85decode(base64.b85encode(content).decode()).tobytes() == content
+
+
+@given(st.text(st.characters(max_codepoint=300) | st.sampled_from("0~|s8W"), max_size=12))
+def test_base85_is_refused_where_the_standard_library_refuses_it(text: str) -> None:
+    try:
+        expected = base64.b85decode(text)
+    except ValueError:
+        with pytest.raises(ValueError):  # noqa: PT011 - of several kinds
+            b85decode(text)
+    else:
+        assert b85decode(text).tobytes() == expected
