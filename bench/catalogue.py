@@ -36,7 +36,8 @@ def models() -> list[dict[str, Any]]:
     for dataset in dataset_table.names():
         for name in zoo.names(dataset):
             card = zoo.card(dataset, name)
-            family, gradient = family_and_gradient(zoo.recipe(dataset, name).kind)
+            recipe = zoo.recipe(dataset, name)
+            family, gradient = family_and_gradient(recipe.kind, [member.kind for member in recipe.members.values()])
             found.append(
                 {
                     "name": name,

@@ -83,6 +83,10 @@ class Models:
         """Whether `info` costs nothing but reading a card."""
         return name in self._loaded or (name not in self._guests and self._card(name) is not None)
 
+    def card(self, name: str) -> zoo.Card | None:
+        """What is known of a reference model without loading it; None where it is not made."""
+        return zoo.card(self.dataset, name, self._budget_of(name))
+
     def adapter(self, name: str) -> Adapter:
         """The model itself, fitted to the dataset's shape and classes, on the device.
 
@@ -108,7 +112,7 @@ class Models:
         if name not in self._guests:
             planned = self._card(name)
             adapter = zoo.load(
-                self.dataset.name,
+                self.dataset,
                 name,
                 self._report,
                 budget=self._budget_of(name),
@@ -134,7 +138,7 @@ class Models:
     def _budget_of(self, name: str) -> zoo.Budget:
         """The budget of a reference model: full where that model is there, or where there is no other recipe."""
         full, quick = (zoo.recipe(self.dataset.name, name, budget) for budget in ("full", "quick"))
-        if self._budget == "full" or full == quick or zoo.card(self.dataset.name, name) is not None:
+        if self._budget == "full" or full == quick or zoo.card(self.dataset, name) is not None:
             return "full"
         return "quick"
 
@@ -144,7 +148,7 @@ class Models:
         return (f"{QUICK}{zoo.recipe(self.dataset.name, name, 'quick').effort}",)
 
     def _card(self, name: str) -> ModelInfo | None:
-        card = zoo.card(self.dataset.name, name, self._budget_of(name))
+        card = self.card(name)
         if card is None:
             return None
         return ModelInfo(

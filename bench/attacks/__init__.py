@@ -14,6 +14,7 @@ TABLE = {
     "fgsm": "bench.attacks.fgsm:FGSM",
     "iterated-fgsm": "bench.attacks.iterated_fgsm:IteratedFGSM",
     "rotation": "bench.attacks.rotation:Rotation",
+    "gradient-aligned-subspace": "bench.attacks.subspace:GradientAlignedSubspace",
     "uniform-noise": "bench.attacks.noise:UniformNoise",
     "sign-noise": "bench.attacks.noise:SignNoise",
     "gaussian-rubbish": "bench.attacks.rubbish:GaussianRubbish",

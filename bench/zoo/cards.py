@@ -15,6 +15,16 @@ class CardError(Exception):
     """A card that cannot be read, or a model that is not what its card says; the message completes "because"."""
 
 
+class LearningCurve(BaseModel):
+    """Errors on the test split after every epoch of the training."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    clean: tuple[float, ...]
+    adversarial: tuple[float, ...]
+    """Under the attack that the recipe's `curve` says."""
+
+
 class Card(BaseModel):
     """What stands in the JSON file beside a model's weights."""
 
@@ -34,13 +44,15 @@ class Card(BaseModel):
     """Share of the dataset's test split that the model gets wrong."""
     recipe: Recipe
     recipe_hash: str
-    weights: str
-    """Name of the file beside the card."""
-    weights_sha256: str
+    weights: str | None
+    """Name of the file beside the card; None for an ensemble, whose weights are its members'."""
+    weights_sha256: str | None
     seconds: float
     """What the fit took, by the clock; after an interruption, its last part."""
     epochs: int | None = None
     """That a network's training took: the recipe's, or those that early stopping chose. None on older cards."""
+    curve: LearningCurve | None = None
+    """Of networks whose recipe asks for it."""
     device: str = "cpu"
     """Where it was fitted."""
     versions: dict[str, str]

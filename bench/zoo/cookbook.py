@@ -6,9 +6,9 @@ import hashlib
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from bench.errors import UsageError, unknown
 from bench.strict_yaml import read_yaml
@@ -31,7 +31,16 @@ class ObjectiveSpec(_Part):
     """Of the objective's constructor."""
 
 
-class EarlyStopping(_Part):
+class OwnFGSM(_Part):
+    """The attack that a network in training is tested under: one step up its own loss."""
+
+    eps: PositiveFloat
+    """L_inf norm of the step."""
+    clip: tuple[float, float] | None = None
+    """Lowest and highest value of a feature under attack, or None for no limit, as in the paper."""
+
+
+class EarlyStopping(OwnFGSM):
     """Stop a first training where the adversarial validation error is least, then train anew on everything for as long.
 
     The procedure of arXiv 1412.6572, section 6. The error is that under the network's own FGSM on held-out examples.
@@ -39,10 +48,6 @@ class EarlyStopping(_Part):
 
     held_out: PositiveInt
     """Number of training examples kept for validation, drawn without replacement by the recipe's seed."""
-    eps: PositiveFloat
-    """L_inf norm of the FGSM step."""
-    clip: tuple[float, float] | None = None
-    """Lowest and highest value of a feature under attack, or None for no limit, as in the paper."""
     patience: PositiveInt
     """Epochs without a new least error after which the first training ends."""
 
@@ -53,6 +58,8 @@ class Training(_Part):
     optimiser: Literal["sgd", "adam"]
     rate: PositiveFloat
     """Learning rate of the first step."""
+    shares: dict[str, PositiveFloat] = {}
+    """Of the rate, for parameters whose names begin so; all others get the whole of it."""
     decay: float = Field(default=1.0, ge=1.0)
     """The rate is divided by this after every step."""
     momentum: tuple[NonNegativeFloat, NonNegativeFloat] = (0.0, 0.0)
@@ -77,18 +84,45 @@ class Recipe(_Part):
     """Of the network's or estimator's constructor."""
     training: Training | None = None
     """Of networks; estimators bring their own."""
+    members: dict[str, Recipe] = {}
+    """Of an ensemble: the models whose mean probability it gives, by name."""
+    curve: OwnFGSM | None = None
+    """The attack of a network's learning curve: after every epoch its errors on the test split are written down."""
     subset: PositiveInt | Literal["all"] = "all"
     """Number of training examples, drawn without replacement by `seed`."""
+    part: tuple[PositiveInt, PositiveInt] | None = None
+    """`(k, n)`: the k-th of n disjoint parts of the training examples, drawn by `seed`; in place of a subset."""
     seed: int = Field(ge=0)
-    """Of the subset, the initial weights, the order of the data, and the estimator's `random_state`."""
+    """Of the subset or part, the initial weights, the order of the data, and the estimator's `random_state`."""
     error_at_most: float = Field(gt=0, le=1)
     """Share of the test split that the model may get wrong; more says that something broke."""
+
+    @model_validator(mode="after")
+    def _has_members(self) -> Self:
+        if (self.kind == "ensemble") != bool(self.members):
+            raise ValueError(f"members go with kind ensemble, and it needs some; not with {self.kind}")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_part(self) -> Self:
+        if self.part is not None and self.subset != "all":
+            raise ValueError("subset and part: a recipe has one or the other")
+        if self.part is not None and self.part[0] > self.part[1]:
+            raise ValueError(f"part {self.part[0]} of {self.part[1]}: there are no more than {self.part[1]}")
+        return self
 
     @property
     def effort(self) -> str:
         """Epochs and examples of the fit, such as `5 epochs of 10000 examples`."""
-        examples = f"{self.subset} examples" if self.subset != "all" else "all examples"
-        return f"{self.training.epochs} epochs of {examples}" if self.training else examples
+        if self.members:
+            efforts = dict.fromkeys(member.effort for member in self.members.values())
+            return f"{len(self.members)} members of {' and '.join(efforts)}"
+        examples = f"{self.subset} examples"
+        if self.part is not None:
+            examples = f"part {self.part[0]} of {self.part[1]}"
+        if self.training is None:
+            return examples
+        return f"{self.training.epochs} epoch{'s' * (self.training.epochs > 1)} of {examples}"
 
     @property
     def hash(self) -> str:
@@ -96,7 +130,9 @@ class Recipe(_Part):
 
         Values at their default are left out, so that a field added later orphans no model.
         """
-        decisive = self.model_dump(mode="json", exclude={"error_at_most"}, exclude_defaults=True)
+        decisive = self.model_dump(mode="json", exclude={"error_at_most", "curve", "members"}, exclude_defaults=True)
+        if self.members:
+            decisive["members"] = {name: member.hash for name, member in self.members.items()}
         text = json.dumps(decisive, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -110,18 +146,24 @@ def datasets() -> list[str]:
 def recipes(dataset: str, budget: Budget = "full") -> dict[str, Recipe]:
     """All recipes of a dataset, by model name, in the order of the file; none where the dataset has no file.
 
-    An entry may say `like` which earlier one it changes, and `quick` what the quick budget changes in it.
+    An entry may say `like` which earlier one it changes, and `quick` what the quick budget changes in it. With `seeds`
+    it stands for as many training runs, each named after the entry and its seed; with `members` for an ensemble of
+    earlier models.
     """
     if dataset not in datasets():
         return {}
     path = FOLDER / f"{dataset}.yaml"
     document, _ = read_yaml(path.read_text(encoding="utf-8"), path.name)
     entries: dict[str, dict[str, Any]] = {}
-    found = {}
+    found: dict[str, Recipe] = {}
     for name, entry in document.items():
-        like, quick = entry.pop("like", None), entry.pop("quick", {})
+        like, quick, seeds = entry.pop("like", None), entry.pop("quick", {}), entry.pop("seeds", None)
         entries[name] = entry if like is None else _changed(entries[like], entry)
-        found[name] = Recipe.model_validate(_changed(entries[name], quick) if budget == "quick" else entries[name])
+        made = _changed(entries[name], quick) if budget == "quick" else entries[name]
+        if "members" in made:
+            made = made | {"members": {member: found[member] for member in made["members"]}}
+        runs = {name: made} if seeds is None else {f"{name}-{seed}": made | {"seed": seed} for seed in seeds}
+        found |= {run: Recipe.model_validate(spec) for run, spec in runs.items()}
     return found
 
 

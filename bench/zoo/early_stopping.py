@@ -1,4 +1,7 @@
-"""When to stop: where the adversarial validation error is least (arXiv 1412.6572, section 6)."""
+"""Errors of a network in training, and when to stop: where the adversarial validation error is least.
+
+The procedure of arXiv 1412.6572, section 6.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from bench.zoo.cookbook import EarlyStopping
+from bench.zoo.cookbook import OwnFGSM
 from bench.zoo.nets.base import Net
 
 BATCH = 1000
@@ -26,23 +29,27 @@ def held_out(size: int, n: int, seed: int, device: torch.device) -> tuple[Tensor
     return order[n:], order[:n]
 
 
-def adversarial_error(net: Net, x: Tensor, y: Tensor, stopping: EarlyStopping) -> float:
-    """Share of the examples that a network in training gets wrong after one FGSM step up its own loss.
+def error(net: Net, x: Tensor, y: Tensor, attack: OwnFGSM | None) -> float:
+    """Share of the examples that a network in training gets wrong, under attack or clean.
 
     Measured without dropout, so that nothing is drawn from the random state.
     """
     net.eval()
     wrong = torch.zeros((), device=x.device)
     for images, labels in zip(torch.split(x, BATCH), torch.split(y, BATCH), strict=True):
-        point = images.clone().requires_grad_()
-        (gradient,) = torch.autograd.grad(net.loss(net(point), labels).sum(), point)
-        moved = images + stopping.eps * gradient.sign()
-        if stopping.clip is not None:
-            moved = moved.clamp(*stopping.clip)
+        met = images if attack is None else _attacked(net, images, labels, attack)
         with torch.no_grad():
-            wrong += (net(moved).argmax(1) != labels).sum()
+            wrong += (net(met).argmax(1) != labels).sum()
     net.train()
     return float(wrong) / len(x)
+
+
+def _attacked(net: Net, x: Tensor, y: Tensor, attack: OwnFGSM) -> Tensor:
+    """The examples after one FGSM step up the network's own loss."""
+    point = x.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(net.loss(net(point), y).sum(), point)
+    moved = x + attack.eps * gradient.sign()
+    return moved if attack.clip is None else moved.clamp(*attack.clip)
 
 
 def best_epoch(errors: Sequence[float]) -> int:

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from adapters.base import Adapter
 from bench.datasets import Dataset
 from bench.errors import UsageError, unknown
+from bench.zoo.cards import LearningCurve
 from bench.zoo.checkpoint import Checkpoint
 from bench.zoo.cookbook import Recipe
 from bench.zoo.kinds import NETS, kind_class
-from bench.zoo.training import Progress, fit
+from bench.zoo.training import HeldOut, Progress, fit
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -26,8 +27,10 @@ class Fitted(NamedTuple):
 
     model: Any
     """The network, on the CPU, or the estimator."""
-    epochs: int | None
+    epochs: int | None = None
     """That a network's training took; None for estimators."""
+    curve: LearningCurve | None = None
+    """Where the recipe asks for it."""
 
 
 def fit_model(
@@ -54,9 +57,20 @@ def fit_model(
             raise ValueError(f"the recipe of a {recipe.kind} says nothing of its training")
         build = partial(kind_class(recipe.kind), x.shape[1], len(dataset.classes), **recipe.parameters)
         examples, labels = torch.tensor(x, device=device), torch.tensor(y, device=device)
-        trained = fit(build, examples, labels, recipe.training, recipe.seed, progress, checkpoint)
-        return Fitted(trained.net.cpu(), trained.epochs)
-    return Fitted(_fit_estimator(recipe, x, y), None)
+        test = _test_set(dataset, recipe, device)
+        trained = fit(build, examples, labels, recipe.training, recipe.seed, progress, checkpoint, test)
+        clean, adversarial = (tuple(errors[place] for errors in trained.curve) for place in (0, 1))
+        curve = LearningCurve(clean=clean, adversarial=adversarial) if recipe.curve else None
+        return Fitted(trained.net.cpu(), trained.epochs, curve)
+    return Fitted(_fit_estimator(recipe, x, y))
+
+
+def _test_set(dataset: Dataset, recipe: Recipe, device: str) -> HeldOut | None:
+    """What the recipe's learning curve is measured on: the whole test split."""
+    if recipe.curve is None:
+        return None
+    x = dataset.examples("test", slice(None)).reshape(dataset.sizes["test"], -1)
+    return HeldOut(torch.tensor(x, device=device), torch.tensor(dataset.labels("test"), device=device), recipe.curve)
 
 
 def training_device(device: str) -> str:
@@ -80,10 +94,13 @@ def training_indices(dataset: Dataset, recipe: Recipe) -> NDArray[np.int64]:
     The subset goes by raw random bits: those of a NumPy generator never change, while its `choice` may.
     """
     size = dataset.sizes["train"]
-    if recipe.subset == "all":
+    if recipe.subset == "all" and recipe.part is None:
         return np.arange(size)
-    bits = np.random.Philox(key=recipe.seed).random_raw(size)
-    return np.sort(np.argsort(bits, kind="stable")[: recipe.subset])
+    order = np.argsort(np.random.Philox(key=recipe.seed).random_raw(size), kind="stable")
+    if recipe.part is not None:
+        k, n = recipe.part
+        return np.sort(order[k - 1 :: n])
+    return np.sort(order[: recipe.subset])
 
 
 def adapter_of(model: Any, recipe: Recipe, dataset: Dataset) -> Adapter:

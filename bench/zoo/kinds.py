@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
@@ -18,6 +19,12 @@ NETS = {
     "conv-maxout": "bench.zoo.nets.conv_maxout:ConvMaxout",
 }
 """Trained by `bench.zoo.training`, kept as safetensors."""
+
+SIGMOIDS = {"rbf-network", "maxout-sigmoid"}
+"""Networks whose probabilities are no softmax of their logits."""
+
+ENSEMBLE = "ensemble"
+"""The mean probability of other models; its file says which."""
 
 ESTIMATORS = {
     "linear-svm": "sklearn.svm:LinearSVC",
@@ -42,10 +49,12 @@ def kind_class(kind: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def family_and_gradient(kind: str) -> tuple[str, str]:
-    """What the adapters of a kind say of themselves, known without importing any."""
+def family_and_gradient(kind: str, members: Iterable[str] = ()) -> tuple[str, str]:
+    """What the adapters of a kind, or of an ensemble of such kinds, say of themselves, known without importing any."""
     if kind in NETS:
         return kind.replace("-", " "), "exact"
+    if kind == ENSEMBLE:
+        return kind, "exact" if set(members) <= NETS.keys() - SIGMOIDS else "surrogate"
     package, name = ESTIMATORS[kind].split(":")
     entry = next(entry for path, entry in TABLE.items() if path.startswith(f"{package}.") and path.endswith(f".{name}"))
     return entry.family, entry.gradient

@@ -1,8 +1,9 @@
 """Finding, loading and making the reference models.
 
-A model is a weights file and its card. Those shipped in the package come first, so that everybody's results share one
-fingerprint; all others are made once and kept in `home()/models/<dataset>/<name>-<recipe hash>/`. What a long training
-has come to is kept in `home()/checkpoints/` until it ends.
+A model is a weights file and its card; an ensemble is a card and its members. Those shipped in the package come first,
+so that everybody's results share one fingerprint; all others are made once and kept in
+`home()/models/<dataset>/<name>-<recipe hash>/`. What a long training has come to is kept in `home()/checkpoints/` until
+it ends.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from bench.home import home
 from bench.zoo.cards import Card, CardError, read_card, write_card
 from bench.zoo.cookbook import Budget, Recipe, recipe
 from bench.zoo.files import file_sha256, read_model, suffix, write_model
-from bench.zoo.kinds import NETS
+from bench.zoo.kinds import ESTIMATORS
 
 if TYPE_CHECKING:
     from adapters.base import Adapter
@@ -33,21 +34,22 @@ SHIPPED = Path(__file__).with_name("weights")
 Progress = Callable[[int, int, str], None]
 
 
-def card(dataset: str, name: str, budget: Budget = "full") -> Card | None:
+def card(dataset: Dataset | str, name: str, budget: Budget = "full") -> Card | None:
     """The card of a model that is shipped or cached, None where it is still to be made.
 
     Raises:
         UsageError: no such reference model.
     """
-    spec, data = recipe(dataset, name, budget), open_dataset(dataset)
-    for folder in (SHIPPED / dataset, _cached(dataset, name, spec)):
+    data = _opened(dataset)
+    spec = recipe(data.name, name, budget)
+    for folder in (SHIPPED / data.name, _cached(data, name, spec)):
         with suppress(CardError, FileNotFoundError):
             return _current_card(folder, name, spec, data)
     return None
 
 
 def load(
-    dataset: str,
+    dataset: Dataset | str,
     name: str,
     report: Callable[[str], None] | None = None,
     *,
@@ -58,7 +60,7 @@ def load(
     """A reference model: the shipped one, else the cached one, else a new one, which is then cached.
 
     Args:
-        dataset: name of a dataset that has reference models.
+        dataset: one that has reference models, or its name.
         name: of the model.
         report: told in a line when the model has to be made, and when it misses its expected error.
         budget: which of the model's two recipes.
@@ -68,29 +70,13 @@ def load(
     Raises:
         UsageError: no such reference model or device, or shipped weights that are not what was shipped.
     """
-    spec, data = recipe(dataset, name, budget), open_dataset(dataset)
-    say = report or (lambda line: None)
-    try:
-        return _read(SHIPPED / dataset, name, spec, data)
-    except FileNotFoundError:
-        pass
-    except CardError as error:
-        raise UsageError(f"the shipped model {name!r} is damaged: {error}; reinstall potemkin-bench") from None
-    folder = _cached(dataset, name, spec)
-    try:
-        return _read(folder, name, spec, data)
-    except FileNotFoundError:
-        say(f"refitting {name}")
-    except CardError as error:
-        say(f"refitting {name}: {error}")
-    made, adapter = _make(data, name, spec, folder, progress, device)
-    if not made.as_expected:
-        say(f"{name}: {made.verdict}")
-    return adapter
+    data = _opened(dataset)
+    spec = recipe(data.name, name, budget)
+    return _loaded(data, name, spec, report or (lambda line: None), progress, device)
 
 
 def train(
-    dataset: str,
+    dataset: Dataset | str,
     name: str,
     *,
     out: Path | None = None,
@@ -104,7 +90,7 @@ def train(
     A training of the same recipe on the same device that was interrupted goes on from its last checkpoint.
 
     Args:
-        dataset: name of a dataset that has reference models.
+        dataset: one that has reference models, or its name.
         name: of the model.
         out: folder for the weights and the card; None for the cache, where `load` finds what is not shipped.
         epochs: other than the recipe's, for networks; makes it another recipe.
@@ -115,18 +101,46 @@ def train(
     Raises:
         UsageError: no such reference model or device, or `epochs` for a model that has none.
     """
-    spec, data = recipe(dataset, name, budget), open_dataset(dataset)
+    data = _opened(dataset)
+    spec = recipe(data.name, name, budget)
     if epochs is not None:
         if spec.training is None:
             raise UsageError(f"{name} is fitted at once, without epochs")
         if epochs < 1:
             raise UsageError(f"epochs is {epochs}; it must be at least 1")
         spec = spec.model_copy(update={"training": spec.training.model_copy(update={"epochs": epochs})})
-    return _make(data, name, spec, out or _cached(dataset, name, spec), progress, device)[0]
+    return _make(data, name, spec, out or _cached(data, name, spec), lambda line: None, progress, device)[0]
 
 
-def _cached(dataset: str, name: str, spec: Recipe) -> Path:
-    return home() / "models" / dataset / f"{name}-{spec.hash[:16]}"
+def _opened(dataset: Dataset | str) -> Dataset:
+    return open_dataset(dataset) if isinstance(dataset, str) else dataset
+
+
+def _cached(data: Dataset, name: str, spec: Recipe) -> Path:
+    return home() / "models" / data.name / f"{name}-{spec.hash[:16]}"
+
+
+def _loaded(
+    data: Dataset, name: str, spec: Recipe, say: Callable[[str], None], progress: Progress | None, device: str
+) -> Adapter:
+    """The model of a recipe, made where it is not there."""
+    try:
+        return _read(SHIPPED / data.name, name, spec, data)
+    except FileNotFoundError:
+        pass
+    except CardError as error:
+        raise UsageError(f"the shipped model {name!r} is damaged: {error}; reinstall potemkin-bench") from None
+    folder = _cached(data, name, spec)
+    try:
+        return _read(folder, name, spec, data)
+    except FileNotFoundError:
+        say(f"refitting {name}")
+    except CardError as error:
+        say(f"refitting {name}: {error}")
+    made, adapter = _make(data, name, spec, folder, say, progress, device)
+    if not made.as_expected:
+        say(f"{name}: {made.verdict}")
+    return adapter
 
 
 def _current_card(folder: Path, name: str, spec: Recipe, data: Dataset) -> Card:
@@ -144,10 +158,10 @@ def _current_card(folder: Path, name: str, spec: Recipe, data: Dataset) -> Card:
         raise FileNotFoundError(folder)
     if found.dataset_checksum != data.checksum:
         raise CardError("it was fitted on other data")
-    if found.weights != f"{name}{suffix(spec.kind)}":
+    if found.weights != _file(name, spec):
         raise CardError(f"its card names a strange file, {found.weights!r}")
     if not folder.is_relative_to(SHIPPED):
-        for library in ["potemkin-bench"] if spec.kind in NETS else ["potemkin-bench", "scikit-learn"]:
+        for library in ["potemkin-bench", "scikit-learn"] if spec.kind in ESTIMATORS else ["potemkin-bench"]:
             if found.versions.get(library) != version(library):
                 raise CardError(f"it was made by {library} {found.versions.get(library)}")
     return found
@@ -156,40 +170,73 @@ def _current_card(folder: Path, name: str, spec: Recipe, data: Dataset) -> Card:
 def _read(folder: Path, name: str, spec: Recipe, data: Dataset) -> Adapter:
     """The model in a folder. Raises as `_current_card`, and CardError where file and card disagree."""
     found = _current_card(folder, name, spec, data)
-    model = read_model(folder / found.weights, found.weights_sha256, spec, data.features, len(data.classes))
+    if found.weights is None or found.weights_sha256 is None:
+        adapter = _assembled([_kept(data, member, part) for member, part in spec.members.items()])
+    else:
+        model = read_model(folder / found.weights, found.weights_sha256, spec, data.features, len(data.classes))
 
-    from bench.zoo.fitting import adapter_of
+        from bench.zoo.fitting import adapter_of
 
-    adapter = adapter_of(model, spec, data)
+        adapter = adapter_of(model, spec, data)
     if adapter.fingerprint != found.fingerprint:
         raise CardError("its fingerprint is not the card's, so another version of its adapter made it")
     return adapter
 
 
+def _kept(data: Dataset, name: str, spec: Recipe) -> Adapter:
+    """A model that is shipped or cached. Raises as `_read`."""
+    try:
+        return _read(SHIPPED / data.name, name, spec, data)
+    except FileNotFoundError:
+        return _read(_cached(data, name, spec), name, spec, data)
+
+
+def _file(name: str, spec: Recipe) -> str | None:
+    """Name of a model's weights file; None for an ensemble, whose weights are its members'."""
+    return None if spec.members else f"{name}{suffix(spec.kind)}"
+
+
+def _assembled(members: list[Adapter]) -> Adapter:
+    from adapters.ensembles import ensemble
+
+    return ensemble(members, rule="mean")
+
+
 def _make(
-    data: Dataset, name: str, spec: Recipe, folder: Path, progress: Progress | None, device: str
+    data: Dataset,
+    name: str,
+    spec: Recipe,
+    folder: Path,
+    say: Callable[[str], None],
+    progress: Progress | None,
+    device: str,
 ) -> tuple[Card, Adapter]:
     """Fit a model and put it, with its card, into a folder."""
     from bench.zoo.checkpoint import Checkpoint
-    from bench.zoo.fitting import adapter_of, clean_error, fit_model, training_device
+    from bench.zoo.fitting import Fitted, adapter_of, clean_error, fit_model, training_device
 
-    place = training_device(device) if spec.kind in NETS else "cpu"
+    place = "cpu" if spec.kind in ESTIMATORS else training_device(device)
     checkpoint = Checkpoint(
         home() / "checkpoints" / data.name / f"{name}-{spec.hash[:16]}.safetensors",
-        {"recipe": spec.hash, "dataset": data.checksum, "device": place, **_versions(spec)},
+        {"version": "2", "recipe": spec.hash, "dataset": data.checksum, "device": place, **_versions(spec)},
     )
     started = time.perf_counter()
-    model, epochs = fit_model(data, spec, progress, place, checkpoint)
+    if spec.members:
+        fitted = Fitted([_loaded(data, *member, say, progress, device) for member in spec.members.items()])
+        adapter = _assembled(fitted.model)
+    else:
+        fitted = fit_model(data, spec, progress, place, checkpoint)
+        adapter = adapter_of(fitted.model, spec, data)
     seconds = time.perf_counter() - started
-    adapter = adapter_of(model, spec, data)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder.parent))
     except OSError as error:
         raise UsageError(f"cannot write a model to {folder}: {error.strerror}") from None
     try:
-        weights = staging / f"{name}{suffix(spec.kind)}"
-        write_model(model, weights)
+        weights = _file(name, spec)
+        if weights is not None:
+            write_model(fitted.model, staging / weights)
         made = Card(
             name=name,
             dataset=data.name,
@@ -201,10 +248,11 @@ def _make(
             clean_error=clean_error(adapter, data),
             recipe=spec,
             recipe_hash=spec.hash,
-            weights=weights.name,
-            weights_sha256=file_sha256(weights),
+            weights=weights,
+            weights_sha256=None if weights is None else file_sha256(staging / weights),
             seconds=round(seconds, 2),
-            epochs=epochs,
+            epochs=fitted.epochs,
+            curve=fitted.curve,
             device=place,
             versions=_versions(spec),
         )
@@ -232,5 +280,5 @@ def _publish(staging: Path, folder: Path) -> None:
 
 
 def _versions(spec: Recipe) -> dict[str, str]:
-    libraries = ["torch"] if spec.kind in NETS else ["scikit-learn", "skops"]
+    libraries = ["scikit-learn", "skops"] if spec.kind in ESTIMATORS else ["torch"]
     return {library: version(library) for library in ["potemkin-bench", "numpy", *libraries]}

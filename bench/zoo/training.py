@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from bench.zoo.checkpoint import Checkpoint, Saved
-from bench.zoo.cookbook import EarlyStopping, Training
-from bench.zoo.early_stopping import adversarial_error, best_epoch, exhausted, held_out
+from bench.zoo.compiled import compiled
+from bench.zoo.cookbook import EarlyStopping, OwnFGSM, Training
+from bench.zoo.early_stopping import best_epoch, error, exhausted, held_out
 from bench.zoo.nets.base import Net
 from bench.zoo.objectives import make_objective
 from bench.zoo.penalties import penalty
@@ -27,6 +29,18 @@ class Trained(NamedTuple):
     """In evaluation mode, on the device of the examples."""
     epochs: int
     """That its training took: the recipe's, or those that early stopping chose."""
+    curve: list[list[float]]
+    """Its errors on the test set after every epoch, clean and adversarial; empty without a test set."""
+
+
+class HeldOut(NamedTuple):
+    """What a learning curve is measured on."""
+
+    x: Tensor
+    """`(N, features)`, on the device of the training examples."""
+    y: Tensor
+    """`(N,)` class indices."""
+    attack: OwnFGSM
 
 
 def fit(
@@ -37,6 +51,7 @@ def fit(
     seed: int,
     progress: Progress | None = None,
     checkpoint: Checkpoint | None = None,
+    test: HeldOut | None = None,
 ) -> Trained:
     """Train a network.
 
@@ -51,6 +66,7 @@ def fit(
         seed: of the initial weights, the order of the examples, dropout, noise, and the examples held out.
         progress: told after every epoch.
         checkpoint: where to go on from and what to keep up to date; None to train at one go.
+        test: measured on after every epoch of the training that counts; decides nothing.
 
     Raises:
         UsageError: an objective that does not exist.
@@ -59,18 +75,28 @@ def fit(
     """
     with torch.random.fork_rng(devices=[x.device] if x.device.type == "cuda" else []):
         saved = checkpoint.load() if checkpoint is not None else None
-        errors: list[float] = saved.state["errors"] if saved is not None else []
+        told = _Told() if saved is None else _Told(saved.state["errors"], saved.state["curve"])
         epochs, stopping = training.epochs, training.early_stopping
         if stopping is not None:
             if saved is None or saved.state["stage"] == "validation":
                 kept, out = held_out(len(x), stopping.held_out, seed, x.device)
                 run = _Run(build, x[kept], y[kept], training, seed, saved)
-                _learn(run, epochs, errors, _Validation(x[out], y[out], stopping), progress, checkpoint)
+                _validate(run, epochs, told, _Validation(x[out], y[out], stopping), progress, checkpoint)
                 saved = None
-            epochs = best_epoch(errors)
+            epochs = best_epoch(told.errors)
         run = _Run(build, x, y, training, seed, saved)
-        _learn(run, epochs, errors, None, progress, checkpoint)
-    return Trained(run.net.eval().requires_grad_(False), epochs)
+        _learn(run, epochs, told, test, progress, checkpoint)
+    return Trained(run.net.eval().requires_grad_(False), epochs, told.curve)
+
+
+@dataclass
+class _Told:
+    """What was measured on the way."""
+
+    errors: list[float] = field(default_factory=list)
+    """Adversarial validation errors of early stopping's first training."""
+    curve: list[list[float]] = field(default_factory=list)
+    """Clean and adversarial errors on the test set."""
 
 
 class _Validation(NamedTuple):
@@ -81,25 +107,48 @@ class _Validation(NamedTuple):
     stopping: EarlyStopping
 
 
+def _validate(
+    run: _Run, epochs: int, told: _Told, on: _Validation, progress: Progress | None, checkpoint: Checkpoint | None
+) -> None:
+    """Train until the validation error no longer falls, or for so many epochs."""
+    while run.epoch < epochs and not exhausted(told.errors, on.stopping.patience):
+        loss = run.advance()
+        told.errors.append(error(run.net, on.x, on.y, on.stopping))
+        text = f"loss {loss:.4f}, adversarial validation error {told.errors[-1]:.2%}"
+        _tell(run, epochs, text, told, "validation", progress, checkpoint)
+
+
 def _learn(
     run: _Run,
     epochs: int,
-    errors: list[float],
-    validation: _Validation | None,
+    told: _Told,
+    test: HeldOut | None,
     progress: Progress | None,
     checkpoint: Checkpoint | None,
 ) -> None:
-    """Train for so many epochs; with a validation, add its error after each, and end when it no longer falls."""
-    while run.epoch < epochs and not (validation and exhausted(errors, validation.stopping.patience)):
+    """Train for so many epochs."""
+    while run.epoch < epochs:
         text = f"loss {run.advance():.4f}"
-        if validation is not None:
-            errors.append(adversarial_error(run.net, validation.x, validation.y, validation.stopping))
-            text += f", adversarial validation error {errors[-1]:.2%}"
-        if checkpoint is not None and checkpoint.due:
-            stage = "whole" if validation is None else "validation"
-            checkpoint.save(run.tensors(), {**run.state(), "stage": stage, "errors": errors})
-        if progress is not None:
-            progress(run.epoch, epochs, text)
+        if test is not None:
+            told.curve.append([error(run.net, test.x, test.y, attack) for attack in (None, test.attack)])
+        _tell(run, epochs, text, told, "whole", progress, checkpoint)
+
+
+def _tell(
+    run: _Run,
+    epochs: int,
+    text: str,
+    told: _Told,
+    stage: str,
+    progress: Progress | None,
+    checkpoint: Checkpoint | None,
+) -> None:
+    """Keep what the last epoch gave, and report it."""
+    if checkpoint is not None and checkpoint.due:
+        state = {**run.state(), "stage": stage, "errors": told.errors, "curve": told.curve}
+        checkpoint.save(run.tensors(), state)
+    if progress is not None:
+        progress(run.epoch, epochs, text)
 
 
 class _Run:
@@ -117,6 +166,9 @@ class _Run:
         self.objective = make_objective(training.objective)
         self.optimiser = _optimiser(self.net, training)
         self.order = torch.Generator().manual_seed(seed)
+        fuses = x.device.type == "cuda" and self.objective.once
+        batch = slice(training.batch)
+        self.passes = compiled(self.net, x[batch], y[batch]) if fuses else self.net
         if saved is not None:
             self._restore(saved)
 
@@ -127,7 +179,7 @@ class _Run:
         _set_momentum(self.optimiser, training, self.epoch)
         total = torch.zeros((), device=x.device)
         for batch in torch.split(torch.randperm(len(x), generator=self.order).to(x.device), training.batch):
-            loss = self.objective(net, x[batch], y[batch])
+            loss = self.objective(self.passes, x[batch], y[batch])
             cost = penalty(net, training)
             self.optimiser.zero_grad()
             # Of the weights alone: gradients of the inputs that an objective asked for are not wanted here.
@@ -157,7 +209,7 @@ class _Run:
 
     def state(self) -> dict[str, Any]:
         """What is no tensor."""
-        return {"epoch": self.epoch, "rate": self.optimiser.param_groups[0]["lr"]}
+        return {"epoch": self.epoch, "rates": [group["lr"] for group in self.optimiser.param_groups]}
 
     def _restore(self, saved: Saved) -> None:
         """Go on where `tensors` and `state` were taken."""
@@ -171,17 +223,22 @@ class _Run:
             memory.setdefault(int(index), {})[rest] = tensor
         self.net.load_state_dict(parts["net"])
         self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": memory})
-        for group in self.optimiser.param_groups:
-            group["lr"] = saved.state["rate"]
+        for group, rate in zip(self.optimiser.param_groups, saved.state["rates"], strict=True):
+            group["lr"] = rate
         self.epoch = saved.state["epoch"]
         self.order.set_state(parts["random"]["order"])
         set_random_state(parts["random"]["global"], self.x.device)
 
 
 def _optimiser(net: Net, training: Training) -> torch.optim.Optimizer:
+    groups: dict[float, list[torch.nn.Parameter]] = {}
+    for name, parameter in net.named_parameters():
+        share = next((share for start, share in training.shares.items() if name.startswith(start)), 1.0)
+        groups.setdefault(share, []).append(parameter)
+    rates = [{"params": group, "lr": share * training.rate} for share, group in groups.items()]
     if training.optimiser == "adam":
-        return torch.optim.Adam(net.parameters(), lr=training.rate)
-    return torch.optim.SGD(net.parameters(), lr=training.rate, momentum=training.momentum[0])
+        return torch.optim.Adam(rates)
+    return torch.optim.SGD(rates, momentum=training.momentum[0])
 
 
 def _set_momentum(optimiser: torch.optim.Optimizer, training: Training, epoch: int) -> None:

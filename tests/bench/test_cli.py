@@ -16,7 +16,7 @@ import torch
 
 from adapters.sklearn.table import SEARCHES, TABLE
 from bench.cli import main
-from bench.zoo.kinds import ESTIMATORS, NETS, family_and_gradient, kind_class
+from bench.zoo.kinds import ESTIMATORS, NETS, SIGMOIDS, family_and_gradient, kind_class
 
 SUITE = """\
 suite: tiny
@@ -434,6 +434,7 @@ def test_family_and_gradient_of_every_reference_model_are_listed(bench: Bench) -
     assert {entry["gradient"] for entry in entries if entry["name"] == "knn"} == {"surrogate"}
     for kind, place in NETS.items():
         assert family_and_gradient(kind) == (kind_class(kind).family, "exact"), place
+        assert (kind_class(kind).confidence_kind != "softmax") == (kind in SIGMOIDS), place
     for kind in ESTIMATORS:
         assert family_and_gradient(kind) == _told_by_the_table(kind)
 

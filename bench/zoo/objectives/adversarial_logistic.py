@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 from torch.nn import functional as F
@@ -21,6 +22,8 @@ class AdversarialLogistic(Objective):
     """
 
     eps: float
+
+    once: ClassVar[bool] = False
 
     def __call__(self, net: Net, x: Tensor, y: Tensor) -> Tensor:
         if not isinstance(net, LogisticRegression):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -14,6 +15,9 @@ class Objective(ABC):
 
     All randomness comes from torch's global generator, which the training loop seeds and keeps.
     """
+
+    once: ClassVar[bool] = True
+    """Whether it asks of the network nothing but outputs that are differentiated once, which compiled passes give."""
 
     @abstractmethod
     def __call__(self, net: Net, x: Tensor, y: Tensor) -> Tensor:

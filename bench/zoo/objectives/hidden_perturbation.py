@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +33,8 @@ class HiddenPerturbation(Objective):
     size: float
     layers: Sequence[int] | Literal["all"] = "all"
     """Which hidden layers, counted from 0 at the input."""
+
+    once: ClassVar[bool] = False
 
     def perturbed(self, h: Tensor, gradient: Tensor) -> Tensor:
         """`(N, units)` moved outputs of a layer."""

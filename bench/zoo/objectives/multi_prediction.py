@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -23,6 +24,8 @@ class MultiPrediction(Objective):
 
     hide: float
     """Share of the pixels, and of the labels, that is hidden."""
+
+    once: ClassVar[bool] = False
 
     def __call__(self, net: Net, x: Tensor, y: Tensor) -> Tensor:
         if not isinstance(net, MPDBM):

@@ -19,6 +19,7 @@ class Rotation(PerturbedInput):
     """In radians."""
 
     differentiable: ClassVar[bool] = True
+    once: ClassVar[bool] = False
 
     def perturbed(self, x: Tensor, gradient: Tensor) -> Tensor:
         return rotated(x, gradient, self.angle)

@@ -19,6 +19,7 @@ class ScaledGradient(PerturbedInput):
     """L2 norm of the step."""
 
     differentiable: ClassVar[bool] = True
+    once: ClassVar[bool] = False
 
     def perturbed(self, x: Tensor, gradient: Tensor) -> Tensor:
         return x + self.eps * unit(gradient)

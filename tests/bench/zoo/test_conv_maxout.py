@@ -13,26 +13,9 @@ from torch.nn import functional as F
 
 from adapters.base import LOSSES
 from bench.zoo.adapter import NetAdapter
-from bench.zoo.cookbook import Training
+from bench.zoo.cookbook import Training, recipe
 from bench.zoo.nets.conv_maxout import ConvMaxout, ConvMaxoutLayer
 from bench.zoo.training import fit
-
-CIFAR10: dict[str, Any] = {
-    "shape": (3, 32, 32),
-    "layers": [
-        {"channels": 96, "pieces": 2, "kernel": 8, "pad": 4, "pool": 4, "stride": 2, "max_norm": 0.9},
-        {"channels": 192, "pieces": 2, "kernel": 8, "pad": 3, "pool": 4, "stride": 2, "max_norm": 1.9365},
-        {"channels": 192, "pieces": 2, "kernel": 5, "pad": 3, "pool": 2, "stride": 2, "max_norm": 1.9365},
-    ],
-    "units": 500,
-    "pieces": 5,
-    "spread": 0.005,
-    "input_dropout": 0.2,
-    "hidden_dropout": 0.5,
-    "max_norm": 1.9,
-    "top_max_norm": 1.9365,
-}
-"""The published configuration."""
 
 DIGITS: dict[str, Any] = {
     "shape": (1, 8, 8),
@@ -68,7 +51,8 @@ def points() -> tuple[Tensor, Tensor]:
 
 
 def test_the_published_network_has_its_published_sizes() -> None:
-    net, x, sides = ConvMaxout(3072, 10, **CIFAR10), torch.zeros(1, 3, 32, 32), []
+    published = recipe("cifar10-preprocessed", "conv-maxout").parameters
+    net, x, sides = ConvMaxout(3072, 10, **published), torch.zeros(1, 3, 32, 32), []
     for layer in net.layers:
         x = layer(x)
         sides.append(x.shape[1:])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,15 @@ from bench.errors import UsageError
 from bench.zoo import checkpoint as checkpoints
 from bench.zoo import training as loop
 from bench.zoo.checkpoint import Checkpoint
-from bench.zoo.cookbook import EarlyStopping, ObjectiveSpec, Training
-from bench.zoo.early_stopping import adversarial_error, best_epoch, exhausted, held_out
+from bench.zoo.compiled import compiled
+from bench.zoo.cookbook import EarlyStopping, ObjectiveSpec, OwnFGSM, Training
+from bench.zoo.early_stopping import best_epoch, error, exhausted, held_out
 from bench.zoo.nets.base import Net
 from bench.zoo.nets.maxout import Maxout
 from bench.zoo.nets.softmax_regression import SoftmaxRegression
-from bench.zoo.training import Trained, fit
+from bench.zoo.objectives import TABLE as OBJECTIVES
+from bench.zoo.objectives import make_objective
+from bench.zoo.training import HeldOut, Trained, fit
 
 Report = tuple[int, int, str]
 SGD = Training(optimiser="sgd", rate=0.1, decay=1.001, momentum=(0.5, 0.7), epochs=6, batch=50)
@@ -163,7 +167,7 @@ def test_early_stopping_takes_the_epoch_of_least_adversarial_error_and_trains_an
         measured.append(held_x)
         return errors[len(measured) - 1]
 
-    monkeypatch.setattr(loop, "adversarial_error", scripted)
+    monkeypatch.setattr(loop, "error", scripted)
     schedule = SGD.model_copy(update={"early_stopping": EarlyStopping(held_out=200, eps=0.1, patience=3)})
     found = fit(BUILD, x, y, schedule, 0)
     assert len(measured) == 5, "three epochs without a new least error end it; an equal one is none"
@@ -199,19 +203,17 @@ def test_validation_error_is_that_of_fgsm_without_dropout() -> None:
     net.linear.weight.data = torch.tensor([[0.0, 0.0], [1.0, -1.0]])
     x, y = torch.tensor([[0.5, 0.2], [0.9, 0.1], [0.2, 0.5]]), torch.tensor([1, 1, 0])
     # Margins 0.3, 0.8 and 0.3; a step of eps takes 2 eps away from each.
-    assert [adversarial_error(net, x, y, STOPPING.model_copy(update={"eps": eps})) for eps in (0.1, 0.2, 0.5)] == [
+    assert [error(net, x, y, STOPPING.model_copy(update={"eps": eps})) for eps in (0.1, 0.2, 0.5)] == [
         0.0,
         pytest.approx(2 / 3),
         1.0,
     ]
     clipped = STOPPING.model_copy(update={"eps": 0.5, "clip": (0.3, 1.0)})
-    assert adversarial_error(net, x, y, clipped) == pytest.approx(1.0)
+    assert error(net, x, y, clipped) == pytest.approx(1.0)
     assert net.training
     dropping = BUILD().train()
     before = torch.random.get_rng_state()
-    adversarial_error(
-        dropping, torch.rand(10, 64, generator=torch.Generator().manual_seed(0)), torch.arange(10), STOPPING
-    )
+    error(dropping, torch.rand(10, 64, generator=torch.Generator().manual_seed(0)), torch.arange(10), STOPPING)
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
@@ -242,3 +244,81 @@ def test_a_training_killed_on_cuda_ends_in_the_same_weights(
     with pytest.raises(Killed):
         fit(BUILD, *data, SGD, 0, killer(3, []), Checkpoint(tmp_path / "c", {}))
     assert same(fit(BUILD, *data, SGD, 0, None, Checkpoint(tmp_path / "c", {})).net, expected.net)
+
+
+def test_a_learning_curve_changes_nothing_and_survives_an_interruption(
+    digits_flat: tuple[Tensor, Tensor], tmp_path: Path, every_epoch: None
+) -> None:
+    x, y = digits_flat
+    test = HeldOut(x[:300], y[:300], OwnFGSM(eps=0.1))
+    plain, watched = fit(BUILD, x, y, SGD, 0), fit(BUILD, x, y, SGD, 0, test=test)
+    assert plain.curve == []
+    assert len(watched.curve) == SGD.epochs
+    assert all(torch.equal(a, b) for a, b in zip(plain.net.parameters(), watched.net.parameters(), strict=True))
+    last = [error(watched.net, *test[:2], attack) for attack in (None, test.attack)]
+    assert watched.curve[-1] == last
+    assert all(clean <= attacked for clean, attacked in watched.curve)
+    cut_short = Checkpoint(tmp_path / "c", {})
+    with pytest.raises(Killed):
+        fit(BUILD, x, y, SGD, 0, killer(3, []), cut_short, test)
+    assert fit(BUILD, x, y, SGD, 0, None, cut_short, test).curve == watched.curve
+
+
+def test_layers_can_have_a_share_of_the_rate(digits_flat: tuple[Tensor, Tensor]) -> None:
+    """One step of one batch: the weights move by the share of what they else move by, and others by the same."""
+    x, y = (part[:50] for part in digits_flat)
+    step = Training(optimiser="sgd", rate=0.1, epochs=1, batch=50)
+    start, whole, part = (
+        dict(fit(partial(SoftmaxRegression, 64, 10), x, y, training, 0).net.named_parameters())
+        for training in (
+            step.model_copy(update={"rate": 1e-12}),
+            step,
+            step.model_copy(update={"shares": {"linear.weight": 0.25}}),
+        )
+    )
+    for name, share in (("linear.weight", 0.25), ("linear.bias", 1.0)):
+        torch.testing.assert_close(part[name] - start[name], share * (whole[name] - start[name]), atol=1e-7, rtol=1e-4)
+
+
+def test_compiled_passes_are_those_of_the_network(digits_flat: tuple[Tensor, Tensor]) -> None:
+    """By the compiler's front end alone, which needs no machine code."""
+    x, y = (part[:50] for part in digits_flat)
+    net = Maxout(64, 10, units=[8], pieces=2, spread=0.1)
+    state = torch.random.get_rng_state()
+    fused = compiled(net, x, y, "aot_eager")
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert fused is not net
+    assert all(parameter.grad is None for parameter in net.parameters())
+    objective = make_objective(ObjectiveSpec(kind="adversarial", parameters=ADVERSARIAL))
+    losses = [objective(passes, x, y) for passes in (net, fused)]
+    torch.testing.assert_close(*losses)
+    first, second = (torch.autograd.grad(loss.sum(), list(net.parameters())) for loss in losses)
+    torch.testing.assert_close(first, second)
+
+
+def test_a_network_that_cannot_be_compiled_is_trained_as_it_is(digits_flat: tuple[Tensor, Tensor]) -> None:
+    x, y = (part[:50] for part in digits_flat)
+    net = BUILD()
+
+    def broken(*given: object) -> None:
+        raise RuntimeError("no compiler here")
+
+    assert compiled(net, x, y, broken) is net
+
+
+ADVERSARIAL = {"alpha": 0.5, "eps": 0.25, "clip": None, "masks": 2}
+
+
+@pytest.mark.parametrize("kind", OBJECTIVES)
+def test_objectives_that_compiled_passes_serve(kind: str) -> None:
+    """The others look into the network, or differentiate a gradient."""
+    module, name = OBJECTIVES[kind].split(":")
+    served = {"plain", "adversarial", "sign-noise", "uniform-noise", "gaussian-rubbish"}
+    assert getattr(import_module(module), name).once == (kind in served)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_training_on_cuda_learns_with_compiled_passes(digits_flat: tuple[Tensor, Tensor]) -> None:
+    x, y = (part.cuda() for part in digits_flat)
+    assert error(fit(BUILD, x, y, SGD, 0).net, x, y, None) < 0.2
