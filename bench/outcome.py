@@ -44,8 +44,8 @@ def outcome(session: Session, summary: Summary | None, command: str) -> tuple[li
     results = session.shelf.out / "results"
     if failures:
         return [*lines, f"Results in {results}. To try the failed cells again, add --rerun failed to the command."], 1
-    board = session.shelf.out / "leaderboard.md"
-    lines.append(f"Results in {results}, board in {board}. Next, {_next(session, command)}")
+    board = "" if session.suite.board == "paper" else f", board in {session.shelf.out / 'leaderboard.md'}"
+    lines.append(f"Results in {results}{board}. Next, {_next(session, command)}")
     rows = session.board()
     if any(row.status == "missing" for row in rows):
         lines.append(f"Incomplete models were only met in transfer; to run them: bench suite {session.suite.suite}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,14 +69,9 @@ def expand(
     clean: dict[str, Planned] = {}
     for entry in suite.attacks:
         attack = entry.made
-        pairs = list(_pairs(entry, attack, references, guests))
+        pairs = list(_pairs(suite, entry, attack, references, guests))
         if only is not None:
-            pairs = [
-                (source, target)
-                for source, target in pairs
-                if target.name in only
-                or (source is not None and (source.name in only or (source is target and entry.sources != "self")))
-            ]
+            pairs = _rows_of(only, entry, pairs)
         targets = {target.fingerprint: target for _, target in pairs}
         slices = list(_slices(suite, dataset, entry, attack, limit))
         for target in targets.values():
@@ -88,7 +83,7 @@ def expand(
                 for threat in _threats(entry, dataset):
                     cell = _cell(suite, dataset, entry, part, source, target, threat)
                     planned.setdefault(cell.id, Planned(cell, entry))
-    return [*clean.values(), *planned.values()]
+    return list((clean | planned).values())  # an entry may ask for the clean pass as well
 
 
 def jobs(cells: Iterable[Cell]) -> list[Job]:
@@ -119,26 +114,54 @@ def indices(part: Slice, labels: NDArray[np.int64] | None) -> NDArray[np.int64]:
     return np.sort(np.lexsort((ranks, place))[: part.n]).astype(np.int64)
 
 
+Pair = tuple[ModelInfo | None, ModelInfo]
+"""Source and target."""
+
+
 def _pairs(
-    entry: Entry, attack: Attack, references: Mapping[str, ModelInfo], guests: Mapping[str, ModelInfo]
-) -> Iterator[tuple[ModelInfo | None, ModelInfo]]:
+    suite: Suite, entry: Entry, attack: Attack, references: Mapping[str, ModelInfo], guests: Mapping[str, ModelInfo]
+) -> Iterator[Pair]:
+    """Who is judged on what is crafted on whom: each target of the entry, and each source on its own."""
     everyone = {**references, **guests}
+    judged = {
+        name: model
+        for name, model in everyone.items()
+        if entry.models is None or name in entry.models or name in guests
+    }
     if attack.needs == "nothing":
-        yield from ((None, target) for target in everyone.values())
+        yield from ((None, target) for target in judged.values())
     elif entry.sources == "self":
-        yield from ((target, target) for target in everyone.values())
+        yield from ((target, target) for target in judged.values())
     else:
-        if entry.sources == "all":
-            sources = [model for model in everyone.values() if can_craft(attack, model)]
-        else:
-            for name in entry.sources:
-                if name not in everyone:
-                    raise unknown("source", name, everyone)
-            sources = [everyone[name] for name in entry.sources]
-        for source in sources:
+        for source in _sources(suite, entry, attack, everyone):
             for target in everyone.values():
-                if source is target or source.name in references or target.name in references:
+                meets = source.name in references or target.name in references
+                if source is target or (meets and target.name in judged):
                     yield source, target
+
+
+def _sources(suite: Suite, entry: Entry, attack: Attack, everyone: Mapping[str, ModelInfo]) -> list[ModelInfo]:
+    """The models that a transfer entry is crafted on; those of the suite that are not known yet are left out."""
+    if entry.sources == "all":
+        return [model for model in everyone.values() if can_craft(attack, model)]
+    for name in entry.sources:
+        if name not in everyone and name not in suite.models:
+            raise unknown("source", name, everyone)
+    return [everyone[name] for name in entry.sources if name in everyone]
+
+
+def _rows_of(only: Collection[str], entry: Entry, pairs: Sequence[Pair]) -> list[Pair]:
+    """The pairs that these models are part of, and in transfer each of their sources on itself."""
+
+    def theirs(source: ModelInfo | None, target: ModelInfo) -> bool:
+        return target.name in only or (source is not None and source.name in only)
+
+    met = {source.name for source, target in pairs if source is not None and theirs(source, target)}
+    return [
+        (source, target)
+        for source, target in pairs
+        if theirs(source, target) or (entry.sources != "self" and source is target and target.name in met)
+    ]
 
 
 def can_craft(attack: Attack, source: ModelInfo) -> bool:

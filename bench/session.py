@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench import zoo
-from bench.datasets import open_dataset
+from bench.datasets import open_dataset, options_of
 from bench.datasets.base import Dataset
 from bench.errors import UsageError, unknown
 from bench.models import Models, chosen, given, quick_note
@@ -20,7 +20,7 @@ from bench.results.board import Row, rows
 from bench.results.record import Failure, ModelInfo, Record
 from bench.results.store import Store, Warn
 from bench.results.view import View
-from bench.suite import Suite, load_suite, names
+from bench.suite import DatasetChoice, Suite, load_suite, names
 
 if TYPE_CHECKING:
     from bench.runner import Summary
@@ -69,6 +69,7 @@ class Session:
         limit: int | None = None,
         device: str = "auto",
         budget: zoo.Budget = "full",
+        data: Path | None = None,
         load: bool = True,
     ) -> None:
         """
@@ -81,6 +82,7 @@ class Session:
             limit: number of examples of a short look.
             device: `auto`, `cpu` or `cuda`.
             budget: with `quick`, reference models that are not made yet are made by their quick recipes.
+            data: the option `path` of the suite's dataset, such as a folder in place of a download.
             load: whether models may be loaded or refitted to learn their fingerprints; without, those unknown are
                 left out of the plan and listed in `unknown_models`.
 
@@ -88,6 +90,8 @@ class Session:
             UsageError: bad input, with a line that says what to do.
         """
         self.suite = spec if isinstance(spec, Suite) else load_suite(spec)
+        if data is not None:
+            self.suite = _at(self.suite, data)
         self.progress = progress
         self.shelf = shelf
         self.limit = limit
@@ -115,9 +119,20 @@ class Session:
         self.progress.doing(f"training {name}: {text}", done / max(total, 1))
 
     def _needed(self, named: Sequence[str]) -> list[str]:
-        """The reference models that the plan has to know: all of them, unless nothing meets anything else."""
-        meets = any(entry.sources != "self" for entry in self.suite.attacks)
-        return self.suite.models if self.only is None or meets else [n for n in self.suite.models if n in named]
+        """The reference models that the plan has to know: those asked for and those that they meet in transfer."""
+        if self.only is None:
+            return self.suite.models
+        met, guests = set(named), set(self.only) - set(named)
+        for entry in self.suite.attacks:
+            if entry.sources == "self":
+                continue
+            sources = set(entry.sources) if entry.sources != "all" else {*self.suite.models, *guests}
+            targets = {*(entry.models or self.suite.models), *guests}
+            if not sources.isdisjoint(self.only):
+                met |= targets
+            if not targets.isdisjoint(self.only):
+                met |= sources
+        return [name for name in self.suite.models if name in met]
 
     def _tell_apart(self) -> None:
         """Two names for one model would share records, of which a board shows each once."""
@@ -175,7 +190,9 @@ class Session:
 
     def board(self) -> list[Row]:
         """The suite's rows, from all records."""
-        records, failures = on_boards(self.shelf.records(lambda line: None)), self.shelf.failures(lambda line: None)
+        records, failures = self.shelf.records(lambda line: None), self.shelf.failures(lambda line: None)
+        if self.suite.board != "paper":
+            records = on_boards(records)
         current = {**self._references, **self._guests}
         return rows(View(self.suite, self.dataset, records, failures, current))
 
@@ -188,30 +205,57 @@ def dataset_of(suite: Suite) -> Dataset:
     return dataset
 
 
+def _at(suite: Suite, path: Path) -> Suite:
+    """The suite on the data at a path."""
+    if "path" not in options_of(suite.dataset.name):
+        raise UsageError(f"dataset {suite.dataset.name} is read from no path; leave out --data")
+    chosen = {**suite.dataset.model_dump(), "path": str(path)}
+    return suite.model_copy(update={"dataset": DatasetChoice.model_validate(chosen)})
+
+
 def board_of(suite: Suite, dataset: Dataset, shelf: Shelf, warn: Warn = lambda line: None) -> list[Row]:
     """A suite's rows from the records of a shelf."""
-    return rows(View(suite, dataset, on_boards(shelf.records(warn)), shelf.failures(warn)))
+    records = on_boards(shelf.records(warn), trials=suite.board == "paper")
+    return rows(View(suite, dataset, records, shelf.failures(warn)))
 
 
-def on_boards(records: Mapping[str, Record]) -> dict[str, Record]:
-    """The records without those of models by a quick recipe, on either side: they stand in for `bench paper` alone."""
+def on_boards(records: Mapping[str, Record], trials: bool = False) -> dict[str, Record]:
+    """The records without those of models by a quick recipe, on either side: they stand in for `bench paper` alone.
+
+    With `trials`, for the boards of its numbers, only without those that have a full one's beside them.
+    """
+    full = {_named(record, record.cell.target) for record in records.values() if not quick_note(record.cell.target)}
+
+    def counts(record: Record, model: ModelInfo | None) -> bool:
+        return not model or not quick_note(model) or (trials and _named(record, model) not in full)
+
     return {
         id: record
         for id, record in records.items()
-        if not any(model and quick_note(model) for model in (record.cell.target, record.cell.craft.source))
+        if counts(record, record.cell.target) and counts(record, record.cell.craft.source)
     }
 
 
+def _named(record: Record, model: ModelInfo) -> tuple[str, str]:
+    """The model of this name on the record's dataset."""
+    return record.cell.craft.dataset.checksum, model.name
+
+
 def leaderboard(shelf: Shelf, warn: Warn = lambda line: None, extra: Suite | None = None) -> str:
-    """`leaderboard.md` of all suites that the records know, and of one more that does not ship."""
-    suites = [load_suite(name) for name in names()]
-    if extra is not None and extra.suite not in {suite.suite for suite in suites}:
-        suites.append(extra)
+    """`leaderboard.md` of all suites that the records know, and of one more that does not ship.
+
+    The numbers of the paper are left to `bench paper`.
+    """
+    suites = {name: load_suite(name) for name in names()}
+    if extra is not None:
+        suites[extra.suite] = extra  # one that ships may have been run on other data
     records, failures = on_boards(shelf.records(warn)), shelf.failures(warn)
     cells = [*(record.cell for record in records.values()), *(failure.cell for failure in failures.values())]
     checksums = {cell.craft.dataset.checksum for cell in cells}
     boards = []
-    for suite in suites:
+    for suite in suites.values():
+        if suite.board == "paper":
+            continue
         dataset = dataset_of(suite)
         if dataset.checksum in checksums:
             boards.append((suite, rows(View(suite, dataset, records, failures))))

@@ -15,6 +15,9 @@ from bench.strict_yaml import Path as Where
 from bench.strict_yaml import read_yaml
 from bench.threat import Criterion, Epsilon, Norm
 
+PUBLISHED = "published"
+"""In place of a suite's attacks: all that are published."""
+
 Sources = Literal["self", "all"] | Annotated[list[str], Field(min_length=1)]
 
 
@@ -50,6 +53,8 @@ class Entry(_Part):
     """Whether candidates are cut to the dataset's range, as inputs of the real world are."""
     sources: Sources = "self"
     """Crafted on the target itself, on all reference models of the suite, or on those named."""
+    models: Annotated[list[str], Field(min_length=1)] | None = None
+    """Judged on these reference models and on guests alone; None for all."""
     n: Annotated[int, Field(ge=1)] | None = None
     """Number of examples: a stratified sample of them for a costly check, or how many to generate. None for all."""
     criterion: Criterion | None = None
@@ -130,10 +135,36 @@ class Suite(_Part):
     models: list[str] = []
     """Reference models: run by default, and sources of transfer for everybody's models."""
     attacks: Annotated[list[Entry], Field(min_length=1)]
+    """In a file, `published` stands for an entry for every measurement of `bench/paper/numbers.yaml` on this split, and
+    the models follow from it."""
     rank_by: RankBy | None = None
     seed: int = 0
-    board: Literal["robustness", "transfer", "rubbish"] = "robustness"
+    board: Literal["robustness", "transfer", "rubbish", "paper"] = "robustness"
     """How the leaderboard lays the results out."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_published(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or data.get("attacks") != PUBLISHED:
+            return data
+        if "models" in data:
+            raise UsageError(f"models follow from attacks: {PUBLISHED}; leave them out")
+        try:
+            chosen = DatasetChoice.model_validate(data.get("dataset"))
+        except ValidationError:
+            return data  # the fields themselves tell of it, with its place
+        from bench.paper.published import published  # which plans by suites
+
+        entries, models = published(chosen.name, chosen.split)
+        return data | {"attacks": entries, "models": models}
+
+    @model_validator(mode="after")
+    def _judges_its_own_models(self) -> Suite:
+        for entry in self.attacks:
+            for name in entry.models or ():
+                if name not in self.models:
+                    raise unknown(f"model of attack {entry.attack}", name, self.models)
+        return self
 
     @model_validator(mode="after")
     def _rank_by_something(self) -> Suite:
@@ -193,7 +224,8 @@ def parse_suite(text: str, origin: str) -> Suite:
     except ValidationError as error:
         raise _readable(error, data, lines, origin, where) from None
     except UsageError as error:
-        raise UsageError(f"{origin}, line {lines.get(where, 1)}: {error}") from None
+        place = f"{origin}, line {lines[where]}" if where else origin
+        raise UsageError(f"{place}: {error}") from None
 
 
 def _readable(error: ValidationError, data: Any, lines: dict[Where, int], origin: str, prefix: Where) -> UsageError:

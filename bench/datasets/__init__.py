@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from inspect import Parameter, signature
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from bench.datasets.base import Dataset
 from bench.errors import UsageError, unknown
 
-__all__ = ["Dataset", "names", "open_dataset"]
+__all__ = ["Dataset", "names", "open_dataset", "options_of"]
 
 # Strings, so that knowing the names imports none of the modules.
 _TABLE = {
@@ -35,10 +36,7 @@ def open_dataset(name: str, **options: Any) -> Dataset:
     `options` are the dataset's own, such as `path=` of the folders. Raises UsageError for an unknown name or option, a
     missing option, and data that can't be used.
     """
-    if name not in _TABLE:
-        raise unknown("dataset", name, _TABLE)
-    module, function = _TABLE[name].split(":")
-    maker = getattr(import_module(module), function)
+    maker = _maker(name)
     known = signature(maker).parameters
     for option in options:
         if option not in known:
@@ -46,5 +44,17 @@ def open_dataset(name: str, **options: Any) -> Dataset:
     for option, parameter in known.items():
         if parameter.default is Parameter.empty and option not in options:
             raise UsageError(f"dataset {name!r} needs {option!r}; give {option}: ... beside its name")
-    dataset: Dataset = maker(**options)
-    return dataset
+    return maker(**options)
+
+
+def options_of(name: str) -> tuple[str, ...]:
+    """The options that `open_dataset` takes for that name. Raises UsageError for an unknown one."""
+    return tuple(signature(_maker(name)).parameters)
+
+
+def _maker(name: str) -> Callable[..., Dataset]:
+    if name not in _TABLE:
+        raise unknown("dataset", name, _TABLE)
+    module, function = _TABLE[name].split(":")
+    maker: Callable[..., Dataset] = getattr(import_module(module), function)
+    return maker

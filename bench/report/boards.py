@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.report import robustness, rubbish, transfer
+from bench.report import paper, robustness, rubbish, transfer
 from bench.report.table import Table
 from bench.results.board import WORST, Row
 from bench.suite import Suite
 
-LAYOUTS = {"robustness": robustness.tables, "transfer": transfer.tables, "rubbish": rubbish.tables}
+LAYOUTS = {
+    "robustness": robustness.tables,
+    "transfer": transfer.tables,
+    "rubbish": rubbish.tables,
+    "paper": paper.tables,
+}
 
 
 def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-from bench.attacks import attack_class
-from bench.report.cells import by_model, error, first, interval, percent, robust
+from bench.report.cells import by_model, error, first, interval, label, percent, robust, special
 from bench.report.table import Table
 from bench.results.board import WORST, Row
 from bench.suite import Suite
@@ -77,8 +75,8 @@ def _attack_by_attack(eps: float | None, norm: str, models: Own) -> Table:
         whole = max(row.n for row in own)
         for row in sorted(own, key=lambda row: row.n):  # of two passes over clean examples the longer one stays
             if row.attack != WORST and row.source in (None, name) and (not _in_grid(row, norm) or row.eps == eps):
-                direct.setdefault(_label(row, whole), {})[name] = row
-    order = list(dict.fromkeys(_label(row, max(r.n for r in own)) for own in models.values() for row in own))
+                direct.setdefault(label(row, whole), {})[name] = row
+    order = list(dict.fromkeys(label(row, max(r.n for r in own)) for own in models.values() for row in own))
     columns = sorted(direct, key=order.index)
     lines = []
     for name, own in models.items():
@@ -96,32 +94,7 @@ def _attack_by_attack(eps: float | None, norm: str, models: Own) -> Table:
 
 def _in_grid(row: Row, norm: str) -> bool:
     """Whether the ranking shows the row: clipped FGSM in its norm, with nothing special about it."""
-    return row.attack == "fgsm" and row.norm == norm and bool(row.clip) and not _special(row)
-
-
-def _special(row: Row) -> dict[str, Any]:
-    """Parameters that need mention: those that are not at the attack's defaults."""
-    if row.parameters is None:
-        return {}
-    usual = attack_class(row.attack).model_fields
-    return {key: value for key, value in row.parameters.items() if value != usual[key].default}
-
-
-def _label(row: Row, whole: int) -> str:
-    """Such as `fgsm l2 0.5`, `fgsm 0.25 unclipped`, `iterated-fgsm 0.25 steps 40 (n=500)`, `fgsm 0.1 least-likely`."""
-    if row.attack == "clean":
-        return row.attack
-    words = [row.attack]
-    if row.norm == "l2":
-        words.append("l2")
-    if row.eps is not None:
-        words.append(f"{row.eps:.3g}")
-    if row.clip is False:
-        words.append("unclipped")
-    words += [value if isinstance(value, str) else f"{key} {value:g}" for key, value in _special(row).items()]
-    if 0 < row.n < whole:
-        words.append(f"(n={row.n})")
-    return " ".join(words)
+    return row.attack == "fgsm" and row.norm == norm and bool(row.clip) and not special(row)
 
 
 def _care(models: Own, fgsm: Fgsm) -> Table:

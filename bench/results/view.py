@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.datasets.base import Dataset
-from bench.plan import expand
+from bench.plan import CLEAN, expand
 from bench.results.record import Cell, Failure, ModelInfo, Record, Result
 from bench.suite import Entry, Suite
 from bench.threat import Threat
@@ -200,7 +200,7 @@ class View:
             present = {
                 row.target.name
                 for row in due
-                if row.status == "error" or (row.status in ("ok", "unsupported") and row.attack != "clean")
+                if row.status == "error" or (row.status in ("ok", "unsupported") and row.entry is not CLEAN)
             }
             self.measured += [row for row in rows if row.target.name in present - done]
             self._beside += [row for row in rows if row.target.name in done and row.status == "ok"]

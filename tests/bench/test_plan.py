@@ -224,6 +224,58 @@ def test_named_sources() -> None:
     assert pairs(planned("  - {attack: fgsm, norm: linf, eps: 0.1, sources: [b]}")) == {("b", "a"), ("b", "b")}
 
 
+def test_a_source_that_is_not_known_yet_is_left_out() -> None:
+    """As where the records do not have it, or its training is still to come."""
+    suite = suite_of("  - {attack: fgsm, norm: linf, eps: 0.1, sources: [a, b]}", ["a", "b"])
+    assert pairs([item.cell for item in expand(suite, toy(), {"a": A}, {})]) == {("a", "a")}
+
+
+C = model("c")
+SOME = {
+    "own": (GRADIENT, {("b", "b")}),
+    "on no model": ("  - {attack: sign-noise, norm: linf, eps: 0.1}", {(None, "b")}),
+    "named source": (
+        "  - {attack: fgsm, norm: linf, eps: 0.1, sources: [a]}",
+        {("a", "b"), ("a", "a")},
+    ),
+    "all sources": (TRANSFER, {("a", "b"), ("b", "b"), ("c", "b"), ("a", "a"), ("c", "c")}),
+}
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_an_entry_for_some_models_is_judged_on_these_and_on_each_source_itself(name: str) -> None:
+    entry, met = SOME[name]
+    cells = planned(entry.replace("}", ", models: [b]}"), (A, B, C))
+    assert pairs(cells) == met
+    assert set(clean_targets(cells)) == {target for _, target in met}
+    assert {item.id for item in cells} <= {item.id for item in planned(entry, (A, B, C))}
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_guests_are_judged_on_the_entries_for_some_models_too(name: str) -> None:
+    entry, _ = SOME[name]
+    text = entry.replace("}", ", models: [b]}")
+    theirs = pairs(planned(text, (A, B, C), (GUEST,))) - pairs(planned(text, (A, B, C)))
+    every = pairs(planned(entry, (A, B, C), (GUEST,))) - pairs(planned(entry, (A, B, C)))
+    assert theirs == {(source, target) for source, target in every if target in ("b", "guest")}
+    assert "guest" in {target for _, target in theirs}
+
+
+def test_only_leaves_out_the_entries_for_others() -> None:
+    text = "  - {attack: fgsm, norm: linf, eps: 0.1, sources: [a], models: [b]}"
+    assert pairs(planned(text, (A, B, C), only={"b"})) == {("a", "b"), ("a", "a")}
+    assert pairs(planned(text, (A, B, C), only={"c"})) == set()
+
+
+def test_the_clean_pass_may_be_asked_for_and_is_planned_once() -> None:
+    cells = planned(f"{GRADIENT.replace('}', ', models: [a]}')}\n  - {{attack: clean, models: [a, b]}}")
+    assert clean_targets(cells) == ["a", "b"]
+    assert len({item.id for item in cells}) == len(cells) == 2 + 2
+    assert {item.id for item in cells if item.craft.attack.name == "clean"} == {
+        item.id for item in planned(GRADIENT) if item.craft.attack.name == "clean"
+    }
+
+
 # -- slices -----------------------------------------------------------------------------------------------------------
 
 

@@ -12,8 +12,9 @@ from torch import nn
 
 import adapters
 import bench
-from bench.session import on_boards
-from bench.suite import parse_suite
+from bench.progress import Silent
+from bench.session import Session, Shelf, leaderboard, on_boards
+from bench.suite import load_suite, parse_suite
 
 SUITE = """\
 suite: tiny
@@ -116,3 +117,56 @@ def test_models_of_a_quick_recipe_are_on_no_board() -> None:
     kept = record(cell(model("a")))
     given = [kept, record(cell(trial)), record(cell(model("b"), source=trial))]
     assert on_boards({item.id: item for item in given}) == {kept.id: kept}
+
+
+def test_boards_of_the_paper_have_them_where_there_is_no_full_one() -> None:
+    note = ("quick: 3 epochs of all examples",)
+    trial, replaced = model("trial", notes=note), model("a", notes=note, fingerprint="1" * 64)
+    full = record(cell(model("a")))
+    kept = [full, record(cell(trial)), record(cell(model("a"), source=trial))]
+    given = [*kept, record(cell(replaced)), record(cell(model("b"), source=replaced))]
+    assert on_boards({item.id: item for item in given}, trials=True) == {item.id: item for item in kept}
+
+
+MEETINGS = parse_suite(
+    """\
+suite: meetings
+dataset: {name: digits}
+models: [softmax-regression, maxout, rbf-network, linear-svm]
+attacks:
+  - {attack: fgsm, norm: linf, eps: [0.1]}
+  - {attack: fgsm, norm: linf, eps: [0.1], sources: [maxout], models: [rbf-network]}
+""",
+    "meetings.yaml",
+)
+
+
+@pytest.mark.parametrize(
+    ("asked", "made"),
+    [
+        ([], {"softmax-regression", "maxout", "rbf-network", "linear-svm"}),
+        (["linear-svm"], {"linear-svm"}),
+        (["rbf-network"], {"rbf-network", "maxout"}),
+        (["maxout"], {"rbf-network", "maxout"}),
+    ],
+)
+def test_only_the_models_that_are_met_are_made(
+    asked: list[str], made: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCH_HOME", str(tmp_path))
+    session = Session(MEETINGS, progress=Silent(), shelf=Shelf(tmp_path), model_specs=asked, load=False)
+    assert set(session.unknown_models) == made
+    assert session.planned == []
+
+
+def test_data_at_a_path_for_datasets_that_are_read_from_one(tmp_path: Path) -> None:
+    with pytest.raises(bench.UsageError, match="dataset digits is read from no path; leave out --data"):
+        Session(MEETINGS, progress=Silent(), shelf=Shelf(tmp_path), data=tmp_path, load=False)
+    with pytest.raises(bench.UsageError, match="none"):
+        Session("paper-cifar10", progress=Silent(), shelf=Shelf(tmp_path), data=tmp_path / "none", load=False)
+
+
+def test_the_leaderboard_leaves_the_numbers_of_the_paper_to_their_own_document(tmp_path: Path) -> None:
+    """None of its suites is looked up, whatever the records are of."""
+    suite = load_suite("paper-mnist")
+    assert suite.suite not in leaderboard(Shelf(Path(__file__).parents[2]), extra=suite)

@@ -31,7 +31,16 @@ def test_every_shipped_suite_loads(name: str) -> None:
 
 
 def test_the_suites_that_ship() -> None:
-    assert names() == ["digits-fgsm", "fashion-mnist-fgsm", "mnist-fgsm", "mnist-rubbish", "mnist-transfer"]
+    assert names() == [
+        "digits-fgsm",
+        "fashion-mnist-fgsm",
+        "mnist-fgsm",
+        "mnist-rubbish",
+        "mnist-transfer",
+        "paper-cifar10",
+        "paper-mnist",
+        "paper-mnist-3v7",
+    ]
 
 
 def test_the_defaults_of_an_entry() -> None:
@@ -39,6 +48,7 @@ def test_the_defaults_of_an_entry() -> None:
     assert only.eps == (0.1,)
     assert only.clip is True
     assert only.sources == "self"
+    assert only.models is None
     assert only.n is None
     assert only.judged_by == Criterion()
     assert only.made.model_dump() == {"loss": "training", "label": "true", "target": None}
@@ -97,6 +107,8 @@ BAD_ENTRIES = [
     (f"{FGSM}, clip: maybe", "clip", "'maybe'"),
     (f"{FGSM}, sources: []", "sources"),
     (f"{FGSM}, sources: some", "sources", "'some'"),
+    (f"{FGSM}, models: []", "models"),
+    (f"{FGSM}, models: maxout", "models", "'maxout'"),
     ("attack: sign-noise, norm: linf, eps: 0.1, sources: all", "sign-noise is crafted on no model: leave out sources"),
     ("attack: gaussian-rubbish", "needs n: how many inputs"),
     ("attack: gaussian-rubbish, n: 10, eps: 0.1, norm: linf", "bound to no ball", "leave out norm and eps"),
@@ -142,6 +154,17 @@ BAD_FILES = [
     (f"{HEAD}{GOOD}rank_by: {{eps: 0.1, epz: 1}}\n", 5, "unknown key 'epz'; did you mean eps?"),
     (f"{HEAD}{GOOD}rank_by:\n  eps: 0.1\n  norm: l3\n", 7, "'l3'"),
     (f"{HEAD}{GOOD}suite: tiny\n", 5, "key 'suite' stands here twice"),
+    (f"{HEAD}{GOOD}rank_by: {{eps: 0.2}}\n", 0, "rank_by eps 0.2: no clipped linf attack"),
+    (
+        f"{HEAD}models: [maxout]\n{GOOD.replace('}', ', models: [maxot]}')}",
+        0,
+        "of attack fgsm 'maxot'; did you mean ma",
+    ),
+    (f"{HEAD}{GOOD.replace('}', ', models: [maxout]}')}", 0, "unknown model of attack fgsm 'maxout'; known: none"),
+    (f"{HEAD}attacks: publisht\n", 3, "'publisht'"),
+    (f"{HEAD}attacks: published\n", 0, "nothing is published on dataset digits, split test"),
+    ("suite: tiny\nattacks: published\n", 1, "key 'dataset' is missing"),
+    ("suite: tiny\ndataset: {name: mnist}\nmodels: [maxout]\nattacks: published\n", 0, "models follow from attacks"),
 ]
 
 

@@ -144,4 +144,4 @@ def test_a_dataset_is_held_to_its_declaration(refuses: Refuses) -> None:
 
 
 def test_the_face_is_small() -> None:
-    assert datasets.__all__ == ["Dataset", "names", "open_dataset"]
+    assert datasets.__all__ == ["Dataset", "names", "open_dataset", "options_of"]
