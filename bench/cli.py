@@ -99,6 +99,12 @@ def suite(
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="A short look: a stratified sample of so many examples.")
     ] = None,
+    budget: Annotated[
+        Budget, typer.Option("--budget", help="quick: models not made yet are made in minutes, and say so.")
+    ] = Budget.full,
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="PATH", help="The data, for a dataset that is read from a path.")
+    ] = None,
     device: Annotated[Device, typer.Option("--device", help="auto: CUDA where there is a device.")] = Device.auto,
     out: Out = DEFAULT_OUT,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be run, and run nothing.")] = False,
@@ -126,6 +132,8 @@ def suite(
             model_specs=model or [],
             limit=limit,
             device=device.value,
+            budget=budget.value,
+            data=data,
             load=not dry_run,
         )
         missing = session.missing(rerun.value if rerun else None)
@@ -136,7 +144,10 @@ def suite(
     _print_board(session.suite, session.board())
     write_leaderboard(shelf, session.suite)
     command = ["bench suite", name, *(f"--model {spec}" for spec in model or [])]
-    lines, code = outcome(session, summary, " ".join(command if out == DEFAULT_OUT else [*command, f"--out {out}"]))
+    command += [f"--budget {budget.value}"] * (budget is not Budget.full)
+    command += [f"--data {data}"] * (data is not None)
+    command += [f"--out {out}"] * (out != DEFAULT_OUT)
+    lines, code = outcome(session, summary, " ".join(command))
     typer.echo("\n".join(lines))
     raise typer.Exit(code)
 
@@ -211,6 +222,9 @@ def show(
 def train(
     model: Annotated[str, typer.Argument(help="A reference model; see: bench list models.")],
     dataset: Annotated[str, typer.Option("--dataset", help="Which dataset's model of that name.")] = "mnist",
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder of images in place of the dataset's own files.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for the weights and the card; default: the user's cache.")
     ] = None,
@@ -226,6 +240,7 @@ def train(
 ) -> None:
     """Train or refit a reference model by its recipe."""
     from bench import zoo
+    from bench.datasets import open_dataset
     from bench.progress import progress as telling
 
     with telling(progress.value) as teller:
@@ -234,7 +249,7 @@ def train(
             teller.doing(f"training {model}: {text}", done / max(total, 1))
 
         card = zoo.train(
-            dataset,
+            open_dataset(dataset, **({} if data is None else {"path": data})),
             model,
             out=out,
             epochs=epochs,
@@ -307,6 +322,12 @@ def paper(
     budget: Annotated[
         Budget, typer.Option("--budget", help="quick: within 20 minutes on two cores. full: all that the paper did.")
     ] = Budget.quick,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data", metavar="FOLDER", help="Images train/CLASS/ and test/CLASS/ in place of the official CIFAR-10."
+        ),
+    ] = None,
     device: Annotated[Device, typer.Option("--device", help="auto: CUDA where there is a device.")] = Device.auto,
     out: Out = DEFAULT_OUT,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
@@ -320,7 +341,7 @@ def paper(
     from bench.session import Shelf
 
     with telling(progress.value) as teller:
-        found = reproduce(budget.value, Shelf(out), progress=teller, device=device.value)
+        found = reproduce(budget.value, Shelf(out), progress=teller, device=device.value, data=data)
     if as_json:
         typer.echo(json.dumps([line.as_dict() for line in found.lines], indent=1))
     else:

@@ -26,6 +26,8 @@ ours is typed by hand, except for earlier trials under "Tried". All rates are in
 **quick** beside a verdict: measured on models that were trained for so many epochs only, by the quick recipes of
 `bench paper --budget quick`. Such a verdict is of these models, not of those of the publication.
 
+**stand-in** beside a verdict: measured on other data in place of the official ones; the row says on what.
+
 **error** is the share of all examples labelled wrongly (of rubbish: called some class with a probability above the
 criterion's), **confidence** the mean probability of the class given, over the mistakes. A tolerance is the largest
 distance from the published number. ± is the standard deviation over training runs, where there are several.
@@ -79,8 +81,15 @@ def _row(line: Line) -> tuple[str, ...]:
         ", ".join(f"{name} {_published(values)}" for name, values in number.published.items()),
         _ours(told),
         ", ".join(str(count) for count in counts),
-        f"{line.verdict} (quick: {'; '.join(dict.fromkeys(line.quick.values()))})" if line.quick else line.verdict,
+        _verdict(line),
     )
+
+
+def _verdict(line: Line) -> str:
+    asides = ["stand-in"] if line.data else []
+    if line.quick:
+        asides.append(f"quick: {'; '.join(dict.fromkeys(line.quick.values()))}")
+    return f"{line.verdict} ({', '.join(asides)})" if asides else line.verdict
 
 
 def _published(values: Values) -> str:
@@ -123,6 +132,8 @@ def _told(line: Line) -> Iterator[str]:
             yield f"Left open, {choice}: {text}"
     if line.beside:
         yield f"Beside it: {_ours(line.beside)}."
+    if line.data:
+        yield f"On: {line.data}."
     quick = line.quick | line.quick_beside
     if quick:
         yield f"Quick recipes: {', '.join(f'{name} ({training})' for name, training in quick.items())}."

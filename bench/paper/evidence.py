@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench import zoo
 from bench.datasets import open_dataset
-from bench.datasets.base import Dataset
+from bench.datasets.base import Arrays, Dataset
 from bench.errors import UsageError
 from bench.models import Models, quick_note
 from bench.paper.numbers import Measure, Numbers
-from bench.paper.protocol import entry_of, models_of
+from bench.paper.protocol import entry_of, models_of, runs_of
+from bench.report.figures import Lack, lacking
 from bench.results.record import Failure, ModelInfo, Record
+
+STAND_INS = ("cifar10", "cifar10-preprocessed")
+"""Datasets whose official files, a download, a folder of their images can stand in for."""
 
 
 class Finding(BaseModel):
@@ -43,6 +48,20 @@ class Known:
     models: Mapping[str, ModelInfo]
     """Of the full recipes as they are now or, not made here, as they were last judged; else so of the quick ones."""
 
+    def runs(self, measure: Measure, names: Collection[str], budget: zoo.Budget = "full") -> list[Measure]:
+        """The measurement on every training run of its model among these names that was, or would be, as long."""
+        base = self._effort(measure.model, budget)
+        return [run for run in runs_of(measure, names) if self._effort(run.model, budget) == base]
+
+    def _effort(self, name: str, budget: zoo.Budget) -> str | None:
+        """How short a training the model had or, not made yet, would have; None for that of its full recipe."""
+        if name in self.models:
+            return quick_note(self.models[name])
+        if budget == "full" or name not in self.names:
+            return None
+        quick = zoo.recipe(self.dataset.name, name, "quick")
+        return None if quick == zoo.recipe(self.dataset.name, name) else quick.effort
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -55,10 +74,29 @@ class Evidence:
     absent: Mapping[str, str]
     """Datasets that cannot be had or have no models, and why."""
     figures: Mapping[str, Finding] = field(default_factory=dict)
+    undrawn: Mapping[str, Lack] = field(default_factory=dict)
+    """What other figures lack."""
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    """Known datasets whose examples could not be had when they were needed, and why."""
+
+
+def opened(numbers: Numbers, folder: Path | None) -> dict[str, Dataset]:
+    """What the numbers ask for of `STAND_INS`, by name: as a folder of images, or officially where there is none.
+
+    Raises:
+        UsageError: the folder is not so.
+    """
+    options = {} if folder is None else {"path": folder}
+    asked = dict.fromkeys(measure.dataset for measure in numbers.measures)
+    return {name: open_dataset(name, **options) for name in asked if name in STAND_INS}
 
 
 def gather(
-    numbers: Numbers, records: Mapping[str, Record], failures: Mapping[str, Failure], figures: Sequence[Path]
+    numbers: Numbers,
+    records: Mapping[str, Record],
+    failures: Mapping[str, Failure],
+    figures: Sequence[Path],
+    given: Mapping[str, Dataset] | None = None,
 ) -> Evidence:
     """What is known of everything that the numbers ask for.
 
@@ -67,6 +105,7 @@ def gather(
         records: by id.
         failures: by id.
         figures: folders of figures and their findings; the later ones count where an id is in several.
+        given: datasets by name; of others the official one or, where only stand-ins for it were measured, the newest.
     """
     known: dict[str, Known] = {}
     absent: dict[str, str] = {}
@@ -74,12 +113,14 @@ def gather(
         try:
             if not zoo.names(name):
                 raise UsageError(f"dataset {name} has no models yet")
-            known[name] = _known(name, records)
+            dataset = (given or {}).get(name) or _as_measured(open_dataset(name), records)
+            known[name] = _known(dataset, records)
         except UsageError as error:
             absent[name] = str(error)
     ids = [number.id for number in numbers.all if number.figure]
     found = {id: finding for folder in figures for id, finding in _findings(folder, ids).items()}
-    return Evidence(records, failures, known, absent, found)
+    undrawn = {id: lack for id in ids if id not in found and (lack := lacking(id)) is not None}
+    return Evidence(records, failures, known, absent, found, undrawn)
 
 
 def obstacle(measure: Measure, evidence: Evidence) -> str | None:
@@ -97,9 +138,33 @@ def obstacle(measure: Measure, evidence: Evidence) -> str | None:
     return f"no model {' and '.join(lacking)} for {measure.dataset} yet" if lacking else None
 
 
-def _known(name: str, records: Mapping[str, Record]) -> Known:
-    dataset = open_dataset(name)
-    names = zoo.names(name)
+def _as_measured(official: Dataset, records: Mapping[str, Record]) -> Dataset:
+    """The official dataset, or the stand-in last measured in its place, of which no more is here than the records."""
+    if official.name not in STAND_INS:
+        return official
+    mine = [record for record in records.values() if record.cell.craft.dataset.name == official.name]
+    stand_ins = [record for record in mine if record.cell.craft.dataset.note]  # they have one, official data have none
+    if not stand_ins or any(record.cell.craft.dataset.checksum == official.checksum for record in mine):
+        return official
+    last = max(stand_ins, key=lambda record: record.run.finished).cell.craft.dataset
+    slices = [record.cell.craft.slice for record in stand_ins if record.cell.craft.dataset.checksum == last.checksum]
+    sizes = {part.split: part.of for part in slices if part.split is not None}
+    return replace(
+        official,
+        sizes={**official.sizes, **sizes},
+        checksum=last.checksum,
+        note=last.note,
+        read=partial(_read_records, official.name),
+        _splits={},
+    )
+
+
+def _read_records(name: str, split: str) -> Arrays:
+    raise UsageError(f"{name} was measured on a folder of images that is not given")
+
+
+def _known(dataset: Dataset, records: Mapping[str, Record]) -> Known:
+    names = zoo.names(dataset.name)
     here = Models(dataset, "cpu", lambda line: None, budget="quick")
     current = {model: here.info(model) for model in names if here.is_ready(model)}
     found = _last_judged(dataset, records, quick=True) | _of(current, quick=True)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.datasets.base import Dataset
+from bench.errors import UsageError
+from bench.models import Models
 from bench.paper.document import document
-from bench.paper.evidence import Evidence, Known, gather, obstacle
+from bench.paper.evidence import STAND_INS, Evidence, Known, gather, obstacle, opened
 from bench.paper.numbers import PUBLISHED, Measure, Numbers, load_numbers
-from bench.paper.protocol import cells_of, models_of, runs_of, suite_of
+from bench.paper.protocol import cells_of, models_of, suite_of
 from bench.paper.scoreboard import Line, scoreboard
 from bench.progress import Progress
 from bench.report.figures import TABLE, draw_all
@@ -40,7 +43,13 @@ class Reproduction:
 
 
 def reproduce(
-    budget: Budget, shelf: Shelf, *, progress: Progress, device: str = "auto", numbers: Path = PUBLISHED
+    budget: Budget,
+    shelf: Shelf,
+    *,
+    progress: Progress,
+    device: str = "auto",
+    data: Path | None = None,
+    numbers: Path = PUBLISHED,
 ) -> Reproduction:
     """Run what the budget allows and is missing, then compare; the same call resumes.
 
@@ -52,6 +61,7 @@ def reproduce(
         shelf: where records are read and written.
         progress: told what is being done.
         device: `auto`, `cpu` or `cuda`.
+        data: folder of images that stands in for the official CIFAR-10, which else is downloaded when it is needed.
         numbers: the file of published numbers.
 
     Raises:
@@ -59,9 +69,23 @@ def reproduce(
     """
     asked = load_numbers(numbers)
     path = (shelf.out / "docs" if (shelf.out / "docs").is_dir() else shelf.out) / "paper.md"
+    given = {} if data is None else opened(asked, data)
+    # A full run is of the official data, even where a stand-in was measured before.
+    plan = _evidence(asked, shelf, path, opened(asked, None) if data is None and budget == "full" else given)
+    unreadable: dict[str, str] = {}
     failed, interrupted = 0, False
-    for measures in _by_split(asked, budget, _evidence(asked, shelf, path)):
-        summary = _run(measures, budget, shelf, progress, device)
+    for measures in _by_split(asked, budget, plan):
+        name = measures[0].dataset
+        if name in unreadable or _complete(measures, budget, plan):
+            continue
+        try:
+            _read(measures, plan, progress)
+        except UsageError as error:
+            if data is not None:
+                raise
+            unreadable[name] = str(error)
+            continue
+        summary = _run(measures, budget, shelf, progress, device, data if name in given else None)
         if summary is not None:
             failed += len(summary.failed)
             if summary.interrupted:
@@ -69,7 +93,8 @@ def reproduce(
                 break
     if not interrupted:
         _draw(asked, path.parent / "figures", progress)
-    lines = scoreboard(asked, _evidence(asked, shelf, path, progress))
+    evidence = _evidence(asked, shelf, path, given, progress)
+    lines = scoreboard(asked, replace(evidence, unreadable=unreadable))
     write(path, document(asked, lines))
     return Reproduction(lines, path, failed, interrupted)
 
@@ -82,12 +107,14 @@ def _draw(numbers: Numbers, folder: Path, progress: Progress) -> None:
         draw_all(folder, progress.say, lacking)
 
 
-def _evidence(numbers: Numbers, shelf: Shelf, path: Path, progress: Progress | None = None) -> Evidence:
+def _evidence(
+    numbers: Numbers, shelf: Shelf, path: Path, given: Mapping[str, Dataset], progress: Progress | None = None
+) -> Evidence:
     records = shelf.records(progress.say if progress else lambda line: None)
     figures = [path.parent / "figures"]
     if shelf.with_published:
         figures.insert(0, FIGURES)
-    return gather(numbers, records, shelf.failures(lambda line: None), figures)
+    return gather(numbers, records, shelf.failures(lambda line: None), figures, given)
 
 
 def _by_split(numbers: Numbers, budget: Budget, evidence: Evidence) -> Iterator[list[Measure]]:
@@ -96,7 +123,7 @@ def _by_split(numbers: Numbers, budget: Budget, evidence: Evidence) -> Iterator[
     for measure in numbers.measures:
         if obstacle(measure, evidence) is None:
             known = evidence.known[measure.dataset]
-            for run in runs_of(measure, known.names):
+            for run in known.runs(measure, known.names, budget):
                 if _allowed(run, known, budget):
                     groups.setdefault((run.dataset, run.split), []).append(run)
     yield from groups.values()
@@ -108,10 +135,34 @@ def _allowed(measure: Measure, known: Known, budget: Budget) -> bool:
     return set(models_of(measure)) <= (known.names if budget == "full" else known.names - elsewhere)
 
 
-def _run(measures: list[Measure], budget: Budget, shelf: Shelf, progress: Progress, device: str) -> Summary | None:
-    """Run the cells behind the measurements; None where nothing is missing."""
+def _complete(measures: list[Measure], budget: Budget, evidence: Evidence) -> bool:
+    """Whether the models are made and the cells recorded, so that no example has to be read."""
+    dataset = evidence.known[measures[0].dataset].dataset
+    models = Models(dataset, "cpu", lambda line: None, budget=budget)
+    names = {name for measure in measures for name in models_of(measure)}
+    if not all(models.is_ready(name) for name in names):
+        return False
+    infos = {name: models.info(name) for name in names}
+    return all(cell.id in evidence.records for measure in measures for cell in cells_of(measure, dataset, infos))
+
+
+def _read(measures: list[Measure], evidence: Evidence, progress: Progress) -> None:
+    """Read the examples measured on, where that may take a download or a whitening.
+
+    Raises:
+        UsageError: they cannot be had.
+    """
+    if measures[0].dataset in STAND_INS:
+        progress.starting(f"reading {measures[0].dataset}")
+        evidence.known[measures[0].dataset].dataset.stored(measures[0].split)
+
+
+def _run(
+    measures: list[Measure], budget: Budget, shelf: Shelf, progress: Progress, device: str, data: Path | None
+) -> Summary | None:
+    """Run the cells behind the measurements, on the data at a path if one is given; None where nothing is missing."""
     suite = suite_of(measures)
-    session = Session(suite, progress=progress, shelf=shelf, device=device, budget=budget)
+    session = Session(suite, progress=progress, shelf=shelf, device=device, budget=budget, data=data)
     models = {name: session.models.info(name) for name in suite.models}
     wanted = {cell.id for measure in measures for cell in cells_of(measure, session.dataset, models)}
     missing = {item.cell.id: item for item in session.missing("failed") if item.cell.id in wanted}

@@ -12,7 +12,7 @@ import numpy as np
 from bench.models import QUICK, quick_note
 from bench.paper.evidence import Evidence, obstacle
 from bench.paper.numbers import Measure, Number, Numbers
-from bench.paper.protocol import cells_of, entry_of, models_of, runs_of, suite_of
+from bench.paper.protocol import cells_of, entry_of, models_of, suite_of
 from bench.plan import CLEAN
 from bench.results.board import rows
 from bench.results.record import Cell
@@ -55,6 +55,8 @@ class Line:
     """Likewise of `beside`."""
     figure: str | None = None
     """Name of the image in the folder `figures` beside the document."""
+    data: str = ""
+    """What was measured on in place of official data; empty where it was they."""
     flags: dict[str, list[str]] = field(default_factory=dict)
     """What the board says of the robustness of each model that was measured, where it says anything."""
 
@@ -78,6 +80,7 @@ class Line:
             "beside": {name: asdict(found) for name, found in self.beside.items()},
             "quick": self.quick,
             "quick_beside": self.quick_beside,
+            "data": self.data,
             "flags": self.flags,
             "open": {key: text for key, text in number.open.model_dump().items() if text},
             "tried": number.tried,
@@ -104,7 +107,7 @@ def _line(number: Number, evidence: Evidence, flags: dict[tuple[str, str], list[
     if number.figure:
         finding = evidence.figures.get(number.id)
         if finding is None:
-            return Line(number, "not run", "there is no figure yet", None)
+            return Line(number, "not run", *evidence.undrawn.get(number.id, ("it is not drawn yet", "bench paper")))
         verdict: Verdict = "match" if finding.shows else "differs"
         return Line(number, verdict, finding.finding, None, figure=finding.figure)
     ours, beside = {}, {}
@@ -132,6 +135,7 @@ def _line(number: Number, evidence: Evidence, flags: dict[tuple[str, str], list[
         holds=holds,
         quick=_quick([number.measure[name] for name in ours], evidence),
         quick_beside=_quick([number.beside[name] for name in beside], evidence),
+        data=_data([number.measure[name] for name in ours], evidence),
         flags={target[1]: flags[target] for target in targets if flags.get(target)},
     )
 
@@ -140,6 +144,12 @@ def _quick(measures: Sequence[Measure], evidence: Evidence) -> dict[str, str]:
     """The models of quick recipes that measurements met, and how short a training each had."""
     met = {name: evidence.known[measure.dataset].models[name] for measure in measures for name in models_of(measure)}
     return {name: note for name, model in met.items() if (note := quick_note(model)) is not None}
+
+
+def _data(measures: Sequence[Measure], evidence: Evidence) -> str:
+    """The notes of the datasets of measurements."""
+    notes = [evidence.known[measure.dataset].dataset.note for measure in measures]
+    return "; ".join(dict.fromkeys(note for note in notes if note))
 
 
 def _verdict(number: Number, ours: dict[str, Ours], holds: bool | None) -> Verdict:
@@ -169,9 +179,9 @@ def _measured(measure: Measure, evidence: Evidence) -> Ours:
     known = evidence.known[measure.dataset]
     unmade = [name for name in models_of(measure) if name not in known.models]
     if unmade:
-        raise NotRun(f"model {' and '.join(unmade)} is not made yet", "bench paper")
+        raise _missing(measure, evidence, f"model {' and '.join(unmade)} is not made yet", "bench paper")
     values = []
-    for run in runs_of(measure, known.models):
+    for run in known.runs(measure, known.models):
         try:
             values.append(_value(run, evidence))
         except NotRun:
@@ -180,6 +190,12 @@ def _measured(measure: Measure, evidence: Evidence) -> Ours:
     means = [value for value, _ in values]
     spread = statistics.stdev(means) if len(means) > 1 else None
     return Ours(statistics.fmean(means), spread, len(means), values[0][1])
+
+
+def _missing(measure: Measure, evidence: Evidence, reason: str, command: str) -> NotRun:
+    """What is missing and what makes it; where the data could not be had, that is the reason."""
+    unreadable = evidence.unreadable.get(measure.dataset)
+    return NotRun(reason, command) if unreadable is None else NotRun(unreadable, "bench paper --data FOLDER")
 
 
 def _value(measure: Measure, evidence: Evidence) -> tuple[float, int]:
@@ -216,7 +232,9 @@ def _row(measure: Measure, cells: Sequence[Cell], target: str, evidence: Evidenc
                 raise NotRun(f"failed: {failure.kind}: {failure.message}", "bench paper")
             ready = evidence.known[measure.dataset].ready
             made = {model.name for model in (cell.target, cell.craft.source) if model} <= ready
-            raise NotRun(f"no record of {cell}", "bench paper" if made else "bench paper --budget full")
+            raise _missing(
+                measure, evidence, f"no record of {cell}", "bench paper" if made else "bench paper --budget full"
+            )
     results = tuple(evidence.records[cell.id].result for cell in mine)
     for result in results:
         if result.status != "ok":
@@ -283,7 +301,7 @@ def _flags(numbers: Numbers, evidence: Evidence) -> dict[tuple[str, str], list[s
             run
             for measure in numbers.measures
             if measure.dataset == name and measure.split == "test" and obstacle(measure, evidence) is None
-            for run in runs_of(measure, known.models)
+            for run in known.runs(measure, known.models)
             if set(models_of(run)) <= known.models.keys()
         ]
         if asked:

@@ -2,6 +2,7 @@
 
     draw("eps-trace", Path("docs/figures"))     eps-trace.png, and eps-trace.json with what it shows
     draw_all(Path("docs/figures"), print)       all whose models are made
+    lacking("at-filters")                       why one cannot be drawn, or None
 
 Importing this package loads neither matplotlib nor torch.
 """
@@ -23,7 +24,7 @@ from bench.models import Models
 if TYPE_CHECKING:
     from bench.report.figures.drawn import Drawn
 
-__all__ = ["TABLE", "Entry", "NotReady", "draw", "draw_all"]
+__all__ = ["TABLE", "Entry", "Lack", "NotReady", "draw", "draw_all", "lacking"]
 
 
 class Entry(NamedTuple):
@@ -34,11 +35,14 @@ class Entry(NamedTuple):
     """Reference models of the dataset."""
     function: str
     """`module:function`; a string, so that knowing the figures imports none. It takes `Models`, gives a `Drawn`."""
+    curves: bool = False
+    """Whether it needs the models' learning curves."""
 
 
 TABLE = {
     "logreg-figure": Entry("mnist-3v7", ("logistic-regression",), "logistic_regression:logistic_regression"),
     "at-filters": Entry("mnist", ("maxout", "maxout-adversarial"), "filters:filters"),
+    "at-curve": Entry("mnist", ("maxout-seed-1", "maxout-adversarial"), "curve:curve", curves=True),
     "eps-trace": Entry("mnist", ("maxout",), "eps_trace:eps_trace"),
     "fooling-figure": Entry("mnist", ("maxout",), "fooling:fooling"),
     "small-distances": Entry("mnist", ("maxout",), "small_distances:small_distances"),
@@ -47,33 +51,59 @@ TABLE = {
 """Figures by the ids of the published numbers."""
 
 
+class Lack(NamedTuple):
+    """Why a figure cannot be drawn."""
+
+    reason: str
+    command: str | None
+    """What brings what is lacking; None where nothing does."""
+
+
 class NotReady(UsageError):
-    """A figure whose models are not made yet."""
+    """A figure that lacks something."""
+
+
+def lacking(id: str) -> Lack | None:
+    """What a figure lacks; None where it can be drawn. Models of quick recipes do not count."""
+    if id not in TABLE:
+        return Lack("there is no figure yet", None)
+    if find_spec("matplotlib") is None:
+        return Lack("figures need matplotlib", "pip install 'potemkin-bench[figures]'")
+    dataset, names, _, curves = TABLE[id]
+    models = _models(dataset)
+    cards = {name: models.card(name) for name in names}
+    missing = [name for name, card in cards.items() if card is None]
+    if missing:
+        named = " and ".join(missing)
+        return Lack(
+            f"figure {id} needs {named} for {dataset} by the full recipe, not made yet", "bench paper --budget full"
+        )
+    bare = [name for name, card in cards.items() if curves and card and card.curve is None]
+    if bare:
+        return Lack(
+            f"figure {id} needs the learning curve of {' and '.join(bare)} for {dataset}, trained without one",
+            " && ".join(f"bench train {name} --dataset {dataset}" for name in bare),
+        )
+    return None
 
 
 def draw(id: str, out: Path) -> Path:
     """Draw one figure: `ID.png` and `ID.json`, its finding, in a folder; the path of the image.
 
     Raises:
-        NotReady: a model is not made yet.
-        UsageError: no such figure, or no matplotlib.
+        NotReady: it lacks something.
+        UsageError: no such figure.
     """
     if id not in TABLE:
         raise unknown("figure", id, TABLE)
-    _require_matplotlib()
-    entry = TABLE[id]
-    models = Models(open_dataset(entry.dataset), "cpu", lambda line: None)
-    missing = [name for name in entry.models if not models.is_ready(name)]
-    if missing:
-        raise NotReady(
-            f"figure {id} needs {' and '.join(missing)} for {entry.dataset}, not made yet; "
-            "run bench paper --budget full"
-        )
-    return _publish(id, out, _function(entry), models)
+    lack = lacking(id)
+    if lack is not None:
+        raise NotReady(f"{lack.reason}; run {lack.command}")
+    return _publish(id, out, _function(TABLE[id]), _models(TABLE[id].dataset))
 
 
 def draw_all(out: Path, report: Callable[[str], None], ids: Iterable[str] = tuple(TABLE)) -> list[Path]:
-    """Draw every figure whose models are made; the paths of the images.
+    """Draw every figure that lacks nothing; the paths of the images.
 
     Args:
         out: folder.
@@ -81,7 +111,7 @@ def draw_all(out: Path, report: Callable[[str], None], ids: Iterable[str] = tupl
         ids: of the figures to draw.
 
     Raises:
-        UsageError: an id that is no figure's, or no matplotlib.
+        UsageError: an id that is no figure's.
     """
     paths = []
     for id in ids:
@@ -90,6 +120,10 @@ def draw_all(out: Path, report: Callable[[str], None], ids: Iterable[str] = tupl
         except NotReady as why:
             report(str(why))
     return paths
+
+
+def _models(dataset: str) -> Models:
+    return Models(open_dataset(dataset), "cpu", lambda line: None)
 
 
 def _publish(id: str, out: Path, function: Callable[[Models], Drawn], models: Models) -> Path:
@@ -118,8 +152,3 @@ def _function(entry: Entry) -> Callable[[Models], Drawn]:
     module, name = entry.function.split(":")
     function: Callable[[Models], Drawn] = getattr(import_module(f"{__name__}.{module}"), name)
     return function
-
-
-def _require_matplotlib() -> None:
-    if find_spec("matplotlib") is None:
-        raise UsageError("figures need matplotlib; pip install 'potemkin-bench[figures]'")

@@ -25,14 +25,14 @@ def filters(models: Models) -> Drawn:
     """
     shape = models.dataset.input_shape
     naive, trained = (first_weights(models, name).reshape(-1, *shape) for name in ("maxout", "maxout-adversarial"))
-    figure = page(4.6)
+    figure = page(4.35)
     extents = []
     for panel, weights, title in zip(figure.subplots(1, 2), (naive, trained), ("naive", "adversarial"), strict=True):
         shown = gray(weights)[: SIDE * SIDE]
         extents.append(float(np.median(extent(weights.reshape(len(weights), -1)))))
         largest = float(np.quantile(np.abs(shown), 0.995))
         drawn = mosaic(panel, shown, SIDE, (-largest, largest))
-        panel.set_title(f"{title} training; a filter covers {extents[-1]:.0%} of the image")
+        panel.set_title(f"{title} training; median filter covers {extents[-1]:.0%} of the image")
         figure.colorbar(
             drawn, ax=panel, location="bottom", label="weight", shrink=0.7, extend="both", ticks=MaxNLocator(4)
         )

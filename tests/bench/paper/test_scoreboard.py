@@ -216,7 +216,7 @@ def test_what_cannot_be_told_is_not_a_zero() -> None:
         ({"conditions": FGSM | {"attack": "fgsn"}}, "did you mean fgsm", None),
         ({"conditions": FGSM | {"split": "train"}}, "toy has no split train", None),
         ({"conditions": FGSM | {"parameters": {"degrees": 3}}}, "unknown key 'degrees'", None),
-        ({"figure": True, "measure": {}, "claim": ""}, "there is no figure yet", None),
+        ({"figure": True, "measure": {}, "claim": ""}, "it is not drawn yet", "bench paper"),
     ],
 )
 def test_what_was_not_run_says_why(changed: dict[str, Any], reason: str, command: str | None) -> None:
@@ -275,6 +275,15 @@ def test_training_runs_of_a_model_are_averaged() -> None:
     assert line.ours["error"].runs == 3
     assert line.ours["error"].mean == pytest.approx(np.mean(shares))
     assert line.ours["error"].spread == pytest.approx(np.std(shares, ddof=1))
+
+
+def test_short_trainings_are_not_averaged_with_whole_ones() -> None:
+    infos = {"a": model("a"), "a-seed-1": model("a-seed-1"), "a-seed-2": model("a-seed-2", notes=("quick: 1 epoch",))}
+    known = Known(toy(), frozenset(infos), frozenset(infos), infos)
+    (measure,) = number().measure.values()
+    assert [run.model for run in known.runs(measure, infos)] == ["a", "a-seed-1"]
+    short = measure.model_copy(update={"model": "a-seed-2"})
+    assert [run.model for run in known.runs(short, infos)] == ["a-seed-2"]
 
 
 @pytest.mark.parametrize(("shows", "verdict"), [(True, "match"), (False, "differs")])

@@ -16,11 +16,12 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from bench import zoo
-from bench.datasets import Dataset
+from bench.datasets import Dataset, open_dataset
 from bench.draws import Draws
 from bench.errors import UsageError
 from bench.models import Models
 from bench.report import figures
+from bench.report.figures.curve import curve
 from bench.report.figures.drawn import Drawn
 from bench.report.figures.eps_trace import eps_trace, straightness
 from bench.report.figures.filters import extent, filters
@@ -29,6 +30,7 @@ from bench.report.figures.logistic_regression import logistic_regression
 from bench.report.figures.maps import maps, orthogonal, regions
 from bench.report.figures.small_distances import erasure, faintest_pair, small_distances
 from bench.report.figures.style import png, styled
+from bench.zoo.cards import Card, LearningCurve
 
 
 def silent(line: str) -> None:
@@ -71,6 +73,33 @@ def two_classes(digits: Dataset) -> Models:
     found = Models(data, "cpu", silent)
     found.add_guest("logistic-regression", net.eval)
     return found
+
+
+CURVES = {
+    "naive": ([0.05, 0.02, 0.011], [0.97, 0.9, 0.88]),
+    "trained": ([0.06, 0.015, 0.009], [0.7, 0.3, 0.18]),
+}
+"""Errors after three epochs, clean and adversarial."""
+
+
+def with_cards(monkeypatch: pytest.MonkeyPatch, **curves: tuple[list[float], list[float]] | None) -> None:
+    """Let the models of the figure of learning curves, `naive` and `trained`, have cards with these."""
+    shipped = zoo.card("mnist", "maxout")
+    assert shipped is not None
+    cards: dict[str, Card] = {"maxout": shipped}
+    for role, name in (("naive", "maxout-seed-1"), ("trained", "maxout-adversarial")):
+        if role in curves:
+            told = curves[role]
+            errors = None if told is None else LearningCurve(clean=tuple(told[0]), adversarial=tuple(told[1]))
+            cards[name] = shipped.model_copy(update={"curve": errors, "recipe": zoo.recipe("mnist", name)})
+    monkeypatch.setattr(zoo, "card", lambda dataset, name, budget="full": cards.get(name))
+
+
+@pytest.fixture
+def curved(monkeypatch: pytest.MonkeyPatch) -> Models:
+    """Models whose cards tell of three epochs."""
+    with_cards(monkeypatch, **CURVES)
+    return Models(open_dataset("mnist"), "cpu", silent)
 
 
 def panels(figure: Figure) -> list[str]:
@@ -137,6 +166,50 @@ def test_filters_need_a_network(digits: Dataset, digits_net: torch.nn.Module) ->
 def test_extent_is_the_share_of_pixels_that_matter() -> None:
     weights = np.array([[1.0, 1, 1, 1], [0, 0, 0, 3], [2, -2, 0, 0]])
     np.testing.assert_allclose(extent(weights), [1, 0.25, 0.5])
+
+
+def test_errors_are_drawn_over_the_epochs(curved: Models) -> None:
+    drawn = curve(curved)
+    assert_sound(drawn)
+    (panel,) = drawn.figure.axes
+    assert panel.get_yscale() == "log"
+    assert "training time, in epochs" in texts(drawn.figure)
+    assert panel.get_title() == "adversarial: FGSM on the network itself, eps 0.25, unclipped"
+    legend = panel.get_legend()
+    assert legend is not None
+    assert [text.get_text().replace("\n", " ") for text in legend.get_texts()] == [
+        "train clean, test adversarial: 88.00%",
+        "train adversarial, test adversarial: 18.00%",
+        "train clean, test clean: 1.10%",
+        "train adversarial, test clean: 0.90%",
+    ]
+    for line in panel.lines:
+        np.testing.assert_array_equal(line.get_xdata(), [1, 2, 3])
+    np.testing.assert_allclose(panel.lines[1].get_ydata(), [70, 30, 18])
+    trained_alike = [panel.lines[0].get_color() == line.get_color() for line in panel.lines]
+    tested_alike = [panel.lines[0].get_linestyle() == line.get_linestyle() for line in panel.lines]
+    assert trained_alike == [True, False, True, False]
+    assert tested_alike == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("adversarial", "clean", "shows"),
+    [(0.43, 0.009, True), (0.45, 0.009, False), (0.18, 0.0155, True), (0.18, 0.0165, False)],
+)
+def test_adversarial_training_is_to_halve_the_error_under_attack_and_to_keep_the_clean_one(
+    monkeypatch: pytest.MonkeyPatch, adversarial: float, clean: float, shows: bool
+) -> None:
+    with_cards(monkeypatch, naive=CURVES["naive"], trained=([0.1, clean], [0.9, adversarial]))
+    drawn = curve(Models(open_dataset("mnist"), "cpu", silent))
+    assert drawn.shows == shows
+    assert drawn.numbers == {
+        "clean_clean": 0.011,
+        "clean_adversarial": 0.88,
+        "adversarial_clean": clean,
+        "adversarial_adversarial": adversarial,
+    }
+    for error in drawn.numbers.values():
+        assert f"{error:.2%}" in drawn.finding
 
 
 def test_logits_are_traced_over_eps(models: Models) -> None:
@@ -265,7 +338,7 @@ def test_drawn_twice_a_figure_is_the_same_to_the_byte(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("toy")
 def test_figures_of_models_that_are_not_made_are_left_out(tmp_path: Path) -> None:
-    with pytest.raises(figures.NotReady, match="lacking needs maxout-adversarial for mnist, not made yet"):
+    with pytest.raises(figures.NotReady, match="lacking needs maxout-adversarial for mnist by the full recipe"):
         figures.draw("lacking", tmp_path)
     said: list[str] = []
     assert figures.draw_all(tmp_path, said.append, ["lacking", "trace"]) == [tmp_path / "trace.png"]
@@ -280,8 +353,50 @@ def test_an_unknown_figure_is_told(tmp_path: Path) -> None:
 
 def test_without_matplotlib_the_remedy_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figures, "find_spec", lambda name: None)
-    with pytest.raises(UsageError, match=r"pip install 'potemkin-bench\[figures\]'"):
+    assert figures.lacking("eps-trace") == ("figures need matplotlib", "pip install 'potemkin-bench[figures]'")
+    with pytest.raises(figures.NotReady, match=r"pip install 'potemkin-bench\[figures\]'"):
         figures.draw("eps-trace", tmp_path)
+
+
+def test_a_figure_lacks_nothing_once_its_models_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert figures.lacking("eps-trace") is None  # its model is shipped
+    with_cards(monkeypatch, **CURVES)
+    assert figures.lacking("at-curve") is None
+
+
+def test_what_a_figure_lacks_is_told_with_the_command_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_cards(monkeypatch)
+    full = "bench paper --budget full"
+    assert figures.lacking("at-filters") == (
+        "figure at-filters needs maxout-adversarial for mnist by the full recipe, not made yet",
+        full,
+    )
+    assert figures.lacking("at-curve") == (
+        "figure at-curve needs maxout-seed-1 and maxout-adversarial for mnist by the full recipe, not made yet",
+        full,
+    )
+    assert figures.lacking("selfie") == ("there is no figure yet", None)
+    with_cards(monkeypatch, naive=CURVES["naive"])
+    assert figures.lacking("at-curve") == (
+        "figure at-curve needs maxout-adversarial for mnist by the full recipe, not made yet",
+        full,
+    )
+
+
+def test_learning_curves_need_models_trained_with_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_cards(monkeypatch, naive=CURVES["naive"], trained=None)
+    reason = "figure at-curve needs the learning curve of maxout-adversarial for mnist, trained without one"
+    command = "bench train maxout-adversarial --dataset mnist"
+    assert figures.lacking("at-curve") == (reason, command)
+    with pytest.raises(figures.NotReady, match=f"{reason}; run {command}"):
+        figures.draw("at-curve", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_learning_curves_are_drawn_from_cards_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_cards(monkeypatch, **CURVES)
+    path = figures.draw("at-curve", tmp_path)
+    assert json.loads(path.with_suffix(".json").read_bytes())["shows"]
 
 
 def test_every_figure_is_a_row_of_the_paper_and_has_its_models() -> None:
@@ -291,6 +406,9 @@ def test_every_figure_is_a_row_of_the_paper_and_has_its_models() -> None:
     assert set(figures.TABLE) <= rows
     for entry in figures.TABLE.values():
         assert set(entry.models) <= set(zoo.names(entry.dataset))
+        if entry.curves:
+            (attack,) = {zoo.recipe(entry.dataset, name).curve for name in entry.models}
+            assert attack is not None
 
 
 def test_a_style_of_the_users_own_changes_nothing(models: Models) -> None:
@@ -307,6 +425,7 @@ def test_a_style_of_the_users_own_changes_nothing(models: Models) -> None:
 def test_importing_loads_no_matplotlib() -> None:
     probe = (
         "import sys, bench, bench.cli, bench.paper.reproduce, bench.report.figures;"
+        "[bench.report.figures.lacking(id) for id in bench.report.figures.TABLE];"
         "print([name for name in ('matplotlib', 'torch') if name in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=60)
