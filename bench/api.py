@@ -39,6 +39,8 @@ def run(
     *,
     limit: int | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
+    budget: Literal["full", "quick"] = "full",
+    data: str | Path | None = None,
     out: str | Path = "bench-out",
     rerun: Literal["failed", "all"] | None = None,
     progress: Literal["auto", "plain", "none"] = "none",
@@ -51,6 +53,8 @@ def run(
             None for the suite's reference models.
         limit: number of examples of a short look.
         device: `auto` is CUDA where there is a device.
+        budget: by which recipes reference models are made that there are not; `quick` ones are marked on the boards.
+        data: folder in place of the dataset's own files, for datasets that take one.
         out: folder for records and `leaderboard.md`.
         rerun: try failed cells again, or recompute all and compare.
         progress: how to tell what is being done.
@@ -66,6 +70,8 @@ def run(
         raise UsageError(f"limit {limit}: give at least 1, or None for all examples")
     if device not in ("auto", "cpu", "cuda"):
         raise UsageError(f"device {device!r}: give auto, cpu or cuda")
+    if budget not in ("full", "quick"):
+        raise UsageError(f"budget {budget!r}: give full or quick")
     if models is not None and (isinstance(models, str) or not isinstance(models, (Mapping, Sequence))):
         raise UsageError(f"models is a {type(models).__name__}: give names to models, such as {{'mine': model}}")
     specs, objects = ([], models) if isinstance(models, Mapping) else (list(models or ()), {})
@@ -78,6 +84,8 @@ def run(
             objects=objects,
             limit=limit,
             device=device,
+            budget=budget,
+            data=None if data is None else Path(data),
         )
         missing = session.missing(rerun)
         summary = session.run(missing) if missing else None

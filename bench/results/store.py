@@ -8,6 +8,7 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -113,7 +114,7 @@ def _files(folder: Path) -> Iterator[Path]:
 def _read_record(path: Path, warn: Warn) -> Record | None:
     """The record in a file, or None with a line that says what is wrong with it."""
     try:
-        record = Record.model_validate_json(path.read_bytes())
+        record = _parsed(path.read_bytes())
     except OSError as error:
         warn(f"ignored {path}: {error.strerror}")
     except (ValidationError, RecursionError):
@@ -123,6 +124,12 @@ def _read_record(path: Path, warn: Warn) -> Record | None:
             return record
         warn(f"ignored {path}: its name, its id and its cell do not belong together")
     return None
+
+
+@lru_cache(maxsize=10_000)
+def _parsed(content: bytes) -> Record:
+    """What a file says. One run reads the folder several times, to plan and to show, and checking takes long."""
+    return Record.model_validate_json(content)
 
 
 def _what_is_wrong(path: Path) -> str:

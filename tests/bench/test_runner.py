@@ -478,6 +478,7 @@ def test_recomputing_compares_and_overwrites_nothing(
     ("options", "message"),
     [
         ({"device": "gpu"}, "device 'gpu': give auto, cpu or cuda"),
+        ({"budget": "slow"}, "budget 'slow': give full or quick"),
         ({"limit": 0}, "limit 0: give at least 1"),
         ({"models": "net"}, "models is a str"),
     ],
