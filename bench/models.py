@@ -175,7 +175,7 @@ def chosen(specs: list[str], models: Models, references: list[str]) -> tuple[lis
             known.append(spec)
             continue
         for offer in offers(spec, references, models.dataset.name):
-            if offer.name in references:
+            if offer.name in zoo.names(models.dataset.name):
                 raise UsageError(f"{offer.name!r} is a reference model's name; register yours under another")
             models.add_guest(offer.name, offer.resolve)
             guests.append(offer.name)
@@ -213,14 +213,14 @@ def _offers(spec: str, references: list[str]) -> list[Registration]:
     return [known[spec]]
 
 
-def given(models: Models, objects: Mapping[str, Any], references: list[str]) -> list[str]:
+def given(models: Models, objects: Mapping[str, Any]) -> list[str]:
     """Models handed over from Python by name, now known to `models`; their names."""
     for name, model in objects.items():
         try:
             checked_name(name)
         except AdapterError as error:
             raise UsageError(str(error)) from error
-        if name in references:
+        if name in zoo.names(models.dataset.name):
             raise UsageError(f"{name!r} is a reference model's name; give yours another")
         models.add_guest(name, Registration(name, model).resolve)
     return list(objects)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from bench import zoo
 from bench.datasets import open_dataset, options_of
@@ -29,6 +29,7 @@ PUBLISHED = Path("results")
 """Records that a folder publishes; read wherever the command is run, written by `--out .` alone."""
 
 Rerun = Literal["failed", "all"]
+Item = TypeVar("Item", Record, Failure)
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class Session:
         self.device = device
         self.models = Models(self.dataset, device, progress.starting, budget=budget, training=self._training)
         named, guests = chosen(list(model_specs), self.models, self.suite.models)
-        guests += given(self.models, objects or {}, self.suite.models)
+        guests += given(self.models, objects or {})
         self.only = [*named, *guests] or None
         self.unknown_models: list[str] = []
         # What can be wrong with the call is found out before the reference models are made, which may take minutes.
@@ -191,8 +192,8 @@ class Session:
     def board(self) -> list[Row]:
         """The suite's rows, from all records."""
         records, failures = self.shelf.records(lambda line: None), self.shelf.failures(lambda line: None)
-        if self.suite.board != "paper":
-            records = on_boards(records)
+        if self.suite.board != "paper":  # which shows what was just run, whatever else there is
+            records, failures = on_board(records, self.suite), on_board(failures, self.suite)
         current = {**self._references, **self._guests}
         return rows(View(self.suite, self.dataset, records, failures, current))
 
@@ -215,30 +216,35 @@ def _at(suite: Suite, path: Path) -> Suite:
 
 def board_of(suite: Suite, dataset: Dataset, shelf: Shelf, warn: Warn = lambda line: None) -> list[Row]:
     """A suite's rows from the records of a shelf."""
-    records = on_boards(shelf.records(warn), trials=suite.board == "paper")
-    return rows(View(suite, dataset, records, shelf.failures(warn)))
+    records, failures = shelf.records(warn), shelf.failures(warn)
+    return rows(View(suite, dataset, on_board(records, suite), on_board(failures, suite)))
 
 
-def on_boards(records: Mapping[str, Record], trials: bool = False) -> dict[str, Record]:
-    """The records without those of models by a quick recipe, on either side: they stand in for `bench paper` alone.
+def on_board(items: Mapping[str, Item], suite: Suite) -> dict[str, Item]:
+    """The records, or failures, that a suite's board is made of.
 
-    With `trials`, for the boards of its numbers, only without those that have a full one's beside them.
+    Models by a quick recipe, on either side, stand in for `bench paper` alone, and reference models that the suite does
+    not name are other suites'. On boards of the paper's numbers a quick model counts where there is no full one.
     """
-    full = {_named(record, record.cell.target) for record in records.values() if not quick_note(record.cell.target)}
+    paper = suite.board == "paper"
+    others = set() if paper else set(zoo.names(suite.dataset.name)) - set(suite.models)
+    full = {_named(item, item.cell.target) for item in items.values() if not quick_note(item.cell.target)}
 
-    def counts(record: Record, model: ModelInfo | None) -> bool:
-        return not model or not quick_note(model) or (trials and _named(record, model) not in full)
+    def counts(item: Item, model: ModelInfo | None) -> bool:
+        if model is None or not quick_note(model):
+            return model is None or model.name not in others
+        return paper and _named(item, model) not in full
 
     return {
-        id: record
-        for id, record in records.items()
-        if counts(record, record.cell.target) and counts(record, record.cell.craft.source)
+        id: item
+        for id, item in items.items()
+        if counts(item, item.cell.target) and counts(item, item.cell.craft.source)
     }
 
 
-def _named(record: Record, model: ModelInfo) -> tuple[str, str]:
-    """The model of this name on the record's dataset."""
-    return record.cell.craft.dataset.checksum, model.name
+def _named(item: Record | Failure, model: ModelInfo) -> tuple[str, str]:
+    """The model of this name on the item's dataset."""
+    return item.cell.craft.dataset.checksum, model.name
 
 
 def leaderboard(shelf: Shelf, warn: Warn = lambda line: None, extra: Suite | None = None) -> str:
@@ -249,7 +255,7 @@ def leaderboard(shelf: Shelf, warn: Warn = lambda line: None, extra: Suite | Non
     suites = {name: load_suite(name) for name in names()}
     if extra is not None:
         suites[extra.suite] = extra  # one that ships may have been run on other data
-    records, failures = on_boards(shelf.records(warn)), shelf.failures(warn)
+    records, failures = shelf.records(warn), shelf.failures(warn)
     cells = [*(record.cell for record in records.values()), *(failure.cell for failure in failures.values())]
     checksums = {cell.craft.dataset.checksum for cell in cells}
     boards = []
@@ -258,7 +264,8 @@ def leaderboard(shelf: Shelf, warn: Warn = lambda line: None, extra: Suite | Non
             continue
         dataset = dataset_of(suite)
         if dataset.checksum in checksums:
-            boards.append((suite, rows(View(suite, dataset, records, failures))))
+            shown = View(suite, dataset, on_board(records, suite), on_board(failures, suite))
+            boards.append((suite, rows(shown)))
     return render(boards)
 
 

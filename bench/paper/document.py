@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 
 from bench.paper.numbers import Group, Number, Numbers, Values
+from bench.paper.protocol import models_of
 from bench.paper.scoreboard import VERDICTS, Line, Ours
 from bench.report.cells import percent
 from bench.report.table import Table, markdown_safe
@@ -136,7 +137,9 @@ def _told(line: Line) -> Iterator[str]:
         yield f"On: {line.data}."
     quick = line.quick | line.quick_beside
     if quick:
-        yield f"Quick recipes: {', '.join(f'{name} ({training})' for name, training in quick.items())}."
+        met = {name for found in (number.measure, number.beside) for part in found.values() for name in models_of(part)}
+        rest = "; the others by their full recipes" if met - quick.keys() else ""
+        yield f"Quick recipes: {', '.join(f'{name} ({training})' for name, training in quick.items())}{rest}."
     if line.flags:
         raised = [f"{model} {', '.join(found)}" for model, found in line.flags.items()]
         yield f"Flags: {'; '.join(raised)}."

@@ -13,7 +13,7 @@ from torch import nn
 import adapters
 import bench
 from bench.progress import Silent
-from bench.session import Session, Shelf, leaderboard, on_boards
+from bench.session import Session, Shelf, leaderboard, on_board
 from bench.suite import load_suite, parse_suite
 
 SUITE = """\
@@ -116,7 +116,14 @@ def test_models_of_a_quick_recipe_are_on_no_board() -> None:
     trial = model("trial", notes=("quick: 3 epochs of all examples",))
     kept = record(cell(model("a")))
     given = [kept, record(cell(trial)), record(cell(model("b"), source=trial))]
-    assert on_boards({item.id: item for item in given}) == {kept.id: kept}
+    assert on_board({item.id: item for item in given}, MEETINGS) == {kept.id: kept}
+
+
+def test_reference_models_that_a_suite_does_not_name_are_on_other_boards() -> None:
+    """Else every variant that `bench paper` trains would stand there, with the few rows that it has."""
+    kept = [record(cell(model("maxout"))), record(cell(model("mine")))]
+    given = [*kept, record(cell(model("knn"))), record(cell(model("mine"), source=model("knn")))]
+    assert on_board({item.id: item for item in given}, MEETINGS) == {item.id: item for item in kept}
 
 
 def test_boards_of_the_paper_have_them_where_there_is_no_full_one() -> None:
@@ -125,7 +132,8 @@ def test_boards_of_the_paper_have_them_where_there_is_no_full_one() -> None:
     full = record(cell(model("a")))
     kept = [full, record(cell(trial)), record(cell(model("a"), source=trial))]
     given = [*kept, record(cell(replaced)), record(cell(model("b"), source=replaced))]
-    assert on_boards({item.id: item for item in given}, trials=True) == {item.id: item for item in kept}
+    suite = MEETINGS.model_copy(update={"board": "paper"})
+    assert on_board({item.id: item for item in given}, suite) == {item.id: item for item in kept}
 
 
 MEETINGS = parse_suite(
