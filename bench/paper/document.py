@@ -13,13 +13,17 @@ from bench.report.table import Table, markdown_safe
 
 HEADERS = ("id", "where", "published", "ours", "n", "verdict")
 
+MANY = 4
+"""Numbers that a cell of the table has room for; all of them stand below it."""
+
 HEAD = """\
 # The paper's numbers, and ours
 
 Written by `bench paper` from the published numbers (`bench/paper/numbers.yaml`) and the records of runs. No number of
-ours is typed by hand, except for earlier trials under "Tried". All rates are in %.
+ours is typed by hand, except for earlier trials under "Tried". All rates are in %, but those in claims are fractions.
 
-- **match**: every published number is met within the tolerance that the row states.
+- **match**: every published number is met within the tolerance that the row states, and the claim is not refuted. Of a
+  figure: it shows what the publication says of its own.
 - **direction**: not all digits are met, or there are none, but what the publication concludes holds: the row's claim.
 - **differs**: the claim does not hold.
 - **not run**: something is missing, and the row says what.
@@ -31,7 +35,8 @@ ours is typed by hand, except for earlier trials under "Tried". All rates are in
 
 **error** is the share of all examples labelled wrongly (of rubbish: called some class with a probability above the
 criterion's), **confidence** the mean probability of the class given, over the mistakes. A tolerance is the largest
-distance from the published number. ± is the standard deviation over training runs, where there are several.
+distance from the published number. ± is the standard deviation over training runs, where there are several. Flags are
+explained at the foot of the leaderboard.
 """
 
 
@@ -52,10 +57,22 @@ def summary(lines: Sequence[Line]) -> str:
     return ", ".join(f"{sum(line.verdict == verdict for line in lines)} {verdict}" for verdict in VERDICTS)
 
 
+def _shares(lines: Sequence[Line]) -> str:
+    """The verdicts on whole trainings, on quick ones and on figures, so that none passes for another."""
+    done = [line for line in lines if line.verdict != "not run"]
+    shares = {
+        "By whole trainings": [line for line in done if not (line.quick or line.number.figure)],
+        "by quick ones": [line for line in done if line.quick],
+        "figures": [line for line in done if line.number.figure],
+    }
+    told = [f"{name} {summary(part).rpartition(',')[0]}" for name, part in shares.items()]
+    return "; ".join(told) + ". `bench paper --budget full` replaces the quick ones."
+
+
 def document(numbers: Numbers, lines: Sequence[Line]) -> str:
     """`paper.md`: a table for every group, and below it what stands behind each row."""
     of = {line.number.id: line for line in lines}
-    parts = [HEAD, f"In all: {summary(lines)}.\n"]
+    parts = [HEAD, f"In all: {summary(lines)}. {_shares(lines)}\n"]
     for group in numbers.groups:
         mine = [of[number.id] for number in group.numbers]
         parts.append(f"## {group.title}\n\nFrom {_source(numbers, group)}.\n")
@@ -80,7 +97,7 @@ def _row(line: Line) -> tuple[str, ...]:
         number.id,
         number.where,
         ", ".join(f"{name} {_published(values)}" for name, values in number.published.items()),
-        _ours(told),
+        _ours(told) if len(told) <= MANY else f"{_ours(dict(list(told.items())[:MANY]))}, and {len(told) - MANY} more",
         ", ".join(str(count) for count in counts),
         _verdict(line),
     )
@@ -132,7 +149,8 @@ def _told(line: Line) -> Iterator[str]:
         if text:
             yield f"Left open, {choice}: {text}"
     if line.beside:
-        yield f"Beside it: {_ours(line.beside)}."
+        told = (f"{name} {_one(found)}{_otherwise(number, name)}" for name, found in line.beside.items())
+        yield f"Beside it: {', '.join(told)}."
     if line.data:
         yield f"On: {line.data}."
     quick = line.quick | line.quick_beside
@@ -148,6 +166,22 @@ def _told(line: Line) -> Iterator[str]:
     if line.reason:
         remedy = f" To run it: {line.command}." if line.command else ""
         yield f"{'Not run: ' if line.verdict == 'not run' else 'Note: '}{line.reason}.{remedy}"
+
+
+def _otherwise(number: Number, name: str) -> str:
+    """Where a number beside was measured under other conditions than the row's first, those; models its name tells."""
+    first, other = next(iter(number.measure.values())), number.beside[name]
+    if other.attack == "clean":
+        return ""
+    changed = [other.attack] if other.attack != first.attack else []
+    if other.clip != first.clip and other.eps is not None:
+        changed.append("clipped" if other.clip else "unclipped")
+    if other.n != first.n:
+        changed.append(f"n {other.n}" if other.n else "all examples")
+    for key, value in (other.parameters if other.attack == first.attack else {}).items():
+        if first.parameters.get(key) != value:
+            changed.append(f"{key.replace('_', ' ')} {value}")
+    return f" ({', '.join(changed)})" if changed else ""
 
 
 def _conditions(number: Number) -> str:

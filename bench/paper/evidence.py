@@ -34,6 +34,8 @@ class Finding(BaseModel):
     """Whether the image shows what the publication says."""
     finding: str
     """What is to be seen, in words."""
+    as_published: bool = True
+    """Whether it is drawn from what the publication's was drawn from."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,17 @@ class Known:
     """Those of `models` that are shipped or cached here."""
     models: Mapping[str, ModelInfo]
     """Of the full recipes as they are now or, not made here, as they were last judged; else so of the quick ones."""
+    short: Mapping[str, ModelInfo] = field(default_factory=dict)
+    """Of the quick recipes, as they were last judged."""
+
+    def alike(self, names: Iterable[str]) -> Known:
+        """The same with models that were trained alike: where one of these is a quick one, all that have one are."""
+        wanted = [name for name in names if name in self.models]
+        if not any(quick_note(self.models[name]) for name in wanted):
+            return self
+        return replace(
+            self, models={**self.models, **{name: self.short[name] for name in wanted if name in self.short}}
+        )
 
     def runs(self, measure: Measure, names: Collection[str], budget: zoo.Budget = "full") -> list[Measure]:
         """The measurement on every training run of its model among these names that was, or would be, as long."""
@@ -167,10 +180,11 @@ def _known(dataset: Dataset, records: Mapping[str, Record]) -> Known:
     names = zoo.names(dataset.name)
     here = Models(dataset, "cpu", lambda line: None, budget="quick")
     current = {model: here.info(model) for model in names if here.is_ready(model)}
-    found = _last_judged(dataset, records, quick=True) | _of(current, quick=True)
+    short = _last_judged(dataset, records, quick=True)
+    found = short | _of(current, quick=True)
     found |= _last_judged(dataset, records, quick=False) | _of(current, quick=False)
     ready = frozenset(name for name, model in current.items() if found[name] == model)
-    return Known(dataset, frozenset(names), ready, found)
+    return Known(dataset, frozenset(names), ready, found, short)
 
 
 def _of(models: Mapping[str, ModelInfo], quick: bool) -> dict[str, ModelInfo]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +15,7 @@ from bench.paper.numbers import Measure, Number, Numbers
 from bench.paper.protocol import cells_of, entry_of, models_of, suite_of
 from bench.plan import CLEAN
 from bench.results.board import rows
-from bench.results.record import Cell
+from bench.results.record import Cell, ModelInfo
 from bench.results.view import Measured, View, mistaken
 
 Verdict = Literal["match", "direction", "differs", "not run"]
@@ -101,15 +101,16 @@ def scoreboard(numbers: Numbers, evidence: Evidence) -> list[Line]:
     return [_line(number, evidence, flags) for number in numbers.all]
 
 
-def _line(number: Number, evidence: Evidence, flags: dict[tuple[str, str], list[str]]) -> Line:
+def _line(number: Number, evidence: Evidence, flags: Mapping[tuple[str, str], tuple[ModelInfo, list[str]]]) -> Line:
     if number.lacks:
         return Line(number, "not run", number.lacks, None)
     if number.figure:
         finding = evidence.figures.get(number.id)
         if finding is None:
             return Line(number, "not run", *evidence.undrawn.get(number.id, ("it is not drawn yet", "bench paper")))
-        verdict: Verdict = "match" if finding.shows else "differs"
+        verdict: Verdict = ("match" if finding.as_published else "direction") if finding.shows else "differs"
         return Line(number, verdict, finding.finding, None, figure=finding.figure)
+    evidence = _alike(number, evidence)
     ours, beside = {}, {}
     missing: NotRun | None = None
     for name, measure in number.measure.items():
@@ -124,7 +125,7 @@ def _line(number: Number, evidence: Evidence, flags: dict[tuple[str, str], list[
             continue
     holds = number.stated.holds({name: found.mean for name, found in ours.items()})
     verdict = _verdict(number, ours, holds)
-    targets = [(measure.dataset, measure.model) for measure in number.measure.values()]
+    shown = [number.measure[name] for name in ours] + [number.beside[name] for name in beside]
     return Line(
         number,
         verdict,
@@ -136,8 +137,29 @@ def _line(number: Number, evidence: Evidence, flags: dict[tuple[str, str], list[
         quick=_quick([number.measure[name] for name in ours], evidence),
         quick_beside=_quick([number.beside[name] for name in beside], evidence),
         data=_data([number.measure[name] for name in ours], evidence),
-        flags={target[1]: flags[target] for target in targets if flags.get(target)},
+        flags=_raised(shown, evidence, flags),
     )
+
+
+def _alike(number: Number, evidence: Evidence) -> Evidence:
+    """The evidence with what this number compares trained alike, where that was judged."""
+    names: dict[str, list[str]] = {}
+    for measure in number.measure.values():
+        names.setdefault(measure.dataset, []).extend(models_of(measure))
+    known = {name: known.alike(names.get(name, ())) for name, known in evidence.known.items()}
+    return replace(evidence, known=known)
+
+
+def _raised(
+    measures: Sequence[Measure], evidence: Evidence, flags: Mapping[tuple[str, str], tuple[ModelInfo, list[str]]]
+) -> dict[str, list[str]]:
+    """The flags of the models that measurements were made of, by their names."""
+    found = {}
+    for measure in measures:
+        model, raised = flags.get((measure.dataset, measure.model), (None, []))
+        if raised and model == evidence.known[measure.dataset].models[measure.model]:
+            found[measure.model] = raised
+    return found
 
 
 def _quick(measures: Sequence[Measure], evidence: Evidence) -> dict[str, str]:
@@ -153,11 +175,11 @@ def _data(measures: Sequence[Measure], evidence: Evidence) -> str:
 
 
 def _verdict(number: Number, ours: dict[str, Ours], holds: bool | None) -> Verdict:
-    """`match`: every published number is met. Else `direction`, where the claim holds."""
+    """`match`: every published number is met, and the claim not refuted. Else `direction`, where the claim holds."""
     if number.published and number.published.keys() <= ours.keys():
         gaps = {name: abs(ours[name].mean - statistics.fmean(given)) for name, given in number.published.items()}
         # Both sides are decimals: a difference of the tolerance itself is within it, whatever binary makes of it.
-        if all(gap <= number.tolerance[name] + 1e-9 for name, gap in gaps.items()):
+        if holds is not False and all(gap <= number.tolerance[name] + 1e-9 for name, gap in gaps.items()):
             return "match"
     if holds is None or not number.measure.keys() <= ours.keys():
         return "not run"
@@ -293,9 +315,9 @@ def _by_class(measure: Measure, row: Measured) -> tuple[float, int]:
 # -- flags ------------------------------------------------------------------------------------------------------------
 
 
-def _flags(numbers: Numbers, evidence: Evidence) -> dict[tuple[str, str], list[str]]:
-    """Flags of the boards' rows, by dataset and model, on the test split."""
-    found: dict[tuple[str, str], list[str]] = {}
+def _flags(numbers: Numbers, evidence: Evidence) -> dict[tuple[str, str], tuple[ModelInfo, list[str]]]:
+    """Flags of the boards' rows, with the model that has them, by dataset and name, on the test split."""
+    found: dict[tuple[str, str], tuple[ModelInfo, list[str]]] = {}
     for name, known in evidence.known.items():
         asked = [
             run
@@ -306,7 +328,7 @@ def _flags(numbers: Numbers, evidence: Evidence) -> dict[tuple[str, str], list[s
         ]
         if asked:
             view = View(suite_of(asked), known.dataset, evidence.records, evidence.failures, known.models)
-            found |= {
-                (name, row.model): [flag for flag in row.flags if not flag.startswith(QUICK)] for row in rows(view)
-            }
+            for row in rows(view):
+                raised = [flag for flag in row.flags if not flag.startswith(QUICK)]
+                found[name, row.model] = known.models[row.model], raised
     return found

@@ -136,7 +136,12 @@ def _publish(id: str, out: Path, function: Callable[[Models], Drawn], models: Mo
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{id}.png"
     _replace(path, image)
-    found = {"figure": path.name, "shows": drawn.shows, "finding": drawn.finding}
+    found = {
+        "figure": path.name,
+        "shows": drawn.shows,
+        "finding": drawn.finding,
+        "as_published": drawn.as_published,
+    }
     _replace(path.with_suffix(".json"), (json.dumps(found, indent=2, sort_keys=True) + "\n").encode())
     return path
 

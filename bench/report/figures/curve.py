@@ -20,14 +20,18 @@ def curve(models: Models) -> Drawn:
 
     They are `maxout-seed-1`, in place of the shipped `maxout`, whose training kept no curve, and `maxout-adversarial`.
     """
-    lines, attacks = {}, []
+    lines, titles = {}, []
     for trained, name in (("clean", "maxout-seed-1"), ("adversarial", "maxout-adversarial")):
         card = models.card(name)
         assert card is not None
         assert card.curve is not None
-        assert card.recipe.curve is not None
+        attack = card.recipe.curve
+        assert attack is not None
         lines[trained, "clean"], lines[trained, "adversarial"] = card.curve.clean, card.curve.adversarial
-        attacks.append(card.recipe.curve)
+        titles.append(
+            f"{card.recipe.kind} on {card.dataset}; adversarial: FGSM on the network itself, eps {attack.eps:g}, "
+            f"{'unclipped' if attack.clip is None else 'clipped'}"
+        )
     last = {key: errors[-1] for key, errors in lines.items()}
 
     figure = page(3.2)
@@ -50,9 +54,7 @@ def curve(models: Models) -> Drawn:
     panel.grid(color="#dddddd", linewidth=0.5)
     panel.set_xlabel("training time, in epochs")
     panel.set_ylabel("test error, %")
-    attack = attacks[0]
-    limits = "unclipped" if attack.clip is None else "clipped"
-    panel.set_title(f"adversarial: FGSM on the network itself, eps {attack.eps:g}, {limits}")
+    panel.set_title(titles[0])
     panel.legend(
         loc="center left",
         bbox_to_anchor=(1.01, 0.5),
@@ -65,7 +67,8 @@ def curve(models: Models) -> Drawn:
     finding = (
         f"At the end of training the error under FGSM is {last['clean', 'adversarial']:.2%} for the network trained on "
         f"clean examples, {last['adversarial', 'adversarial']:.2%} for the one trained on adversarial examples; on "
-        f"clean examples it is {last['clean', 'clean']:.2%} and {last['adversarial', 'clean']:.2%}"
+        f"clean examples it is {last['clean', 'clean']:.2%} and {last['adversarial', 'clean']:.2%}; FGSM is a single "
+        "step, and what an iterated attack does stands in row at-robust"
     )
     shows = (
         last["adversarial", "adversarial"] < last["clean", "adversarial"] / 2

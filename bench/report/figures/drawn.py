@@ -19,3 +19,5 @@ class Drawn(NamedTuple):
     """What is to be seen, in words."""
     numbers: Mapping[str, float]
     """The numbers behind `shows` and `finding`."""
+    as_published: bool = True
+    """False where it is drawn from something else than what the publication shows."""

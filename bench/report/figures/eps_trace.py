@@ -16,7 +16,7 @@ LABEL = 4
 FARTHEST = 10.0
 POINTS = 801
 IMAGES = 41
-COLUMNS = 21
+COLUMNS = 14
 
 
 def eps_trace(models: Models) -> Drawn:
@@ -31,8 +31,9 @@ def eps_trace(models: Models) -> Drawn:
     right = model.predict(line).numpy() == LABEL
     straight = straightness(eps, logits)
 
-    figure = page(4.4)
-    above, below = figure.subplots(2, 1, height_ratios=[3, 0.75])
+    figure = page(5.4)
+    upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=[3, 1.9])[:, 0]
+    above, below = upper.subplots(), lower.subplots()
     for label, name in enumerate(data.classes):
         own = label == LABEL
         above.plot(
@@ -55,7 +56,8 @@ def eps_trace(models: Models) -> Drawn:
     mosaic(below, _each_to_its_own_range(pictures), COLUMNS, (0, 1), boxed=right[steps])
     below.set_title(
         f"the inputs, eps from {-FARTHEST:g} (upper left) to {FARTHEST:g} (lower right) in steps of "
-        f"{2 * FARTHEST / (IMAGES - 1):g}; yellow box: label right",
+        f"{2 * FARTHEST / (IMAGES - 1):g}; yellow box: label right;\n"
+        "each image from black at its own least pixel intensity to white at its own greatest"
     )
 
     known = eps[right]

@@ -44,7 +44,7 @@ def fooling(models: Models) -> Drawn:
     panel.tick_params(length=0)
     panel.set_ylabel(f"class aimed at (success over {SAMPLES} samples)")
     panel.set_title(
-        f"N(0, I) and one gradient sign step of {ATTACK.step_size:g}; "
+        f"maxout on {data.name}: N(0, I) and one gradient sign step of {ATTACK.step_size:g};\n"
         f"yellow box: taken for the class with probability above {CONFIDENT:g}"
     )
     figure.colorbar(drawn, ax=panel, label="pixel intensity", shrink=0.6)
@@ -58,4 +58,4 @@ def fooling(models: Models) -> Drawn:
         "in place of airplane"
     )
     numbers = {"success": mean, "easiest": float(rates[best]), "hardest": float(rates[worst])}
-    return Drawn(figure, mean >= 0.5, finding, numbers)
+    return Drawn(figure, mean >= 0.5, finding, numbers, as_published=False)

@@ -32,7 +32,7 @@ def logistic_regression(models: Models) -> Drawn:
     half = SIDE * SIDE // 2
     chosen = torch.cat([(y == label).nonzero()[:half, 0] for label in (0, 1)])
     first, second = data.classes
-    figure = page(2.5)
+    figure = page(2.7)
     panels = figure.subplots(1, 4)
     image = gray(weights.numpy())[0]
     largest = float(np.abs(image).max())
@@ -45,7 +45,7 @@ def logistic_regression(models: Models) -> Drawn:
     panels[0].set_title("weights")
     panels[1].set_title("sign of the weights")
     panels[2].set_title(f"clean, error {clean:.2%}")
-    panels[3].set_title(f"FGSM {EPS:g}, error {fooled:.2%}")
+    panels[3].set_title(f"FGSM {EPS:g}, unclipped,\nerror {fooled:.2%}")
     labels = [f"weight, > 0 for {second}", "sign", "pixel intensity", "pixel intensity"]
     ticks = [None, [-1, 0, 1], [0, 0.5, 1], [0, 0.5, 1]]
     for panel, drawn, label, values in zip(panels, shown, labels, ticks, strict=True):
@@ -54,7 +54,7 @@ def logistic_regression(models: Models) -> Drawn:
 
     finding = (
         f"FGSM moves {same:.1%} of the pixels that have a weight along the sign of that weight, up for {first} and "
-        f"down for {second}. With eps {EPS:g} it takes the error from {clean:.2%} to {fooled:.2%}"
+        f"down for {second}. With eps {EPS:g}, unclipped, it takes the error from {clean:.2%} to {fooled:.2%}"
     )
     numbers = {"clean_error": clean, "fgsm_error": fooled, "same_direction": same}
     return Drawn(figure, same == 1 and fooled >= 0.9 and clean <= 0.1, finding, numbers)

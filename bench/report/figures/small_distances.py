@@ -75,14 +75,20 @@ def small_distances(models: Models, norm: float = NORM) -> Drawn:
     figure.supxlabel("below each image: the class that maxout gives it, and with what confidence", fontsize=8)
 
     norms = perturbations.flatten(1).norm(dim=1)
+    gone = float(-perturbations[2].sum() / clean.sum())
     kept, changed = (int(label) == int(y[index]) for label, index in zip(labels[1:3], pair, strict=True))
     finding = (
-        f"Three perturbations of L2 norm {norm:g} of one {true}. After a random one the model says {said[1]}; "
-        f"after another it is an image of a {other}, for which the model says {said[2]}; after a third most of "
-        f"the ink is gone, and the model says {said[3]}. Only the second changes the true class"
+        f"Three perturbations of L2 norm {norm:g} of one {true}. A random one keeps the true class, and the model says "
+        f"{said[1]}; another changes it to {other}, and the model says {said[2]}; a third leaves none: "
+        f"{gone:.0%} of the ink is gone, and the model says {said[3]}"
     )
-    numbers = {"least_norm": float(norms.min()), "largest_norm": float(norms.max()), "rubbish": confidences[3]}
-    return Drawn(figure, kept and changed, finding, numbers)
+    numbers = {
+        "least_norm": float(norms.min()),
+        "largest_norm": float(norms.max()),
+        "rubbish": confidences[3],
+        "ink_gone": gone,
+    }
+    return Drawn(figure, kept and changed and gone >= 0.5, finding, numbers)
 
 
 def faintest_pair(x: Tensor, y: Tensor, norm: float) -> Pair:

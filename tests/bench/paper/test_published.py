@@ -183,6 +183,6 @@ def test_a_folder_stands_in_for_the_download(
         ["conv-maxout", "clean", "10"],
         ["conv-maxout", "fgsm 0.1 unclipped", "10"],
         ["conv-maxout", "gaussian-rubbish", "1000"],
-        ["conv-maxout", "fooling step_size 0.1", "1000"],
+        ["conv-maxout", "fooling sign step_size 0.1 steps 1", "1000"],
     ]
     assert "bench suite paper-cifar10 --data . --model FILE.py" in text

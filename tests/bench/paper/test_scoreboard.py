@@ -14,7 +14,7 @@ from bench.paper.document import document, tables
 from bench.paper.evidence import Evidence, Finding, Known
 from bench.paper.numbers import Group, Number, Numbers
 from bench.paper.protocol import suite_of
-from bench.paper.scoreboard import Line, scoreboard
+from bench.paper.scoreboard import Line, Ours, scoreboard
 from bench.results.record import Cell
 
 TRUE = [0, 1, 2, 0, 1, 2]
@@ -41,9 +41,9 @@ def number(**given: Any) -> Number:
     return Number.model_validate(whole | given)
 
 
-def file_of(number: Number) -> Numbers:
-    """A file of one number."""
-    group = Group(title="One", source="paper", numbers=(number,))
+def file_of(*numbers: Number) -> Numbers:
+    """A file of numbers."""
+    group = Group(title="One", source="paper", numbers=numbers)
     return Numbers(title="Toy", sources={"paper": "A paper"}, groups=(group,))
 
 
@@ -78,13 +78,11 @@ def judged(asked: Number, answer: Callable[[Cell], Any] = fooled, models: Sequen
         (0.84, "error >= 0.5", "match", True),
         (0.85, "error >= 0.5", "direction", True),
         (0.5, "error >= 0.9", "differs", False),
-        (0.8333, "error >= 0.9", "match", False),
-        ([0.8, 0.86, 0.84], "error >= 0.9", "match", False),
+        (0.8333, "error >= 0.9", "differs", False),
+        ([0.8, 0.86, 0.84], "error >= 0.9", "differs", False),
     ],
 )
-def test_a_verdict_weighs_the_digits_first_and_then_the_claim(
-    published: Any, claim: str, verdict: str, holds: bool
-) -> None:
+def test_a_verdict_weighs_the_digits_and_the_claim(published: Any, claim: str, verdict: str, holds: bool) -> None:
     """Five of six are wrong: 0.8333."""
     line = judged(number(published={"error": published}, claim=claim))
     assert (line.verdict, line.holds) == (verdict, holds)
@@ -286,6 +284,22 @@ def test_short_trainings_are_not_averaged_with_whole_ones() -> None:
     assert [run.model for run in known.runs(short, infos)] == ["a-seed-2"]
 
 
+def test_what_is_compared_was_trained_alike() -> None:
+    """Else a short training would be blamed for what another had sixty epochs to learn."""
+    note = ("quick: 1 epoch",)
+    quick = {name: model(name, notes=note, fingerprint=f"{name}-quick") for name in "ab"}
+    known = Known(toy(), frozenset("abc"), frozenset(), {"a": quick["a"], "b": model("b"), "c": model("c")}, quick)
+    assert known.alike("ab").models == {**quick, "c": model("c")}
+    assert known.alike("bc").models["b"] == model("b"), "nothing short among them"
+    assert known.alike("ac").models["c"] == model("c"), "no short one was judged"
+
+
+def test_a_figure_of_something_else_is_no_match() -> None:
+    asked = number(figure=True, measure={}, claim="", conditions={})
+    finding = Finding(figure="one.svg", shows=True, finding="digits for photographs", as_published=False)
+    assert judged(asked, figures={"one": finding}).verdict == "direction"
+
+
 @pytest.mark.parametrize(("shows", "verdict"), [(True, "match"), (False, "differs")])
 def test_a_figure_counts_by_what_it_says_of_itself(shows: bool, verdict: str) -> None:
     finding = Finding(figure="one.svg", shows=shows, finding="straight lines")
@@ -326,6 +340,27 @@ def test_the_table_shows_published_and_ours_side_by_side() -> None:
 def test_what_was_not_run_has_a_table_of_its_own() -> None:
     _, idle = tables([unrun(number(conditions=FGSM | {"model": "d"}))])
     assert idle.rows == (("one", "model d is not made yet", "bench paper"),)
+
+
+def test_numbers_beside_tell_under_which_other_conditions_they_stand() -> None:
+    beside = {
+        "clipped": {"number": "error", "clip": True},
+        "steps": {"number": "error", "attack": "iterated-fgsm", "n": 500},
+        "other": {"number": "error", "model": "b"},
+    }
+    half = Ours(0.5, None, 1, 10)
+    line = Line(number(beside=beside), "direction", None, None, {"error": half}, dict.fromkeys(beside, half), True)
+    text = document(file_of(line.number), [line])
+    assert "Beside it: clipped 50.0 (clipped), steps 50.0 (iterated-fgsm, n 500), other 50.0." in text
+
+
+def test_the_document_keeps_whole_trainings_quick_ones_and_figures_apart() -> None:
+    whole = Line(number(), "match", None, None)
+    quick = Line(number(id="two"), "differs", None, None, quick={"a": "1 epoch"})
+    drawn = Line(number(id="three", figure=True, measure={}, claim="", conditions={}), "match", None, None)
+    text = document(file_of(*(line.number for line in (whole, quick, drawn))), [whole, quick, drawn])
+    assert "By whole trainings 1 match, 0 direction, 0 differs; by quick ones 0 match, 0 direction, 1 differs;" in text
+    assert "figures 1 match, 0 direction, 0 differs." in text
 
 
 def test_the_document_tells_all_that_a_verdict_rests_on() -> None:

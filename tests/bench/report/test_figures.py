@@ -29,7 +29,7 @@ from bench.report.figures.fooling import fooling
 from bench.report.figures.logistic_regression import logistic_regression
 from bench.report.figures.maps import maps, orthogonal, regions
 from bench.report.figures.small_distances import erasure, faintest_pair, small_distances
-from bench.report.figures.style import png, styled
+from bench.report.figures.style import MARGIN, mosaic, page, png, styled
 from bench.zoo.cards import Card, LearningCurve
 
 
@@ -113,15 +113,44 @@ def texts(figure: Figure) -> set[str]:
     return found | {text.get_text() for part in (figure, *figure.subfigs) for text in part.texts}
 
 
-def assert_sound(drawn: Drawn) -> None:
-    """Numbers are finite, and all that is drawn has some finite data."""
+def assert_sound(drawn: Drawn, left_over: int = 0) -> None:
+    """Numbers are finite, and so is all that is drawn, save the margins of mosaics.
+
+    Args:
+        drawn: of digits.
+        left_over: places at the end of a mosaic, which has no image for them.
+    """
     assert drawn.finding
     assert all(np.isfinite(value) for value in drawn.numbers.values())
     for panel in drawn.figure.axes:
         for line in panel.lines:
             assert np.isfinite(line.get_ydata()).all()
         for image in panel.images:
-            assert np.ma.count(image.get_array()) > 0
+            finite = np.isfinite(np.ma.filled(image.get_array(), np.nan))
+            if not finite.all():
+                np.testing.assert_array_equal(finite, images_of(finite.shape, left_over))
+
+
+def images_of(shape: tuple[int, ...], left_over: int) -> np.ndarray:
+    """Which pixels of a mosaic of digits, `(H, W)`, belong to images."""
+    tile = np.pad(np.ones((8, 8), bool), MARGIN)
+    rows, columns = (side // len(tile) for side in shape)
+    found = np.tile(tile, (rows, columns))
+    if left_over:
+        found[-len(tile) :, -left_over * len(tile) :] = False
+    return found
+
+
+def test_one_pixel_that_is_not_finite_is_unsound() -> None:
+    images = np.zeros((5, 8, 8))
+    figure = page(2)
+    mosaic(figure.subplots(), images, 3, (0, 1))
+    assert_sound(Drawn(figure, True, "five images", {}), left_over=1)
+    images[3, 2, 2] = np.nan
+    figure = page(2)
+    mosaic(figure.subplots(), images, 3, (0, 1))
+    with pytest.raises(AssertionError):
+        assert_sound(Drawn(figure, True, "five images", {}), left_over=1)
 
 
 # -- each figure ------------------------------------------------------------------------------------------------------
@@ -136,6 +165,8 @@ def test_fgsm_of_logistic_regression_is_the_sign_of_its_weights(two_classes: Mod
         "clean",
         "FGSM 0.25",
     ]
+    assert "unclipped" in panels(drawn.figure)[3]
+    assert "eps 0.25, unclipped" in drawn.finding
     assert {"weight, > 0 for 7", "pixel intensity"} <= texts(drawn.figure)
     assert drawn.numbers["same_direction"] == 1
     assert drawn.numbers["clean_error"] < 0.1 < drawn.numbers["fgsm_error"]
@@ -174,7 +205,8 @@ def test_errors_are_drawn_over_the_epochs(curved: Models) -> None:
     (panel,) = drawn.figure.axes
     assert panel.get_yscale() == "log"
     assert "training time, in epochs" in texts(drawn.figure)
-    assert panel.get_title() == "adversarial: FGSM on the network itself, eps 0.25, unclipped"
+    assert panel.get_title() == "maxout on mnist; adversarial: FGSM on the network itself, eps 0.25, unclipped"
+    assert drawn.finding.endswith("FGSM is a single step, and what an iterated attack does stands in row at-robust")
     legend = panel.get_legend()
     assert legend is not None
     assert [text.get_text().replace("\n", " ") for text in legend.get_texts()] == [
@@ -214,8 +246,9 @@ def test_adversarial_training_is_to_halve_the_error_under_attack_and_to_keep_the
 
 def test_logits_are_traced_over_eps(models: Models) -> None:
     drawn = eps_trace(models)
-    assert_sound(drawn)
-    above = drawn.figure.axes[0]
+    assert_sound(drawn, left_over=1)
+    above, below = drawn.figure.axes
+    assert "each image from black at its own least pixel intensity to white" in below.get_title()
     assert len(above.lines) == 10
     assert above.get_xlim() == (-10, 10)
     assert above.get_xlabel() == "eps, in units of pixel intensity"
@@ -242,6 +275,8 @@ def test_fooling_images_are_boxed_where_they_fool(models: Models) -> None:
     panel = drawn.figure.axes[0]
     assert len(panel.get_yticklabels()) == 10
     assert "class aimed at" in panel.get_ylabel()
+    assert panel.get_title().startswith("maxout on digits: ")
+    assert not drawn.as_published  # which is CIFAR-10
     assert 0 < len(panel.patches) <= 100
     assert drawn.numbers["hardest"] <= drawn.numbers["success"] <= drawn.numbers["easiest"]
 
@@ -279,6 +314,14 @@ def test_three_perturbations_of_one_size(models: Models) -> None:
     assert panels(drawn.figure) == ["clean example", "+ perturbation", "= perturbed"]
     assert drawn.numbers["least_norm"] == pytest.approx(1.5, abs=1e-5)
     assert drawn.numbers["largest_norm"] == pytest.approx(1.5, abs=1e-5)
+    assert f"{drawn.numbers['ink_gone']:.0%} of the ink is gone" in drawn.finding
+
+
+@pytest.mark.parametrize(("norm", "shows"), [(2.0, False), (2.5, True)])
+def test_rubbish_is_to_have_lost_half_of_its_ink(models: Models, norm: float, shows: bool) -> None:
+    drawn = small_distances(models, norm)
+    assert (drawn.numbers["ink_gone"] >= 0.5) == shows
+    assert drawn.shows == shows  # of both the model has the noisy and the other class right
 
 
 def test_the_pair_is_the_faintest_of_two_classes_that_far_apart() -> None:
@@ -323,6 +366,7 @@ def test_a_figure_comes_with_its_finding(tmp_path: Path) -> None:
     finding = Finding.model_validate_json(path.with_suffix(".json").read_bytes())
     assert finding.figure == path.name
     assert finding.shows
+    assert finding.as_published
     with Image.open(path) as image:
         assert image.width == 1050
         assert not {"Software", "Creation Time", "date"} & set(image.info)
@@ -435,10 +479,13 @@ def test_importing_loads_no_matplotlib() -> None:
 PUBLISHED = Path(__file__).parents[3] / "docs" / "figures"
 
 
-@pytest.mark.parametrize("path", sorted(PUBLISHED.glob("*.json")), ids=lambda path: path.stem)
-def test_published_figures_fit_a_page(path: Path) -> None:
-    image = PUBLISHED / json.loads(path.read_bytes())["figure"]
-    assert path.stem in figures.TABLE
+@pytest.mark.parametrize("id", figures.TABLE)
+def test_every_figure_is_published_with_its_finding_and_fits_a_page(id: str) -> None:
+    from bench.paper.evidence import Finding
+
+    finding = Finding.model_validate_json((PUBLISHED / f"{id}.json").read_bytes())
+    assert finding.as_published == (id != "fooling-figure")
+    image = PUBLISHED / finding.figure
     assert image.stat().st_size < 300_000
     with Image.open(image) as opened:
         assert opened.width == 1050
