@@ -240,9 +240,11 @@ def train(
 ) -> None:
     """Train or refit a reference model by its recipe."""
     from bench import zoo
-    from bench.datasets import open_dataset
+    from bench.datasets import open_dataset, options_of
     from bench.progress import progress as telling
 
+    if data is not None and "path" not in options_of(dataset):
+        raise UsageError(f"dataset {dataset} is read from no path; leave out --data")
     with telling(progress.value) as teller:
 
         def step(done: int, total: int, text: str) -> None:
@@ -348,6 +350,8 @@ def paper(
         for table in tables(found.lines):
             _print_table(table)
         typer.echo(f"written to {found.path}")
+    if found.interrupted:
+        _warn("interrupted; the same command goes on from here")
     raise typer.Exit(130 if found.interrupted else int(found.failed > 0))
 
 

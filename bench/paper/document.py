@@ -14,7 +14,16 @@ from bench.report.table import Table, markdown_safe
 HEADERS = ("id", "where", "published", "ours", "n", "verdict")
 
 MANY = 4
-"""Numbers that a cell of the table has room for; all of them stand below it."""
+"""Numbers that a cell of the document's table has room for; all of them stand below it."""
+
+SHORT = ("id", "published", "ours", "verdict")
+FEW = 2
+"""Numbers that a cell has room for on a terminal."""
+
+LEGEND = (
+    "match: within the tolerance. direction: the claim holds. differs: it does not. quick: of short trainings. "
+    "stand-in: on other data. ±: over training runs. paper.md has all numbers, conditions, claims and choices."
+)
 
 HEAD = """\
 # The paper's numbers, and ours
@@ -41,11 +50,28 @@ explained at the foot of the leaderboard.
 
 
 def tables(lines: Sequence[Line]) -> list[Table]:
-    """The scoreboard, and why rows of it were not run."""
+    """The scoreboard for a terminal, without what only `paper.md` has room for, and why rows of it were not run."""
+    done = [line for line in lines if line.verdict != "not run"]
     idle = [line for line in lines if line.verdict == "not run"]
+    note = f"{summary(lines)}. {_shares(lines)}\n{LEGEND}"
+    found = [Table("Published numbers and ours, %", SHORT, tuple(_short(line) for line in done), note)] if done else []
     reasons = tuple((line.number.id, line.reason or "", line.command or "") for line in idle)
-    made = [_table(lines, "Published numbers and ours, %")]
-    return [*made, Table("Not run", ("id", "reason", "to run it"), reasons)] if idle else made
+    return [*found, Table("Not run", ("id", "reason", "to run it"), reasons)] if idle else found
+
+
+def _short(line: Line) -> tuple[str, ...]:
+    """A line's first numbers and its verdict."""
+    published = [f"{name} {_published(values)}" for name, values in line.number.published.items()]
+    ours = [f"{name} {_one(found, runs=False)}" for name, found in _headline(line).items()]
+    marks = ["stand-in"] * bool(line.data) + ["quick"] * bool(line.quick)
+    verdict = f"{line.verdict} ({', '.join(marks)})" if marks else line.verdict
+    return (line.number.id, _first(published, FEW), "figure" if line.figure else _first(ours, FEW), verdict)
+
+
+def _first(told: Sequence[str], room: int) -> str:
+    """As many as there is room for, and how many more there are."""
+    more = f", and {len(told) - room} more" if len(told) > room else ""
+    return ", ".join(told[:room]) + more
 
 
 def _table(lines: Sequence[Line], title: str) -> Table:
@@ -62,11 +88,10 @@ def _shares(lines: Sequence[Line]) -> str:
     done = [line for line in lines if line.verdict != "not run"]
     shares = {
         "By whole trainings": [line for line in done if not (line.quick or line.number.figure)],
-        "by quick ones": [line for line in done if line.quick],
-        "figures": [line for line in done if line.number.figure],
+        "By quick ones, which `bench paper --budget full` replaces": [line for line in done if line.quick],
+        "Figures": [line for line in done if line.number.figure],
     }
-    told = [f"{name} {summary(part).rpartition(',')[0]}" for name, part in shares.items()]
-    return "; ".join(told) + ". `bench paper --budget full` replaces the quick ones."
+    return " ".join(f"{name}: {summary(part).rpartition(',')[0]}." for name, part in shares.items() if part)
 
 
 def document(numbers: Numbers, lines: Sequence[Line]) -> str:
@@ -89,15 +114,21 @@ def _source(numbers: Numbers, group: Group) -> str:
     return numbers.sources[group.source]
 
 
+def _headline(line: Line) -> dict[str, Ours]:
+    """Our numbers that have a published one; all of them where none has."""
+    published = line.number.published
+    return {name: found for name, found in line.ours.items() if name in published or not published}
+
+
 def _row(line: Line) -> tuple[str, ...]:
     number = line.number
-    told = {name: found for name, found in line.ours.items() if name in number.published or not number.published}
+    told = _headline(line)
     counts = sorted({found.n for found in told.values()}, reverse=True)
     return (
         number.id,
         number.where,
         ", ".join(f"{name} {_published(values)}" for name, values in number.published.items()),
-        _ours(told) if len(told) <= MANY else f"{_ours(dict(list(told.items())[:MANY]))}, and {len(told) - MANY} more",
+        _first([f"{name} {_one(value)}" for name, value in told.items()], MANY),
         ", ".join(str(count) for count in counts),
         _verdict(line),
     )
@@ -118,10 +149,10 @@ def _ours(found: Mapping[str, Ours]) -> str:
     return ", ".join(f"{name} {_one(value)}" for name, value in found.items())
 
 
-def _one(value: Ours) -> str:
+def _one(value: Ours, runs: bool = True) -> str:
     if value.spread is None:
         return _rate(value.mean)
-    return f"{_rate(value.mean)} ± {100 * value.spread:.2f} ({value.runs} runs)"
+    return f"{_rate(value.mean)} ± {100 * value.spread:.2f}" + f" ({value.runs} runs)" * runs
 
 
 def _rate(share: float) -> str:

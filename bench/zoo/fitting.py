@@ -92,8 +92,15 @@ def training_indices(dataset: Dataset, recipe: Recipe) -> NDArray[np.int64]:
     """Which training examples the recipe uses, in the dataset's order.
 
     The subset goes by raw random bits: those of a NumPy generator never change, while its `choice` may.
+
+    Raises:
+        UsageError: the subset is larger than the training split.
     """
     size = dataset.sizes["train"]
+    if recipe.subset != "all" and recipe.subset > size:
+        raise UsageError(
+            f"the recipe takes {recipe.subset} training examples, and dataset {dataset.name} has {size}; give all of it"
+        )
     if recipe.subset == "all" and recipe.part is None:
         return np.arange(size)
     order = np.argsort(np.random.Philox(key=recipe.seed).random_raw(size), kind="stable")

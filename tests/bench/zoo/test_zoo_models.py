@@ -121,6 +121,13 @@ def test_subsets_are_drawn_once_and_for_all() -> None:
     assert indices[:5].tolist() == [0, 2, 11, 20, 21]
 
 
+def test_a_subset_of_more_than_there_is_is_refused(digits: Dataset) -> None:
+    """Such as of a folder with a few images in place of CIFAR-10."""
+    entry = recipe("digits", "knn").model_copy(update={"subset": digits.sizes["train"] + 1})
+    with pytest.raises(UsageError, match="the recipe takes [0-9]+ training examples, and dataset digits has"):
+        training_indices(digits, entry)
+
+
 def test_what_is_missing_is_refitted_with_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_HOME", str(tmp_path))
     assert zoo.card("digits", "knn") is None
