@@ -124,7 +124,7 @@ def test_subsets_are_drawn_once_and_for_all() -> None:
 def test_a_subset_of_more_than_there_is_is_refused(digits: Dataset) -> None:
     """Such as of a folder with a few images in place of CIFAR-10."""
     entry = recipe("digits", "knn").model_copy(update={"subset": digits.sizes["train"] + 1})
-    with pytest.raises(UsageError, match="the recipe takes [0-9]+ training examples, and dataset digits has"):
+    with pytest.raises(UsageError, match=r"the recipe takes [0-9]+ training examples, and dataset digits has"):
         training_indices(digits, entry)
 
 
