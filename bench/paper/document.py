@@ -63,9 +63,8 @@ def _short(line: Line) -> tuple[str, ...]:
     """A line's first numbers and its verdict."""
     published = [f"{name} {_published(values)}" for name, values in line.number.published.items()]
     ours = [f"{name} {_one(found, runs=False)}" for name, found in _headline(line).items()]
-    marks = ["stand-in"] * bool(line.data) + ["quick"] * bool(line.quick)
-    verdict = f"{line.verdict} ({', '.join(marks)})" if marks else line.verdict
-    return (line.number.id, _first(published, FEW), "figure" if line.figure else _first(ours, FEW), verdict)
+    shown = "figure" if line.figure else _first(ours, FEW)
+    return (line.number.id, _first(published, FEW), shown, _verdict(line, efforts=False))
 
 
 def _first(told: Sequence[str], room: int) -> str:
@@ -134,10 +133,10 @@ def _row(line: Line) -> tuple[str, ...]:
     )
 
 
-def _verdict(line: Line) -> str:
+def _verdict(line: Line, efforts: bool = True) -> str:
     asides = ["stand-in"] if line.data else []
     if line.quick:
-        asides.append(f"quick: {'; '.join(dict.fromkeys(line.quick.values()))}")
+        asides.append(f"quick: {'; '.join(dict.fromkeys(line.quick.values()))}" if efforts else "quick")
     return f"{line.verdict} ({', '.join(asides)})" if asides else line.verdict
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFlo
 
 from bench.errors import UsageError, unknown
 from bench.strict_yaml import read_yaml
+from bench.zoo.kinds import ENSEMBLE
 
 FOLDER = Path(__file__).with_name("recipes")
 
@@ -99,8 +100,8 @@ class Recipe(_Part):
 
     @model_validator(mode="after")
     def _has_members(self) -> Self:
-        if (self.kind == "ensemble") != bool(self.members):
-            raise ValueError(f"members go with kind ensemble, and it needs some; not with {self.kind}")
+        if (self.kind == ENSEMBLE) != bool(self.members):
+            raise ValueError(f"members go with kind {ENSEMBLE}, and it needs some; not with {self.kind}")
         return self
 
     @model_validator(mode="after")

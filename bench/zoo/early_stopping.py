@@ -1,7 +1,4 @@
-"""Errors of a network in training, and when to stop: where the adversarial validation error is least.
-
-The procedure of arXiv 1412.6572, section 6.
-"""
+"""When to stop: where the adversarial validation error is least (arXiv 1412.6572, section 6)."""
 
 from __future__ import annotations
 
@@ -9,12 +6,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-
-from bench.zoo.cookbook import OwnFGSM
-from bench.zoo.nets.base import Net
-
-BATCH = 1000
-"""Examples attacked at once."""
 
 
 def held_out(size: int, n: int, seed: int, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -27,29 +18,6 @@ def held_out(size: int, n: int, seed: int, device: torch.device) -> tuple[Tensor
         raise ValueError(f"early stopping holds out {n} of {size} training examples; hold out fewer")
     order = torch.randperm(size, generator=torch.Generator().manual_seed(seed)).to(device)
     return order[n:], order[:n]
-
-
-def error(net: Net, x: Tensor, y: Tensor, attack: OwnFGSM | None) -> float:
-    """Share of the examples that a network in training gets wrong, under attack or clean.
-
-    Measured without dropout, so that nothing is drawn from the random state.
-    """
-    net.eval()
-    wrong = torch.zeros((), device=x.device)
-    for images, labels in zip(torch.split(x, BATCH), torch.split(y, BATCH), strict=True):
-        met = images if attack is None else _attacked(net, images, labels, attack)
-        with torch.no_grad():
-            wrong += (net(met).argmax(1) != labels).sum()
-    net.train()
-    return float(wrong) / len(x)
-
-
-def _attacked(net: Net, x: Tensor, y: Tensor, attack: OwnFGSM) -> Tensor:
-    """The examples after one FGSM step up the network's own loss."""
-    point = x.clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(net.loss(net(point), y).sum(), point)
-    moved = x + attack.eps * gradient.sign()
-    return moved if attack.clip is None else moved.clamp(*attack.clip)
 
 
 def best_epoch(errors: Sequence[float]) -> int:

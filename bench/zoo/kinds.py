@@ -24,7 +24,7 @@ SIGMOIDS = {"rbf-network", "maxout-sigmoid"}
 """Networks whose probabilities are no softmax of their logits."""
 
 ENSEMBLE = "ensemble"
-"""The mean probability of other models; its file says which."""
+"""The mean probability of other models, which its recipe names."""
 
 ESTIMATORS = {
     "linear-svm": "sklearn.svm:LinearSVC",

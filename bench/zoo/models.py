@@ -125,19 +125,12 @@ def _loaded(
 ) -> Adapter:
     """The model of a recipe, made where it is not there."""
     try:
-        return _read(SHIPPED / data.name, name, spec, data)
-    except FileNotFoundError:
-        pass
-    except CardError as error:
-        raise UsageError(f"the shipped model {name!r} is damaged: {error}; reinstall potemkin-bench") from None
-    folder = _cached(data, name, spec)
-    try:
-        return _read(folder, name, spec, data)
+        return _kept(data, name, spec)
     except FileNotFoundError:
         say(f"refitting {name}")
     except CardError as error:
         say(f"refitting {name}: {error}")
-    made, adapter = _make(data, name, spec, folder, say, progress, device)
+    made, adapter = _make(data, name, spec, _cached(data, name, spec), say, progress, device)
     if not made.as_expected:
         say(f"{name}: {made.verdict}")
     return adapter
@@ -184,11 +177,13 @@ def _read(folder: Path, name: str, spec: Recipe, data: Dataset) -> Adapter:
 
 
 def _kept(data: Dataset, name: str, spec: Recipe) -> Adapter:
-    """A model that is shipped or cached. Raises as `_read`."""
+    """A model that is shipped or cached. Raises as `_read`, and UsageError where the shipped one is damaged."""
     try:
         return _read(SHIPPED / data.name, name, spec, data)
     except FileNotFoundError:
         return _read(_cached(data, name, spec), name, spec, data)
+    except CardError as error:
+        raise UsageError(f"the shipped model {name!r} is damaged: {error}; reinstall potemkin-bench") from None
 
 
 def _file(name: str, spec: Recipe) -> str | None:

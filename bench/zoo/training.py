@@ -12,7 +12,8 @@ from torch import Tensor
 from bench.zoo.checkpoint import Checkpoint, Saved
 from bench.zoo.compiled import compiled
 from bench.zoo.cookbook import EarlyStopping, OwnFGSM, Training
-from bench.zoo.early_stopping import best_epoch, error, exhausted, held_out
+from bench.zoo.early_stopping import best_epoch, exhausted, held_out
+from bench.zoo.error import error
 from bench.zoo.nets.base import Net
 from bench.zoo.objectives import make_objective
 from bench.zoo.penalties import penalty

@@ -20,7 +20,8 @@ from bench.zoo import training as loop
 from bench.zoo.checkpoint import Checkpoint
 from bench.zoo.compiled import compiled
 from bench.zoo.cookbook import EarlyStopping, ObjectiveSpec, OwnFGSM, Training
-from bench.zoo.early_stopping import best_epoch, error, exhausted, held_out
+from bench.zoo.early_stopping import best_epoch, exhausted, held_out
+from bench.zoo.error import error
 from bench.zoo.nets.base import Net
 from bench.zoo.nets.maxout import Maxout
 from bench.zoo.nets.softmax_regression import SoftmaxRegression
