@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
-    from bench.results.board import Row
-    from bench.results.record import Failure
-    from bench.suite import Suite
+    from bench.board.rows import Row
+    from bench.planning.suite import Suite
+    from bench.records.record import Failure
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def run(
     """Run what is missing of a suite and return its board.
 
     Args:
-        suite: a suite's name, a YAML file, or a `bench.suite.Suite`.
+        suite: a suite's name, a YAML file, or a `bench.planning.suite.Suite`.
         models: by name, anything that `adapters.wrap` takes or a function that returns it; or what `--model` takes.
             None for the suite's reference models.
         limit: number of examples of a short look.
@@ -64,7 +64,7 @@ def run(
         KeyboardInterrupt: after Ctrl-C, once the records at hand are written.
     """
     from bench.progress import progress as telling
-    from bench.session import Session, Shelf, write_leaderboard
+    from bench.running.session import Session, Shelf, write_leaderboard
 
     if limit is not None and limit < 1:
         raise UsageError(f"limit {limit}: give at least 1, or None for all examples")

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from bench.board.view import View
 from bench.datasets import Dataset
-from bench.plan import expand, indices
-from bench.results.packing import pack_floats, pack_integers
-from bench.results.record import (
+from bench.planning.plan import expand, indices
+from bench.planning.suite import Suite, parse_suite
+from bench.records.packing import pack_floats, pack_integers
+from bench.records.record import (
     AttackId,
     Cell,
     Craft,
@@ -24,9 +26,7 @@ from bench.results.record import (
     Run,
     Slice,
 )
-from bench.results.view import View
-from bench.suite import Suite, parse_suite
-from bench.threat import MISCLASSIFIED, Criterion, Threat
+from bench.threats.threat import MISCLASSIFIED, Criterion, Threat
 
 CHECKSUM = "c" * 64
 

@@ -19,7 +19,7 @@ import adapters
 from adapters.errors import NotWrappable
 from adapters.sklearn import table
 from adapters.sklearn.transformers.table import TABLE as TRANSFORMERS
-from bench import catalogue
+from bench.cli import catalogue
 from bench.testing import check_adapter
 
 DOCUMENT = (Path(__file__).parents[1] / "docs" / "adapters.md").read_text(encoding="utf-8")

@@ -27,7 +27,14 @@ rank_by: {eps: 0.2}
 """
 CELLS = 24
 MOMENTS = 20
-PRELOADED = ["torch", "sklearn.svm", "bench.runner", "bench.session", "adapters.torch_module", "adapters.sklearn.svm"]
+PRELOADED = [
+    "torch",
+    "sklearn.svm",
+    "bench.running.runner",
+    "bench.running.session",
+    "adapters.torch_module",
+    "adapters.sklearn.svm",
+]
 
 
 def carry_out(folder: str) -> None:

@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import Outputs
-from adapters.sklearn.base import gap, sum_roundoff, topped, two_sided
-from adapters.sklearn.boosted import BoostedTrees
-from adapters.sklearn.tree_arrays import TreeArrays
+from adapters.compiled import gap, sum_roundoff, topped, two_sided
+from adapters.trees.arrays import TreeArrays
+from adapters.trees.boosted import BoostedTrees
 
 
 class BoosterAdapter(BoostedTrees):

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from adapters.boosters.base import BoosterAdapter
-from adapters.sklearn.base import refuse
-from adapters.sklearn.tree_arrays import TreeArrays
+from adapters.compiled import refuse
+from adapters.trees.arrays import TreeArrays
 
 LOSSES = ("Logloss", "CrossEntropy", "MultiClass", "MultiClassOneVsAll")
 OTHER_FEATURES = ("categorical_features", "text_features", "embedding_features")

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from adapters.boosters.base import BoosterAdapter
-from adapters.sklearn.base import gap, refuse
-from adapters.sklearn.tree_arrays import TreeArrays
+from adapters.compiled import gap, refuse
+from adapters.trees.arrays import TreeArrays
 
 ZERO = float(np.float32(1e-35))
 """Inputs no larger than this are zero to LightGBM."""

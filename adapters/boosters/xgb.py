@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from adapters.boosters.base import BoosterAdapter
-from adapters.sklearn.base import refuse
-from adapters.sklearn.tree_arrays import TreeArrays
+from adapters.compiled import refuse
+from adapters.trees.arrays import TreeArrays
 
 OBJECTIVES = ("binary:logistic", "multi:softprob", "multi:softmax")
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from adapters.base import Outputs
-from adapters.sklearn.base import AGREEMENT, SklearnAdapter, log_odds_against, refuse, softmax, sum_roundoff, two_sided
+from adapters.compiled import AGREEMENT, SklearnAdapter, log_odds_against, refuse, softmax, sum_roundoff, two_sided
 from adapters.sklearn.linear import LogisticAdapter, finite
-from adapters.sklearn.threads import one_thread
+from adapters.threads import one_thread
 
 
 class LinearDiscriminantAdapter(LogisticAdapter):

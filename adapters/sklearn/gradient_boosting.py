@@ -11,9 +11,9 @@ import numpy as np
 from sklearn.dummy import DummyClassifier
 from torch import Tensor
 
-from adapters.sklearn.base import refuse, two_sided
-from adapters.sklearn.boosted import BoostedTrees
-from adapters.sklearn.tree_arrays import TreeArrays, in_column, of_sklearn
+from adapters.compiled import refuse, two_sided
+from adapters.trees.arrays import TreeArrays, in_column, of_sklearn
+from adapters.trees.boosted import BoostedTrees
 
 
 class GradientBoostingAdapter(BoostedTrees):

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from adapters.sklearn.base import refuse
-from adapters.sklearn.boosted import BoostedTrees
-from adapters.sklearn.tree_arrays import TreeArrays, in_column
+from adapters.compiled import refuse
+from adapters.trees.arrays import TreeArrays, in_column
+from adapters.trees.boosted import BoostedTrees
 
 
 class HistGradientBoostingAdapter(BoostedTrees):

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import GradientKind, Outputs
-from adapters.sklearn.base import (
+from adapters.compiled import (
     AGREEMENT,
     SklearnAdapter,
     log_odds_against,
@@ -25,7 +25,7 @@ from adapters.sklearn.base import (
     two_sided,
     undecided,
 )
-from adapters.sklearn.threads import one_thread
+from adapters.threads import one_thread
 
 NEVER = 1e30
 """What infinite scores are cut to: a class of prior zero has a score of minus infinity, of which no gradient comes."""

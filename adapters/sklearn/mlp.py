@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import Outputs
-from adapters.sklearn.base import (
+from adapters.compiled import (
     SklearnAdapter,
     as_array,
     gap,
@@ -26,7 +26,7 @@ from adapters.sklearn.base import (
     topped,
     two_sided,
 )
-from adapters.sklearn.threads import one_thread
+from adapters.threads import one_thread
 
 STEEPEST = {"identity": 1.0, "relu": 1.0, "tanh": 1.0, "logistic": 0.25}
 """Hidden activation -> its largest slope."""

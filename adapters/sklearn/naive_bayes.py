@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import GradientKind, Outputs
-from adapters.sklearn.base import SklearnAdapter, refuse, sum_roundoff
+from adapters.compiled import SklearnAdapter, refuse, sum_roundoff
 from adapters.sklearn.discriminant import GaussianAdapter
 from adapters.sklearn.linear import LogisticAdapter, finite
-from adapters.sklearn.threads import one_thread
+from adapters.threads import one_thread
 
 WIDTH = 0.01
 """Width of the relaxed step of BernoulliNB, in units of the input."""

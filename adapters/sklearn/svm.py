@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import Outputs
-from adapters.sklearn.base import AGREEMENT, SklearnAdapter, float32_is_exact_enough, refuse, sum_roundoff, topped
+from adapters.compiled import AGREEMENT, SklearnAdapter, float32_is_exact_enough, refuse, sum_roundoff, topped
 
 KERNELS = ("linear", "poly", "rbf", "sigmoid")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from adapters.errors import NotWrappable
 
 if TYPE_CHECKING:
-    from adapters.sklearn.base import SklearnAdapter
+    from adapters.compiled import SklearnAdapter
 
 
 class Entry(NamedTuple):

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from adapters.base import GradientKind, Outputs
-from adapters.sklearn.base import SklearnAdapter, as_array, log_odds_against, refuse
-from adapters.sklearn.soft_trees import SoftTrees
-from adapters.sklearn.threads import one_thread
-from adapters.sklearn.tree_arrays import node_tables, of_sklearn, only_steps
-from adapters.sklearn.tree_walk import leaf_sums
+from adapters.compiled import SklearnAdapter, as_array, log_odds_against, refuse
+from adapters.threads import one_thread
+from adapters.trees.arrays import node_tables, of_sklearn, only_steps
+from adapters.trees.soft import SoftTrees
+from adapters.trees.walk import leaf_sums
 
 
 class TreeAdapter(SklearnAdapter):

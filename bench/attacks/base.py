@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from bench.threat import MISCLASSIFIED, Criterion, Norm, Threat
+from bench.threats.threat import MISCLASSIFIED, Criterion, Norm, Threat
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from bench.attacks.base import Attack, Need
-from bench.threat import Threat
+from bench.threats.threat import Threat
 
 if TYPE_CHECKING:
     from torch import Tensor

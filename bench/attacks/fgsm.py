@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from bench.attacks.base import Attack, Need, within_range
-from bench.threat import Criterion, Norm, Threat
+from bench.threats.threat import Criterion, Norm, Threat
 
 if TYPE_CHECKING:
     from torch import Tensor

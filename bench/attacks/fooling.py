@@ -9,7 +9,7 @@ from pydantic import Field
 
 from bench.attacks.base import Attack, Need
 from bench.errors import UsageError
-from bench.threat import Criterion, Threat
+from bench.threats.threat import Criterion, Threat
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from bench.attacks.base import within_range
 from bench.attacks.fgsm import GradientAttack, steepest
-from bench.threat import Norm, Threat
+from bench.threats.threat import Norm, Threat
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from bench.attacks.fgsm import GradientAttack
-from bench.threat import Norm, Threat
+from bench.threats.threat import Norm, Threat
 
 if TYPE_CHECKING:
     from torch import Tensor

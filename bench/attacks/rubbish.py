@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from bench.attacks.base import Attack, Need
-from bench.threat import Criterion, Threat
+from bench.threats.threat import Criterion, Threat
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -10,7 +10,7 @@ from pydantic import Field
 from bench.attacks.base import within_range
 from bench.attacks.fgsm import GradientAttack, steepest
 from bench.errors import UsageError
-from bench.threat import Norm, Threat
+from bench.threats.threat import Norm, Threat
 
 if TYPE_CHECKING:
     from torch import Tensor

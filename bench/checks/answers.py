@@ -22,7 +22,7 @@ from bench.checks.base import (
     told,
     warned,
 )
-from bench.judge import verified
+from bench.running.judge import verified
 
 PASSES = 5
 SUMMING = ("softmax", "votes", "leaf fraction", "calibrated")

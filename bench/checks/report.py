@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from bench.report.table import Table
+from bench.table import Table
 
 if TYPE_CHECKING:
     from bench.checks.base import Verdict

@@ -9,7 +9,7 @@ from bench.paper.numbers import Group, Number, Numbers, Values
 from bench.paper.protocol import models_of
 from bench.paper.scoreboard import VERDICTS, Line, Ours
 from bench.report.cells import percent
-from bench.report.table import Table, markdown_safe
+from bench.table import Table, markdown_safe
 
 HEADERS = ("id", "where", "published", "ours", "n", "verdict")
 

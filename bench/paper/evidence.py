@@ -13,11 +13,11 @@ from bench import zoo
 from bench.datasets import open_dataset
 from bench.datasets.base import Arrays, Dataset
 from bench.errors import UsageError
-from bench.models import Models, quick_note
+from bench.paper.figures import Lack, lacking
 from bench.paper.numbers import Measure, Numbers
 from bench.paper.protocol import entry_of, models_of, runs_of
-from bench.report.figures import Lack, lacking
-from bench.results.record import Failure, ModelInfo, Record
+from bench.records.record import Failure, ModelInfo, Record
+from bench.running.roster import Models, quick_note
 
 STAND_INS = ("cifar10", "cifar10-preprocessed")
 """Datasets whose official files, a download, a folder of their images can stand in for."""

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Mapping
 
 from bench.datasets.base import Dataset
 from bench.paper.numbers import SEEDS, Measure
-from bench.plan import expand
-from bench.results.record import Cell, ModelInfo
-from bench.suite import DatasetChoice, Entry, Suite
+from bench.planning.plan import expand
+from bench.planning.suite import DatasetChoice, Entry, Suite
+from bench.records.record import Cell, ModelInfo
 
 
 def entry_of(measure: Measure) -> Entry:

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 
 from bench.datasets.base import Dataset
 from bench.errors import UsageError
-from bench.models import Models
 from bench.paper.document import document
 from bench.paper.evidence import STAND_INS, Evidence, Known, gather, obstacle, opened
+from bench.paper.figures import TABLE, draw_all
 from bench.paper.numbers import PUBLISHED, Measure, Numbers, load_numbers
 from bench.paper.protocol import cells_of, models_of, suite_of
 from bench.paper.scoreboard import Line, scoreboard
 from bench.progress import Progress
-from bench.report.figures import TABLE, draw_all
 from bench.report.leaderboard import write
-from bench.session import Session, Shelf
+from bench.running.roster import Models
+from bench.running.session import Session, Shelf
 from bench.zoo import Budget
 
 if TYPE_CHECKING:
-    from bench.runner import Summary
+    from bench.running.runner import Summary
 
 
 FIGURES = Path("docs/figures")

@@ -9,14 +9,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bench.models import QUICK, quick_note
+from bench.board.rows import rows
+from bench.board.view import Measured, View, mistaken
 from bench.paper.evidence import Evidence, obstacle
 from bench.paper.numbers import Measure, Number, Numbers
 from bench.paper.protocol import cells_of, entry_of, models_of, suite_of
-from bench.plan import CLEAN
-from bench.results.board import rows
-from bench.results.record import Cell, ModelInfo
-from bench.results.view import Measured, View, mistaken
+from bench.planning.plan import CLEAN
+from bench.records.record import Cell, ModelInfo
+from bench.running.roster import QUICK, quick_note
 
 Verdict = Literal["match", "direction", "differs", "not run"]
 VERDICTS: tuple[Verdict, ...] = ("match", "direction", "differs", "not run")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.board.rows import WORST, Row
+from bench.planning.suite import Suite
 from bench.report import paper, robustness, rubbish, transfer
-from bench.report.table import Table
-from bench.results.board import WORST, Row
-from bench.suite import Suite
+from bench.table import Table
 
 LAYOUTS = {
     "robustness": robustness.tables,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from bench.board.statistics import wilson
+from bench.records.record import Failure, Record
 from bench.report.cells import percent
-from bench.results.record import Failure, Record
-from bench.results.statistics import wilson
 
 
 def describe(item: Record | Failure) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from bench.attacks import attack_class
-from bench.results.board import Row
+from bench.board.rows import Row
 
 NO_NUMBER = {"unsupported": "n/a", "error": "error", "missing": ""}
 """What stands in a cell whose row has no number, by status."""

@@ -6,10 +6,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.board.rows import Row
+from bench.planning.suite import Suite
 from bench.report.boards import tables
 from bench.report.definitions import DEFINITIONS
-from bench.results.board import Row
-from bench.suite import Suite
 
 HEAD = """\
 # Leaderboard

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.models import QUICK
+from bench.board.rows import Row
+from bench.planning.suite import Suite
 from bench.report.cells import by_model, first, label, percent
-from bench.report.table import Table
-from bench.results.board import Row
-from bench.suite import Suite
+from bench.running.roster import QUICK
+from bench.table import Table
 
 NOTE = (
     "Clean and error: share of all n examples labelled wrongly, without and with the attack, %; of generated inputs "

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from bench.board.rows import WORST, Row
+from bench.planning.suite import Entry, Suite
 from bench.report.cells import interval, percent
-from bench.report.table import Table
-from bench.results.board import WORST, Row
-from bench.suite import Entry, Suite
+from bench.table import Table
 
 
 def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:

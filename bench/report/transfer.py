@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.board.flags import NOISES
+from bench.board.rows import Row
+from bench.planning.suite import Suite
 from bench.report.cells import by_model, error, first, percent
-from bench.report.table import Table
-from bench.results.board import Row
-from bench.results.flags import NOISES
-from bench.suite import Suite
+from bench.table import Table
 
 
 def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from adapters.base import Adapter, Outputs
-from bench.zoo.nets.base import Net
+from bench.training.nets.base import Net
 
 
 class NetAdapter(Adapter):

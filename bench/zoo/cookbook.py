@@ -25,7 +25,7 @@ class _Part(BaseModel):
 
 
 class ObjectiveSpec(_Part):
-    """What a network is trained on; see `bench.zoo.objectives`."""
+    """What a network is trained on; see `bench.training.objectives`."""
 
     kind: str = "plain"
     parameters: dict[str, Any] = {}

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from adapters.base import Adapter
 from bench.datasets import Dataset
 from bench.errors import UsageError, unknown
+from bench.training.checkpoint import Checkpoint
+from bench.training.loop import HeldOut, Progress, fit
 from bench.zoo.cards import LearningCurve
-from bench.zoo.checkpoint import Checkpoint
 from bench.zoo.cookbook import Recipe
 from bench.zoo.kinds import NETS, kind_class
-from bench.zoo.training import HeldOut, Progress, fit
 
 DEVICES = ("auto", "cpu", "cuda")
 

@@ -10,15 +10,15 @@ from adapters.sklearn.table import TABLE
 from bench.errors import unknown
 
 NETS = {
-    "softmax-regression": "bench.zoo.nets.softmax_regression:SoftmaxRegression",
-    "logistic-regression": "bench.zoo.nets.logistic_regression:LogisticRegression",
-    "maxout": "bench.zoo.nets.maxout:Maxout",
-    "maxout-sigmoid": "bench.zoo.nets.maxout_sigmoid:MaxoutSigmoid",
-    "rbf-network": "bench.zoo.nets.rbf_network:RBFNetwork",
-    "mp-dbm": "bench.zoo.nets.mp_dbm:MPDBM",
-    "conv-maxout": "bench.zoo.nets.conv_maxout:ConvMaxout",
+    "softmax-regression": "bench.training.nets.softmax_regression:SoftmaxRegression",
+    "logistic-regression": "bench.training.nets.logistic_regression:LogisticRegression",
+    "maxout": "bench.training.nets.maxout:Maxout",
+    "maxout-sigmoid": "bench.training.nets.maxout_sigmoid:MaxoutSigmoid",
+    "rbf-network": "bench.training.nets.rbf_network:RBFNetwork",
+    "mp-dbm": "bench.training.nets.mp_dbm:MPDBM",
+    "conv-maxout": "bench.training.nets.conv_maxout:ConvMaxout",
 }
-"""Trained by `bench.zoo.training`, kept as safetensors."""
+"""Trained by `bench.training.loop`, kept as safetensors."""
 
 SIGMOIDS = {"rbf-network", "maxout-sigmoid"}
 """Networks whose probabilities are no softmax of their logits."""

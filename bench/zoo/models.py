@@ -207,7 +207,7 @@ def _make(
     device: str,
 ) -> tuple[Card, Adapter]:
     """Fit a model and put it, with its card, into a folder."""
-    from bench.zoo.checkpoint import Checkpoint
+    from bench.training.checkpoint import Checkpoint
     from bench.zoo.fitting import Fitted, adapter_of, clean_error, fit_model, training_device
 
     place = "cpu" if spec.kind in ESTIMATORS else training_device(device)

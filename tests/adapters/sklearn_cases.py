@@ -12,7 +12,7 @@ import torch
 from families import CASES, boosting, trees
 from families.data import digits
 
-from adapters.sklearn.base import SklearnAdapter
+from adapters.compiled import SklearnAdapter
 from adapters.sklearn.table import compile_estimator
 
 PAIRS = [(name, labelling) for name, case in CASES.items() for labelling in case.labellings]

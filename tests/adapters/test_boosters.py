@@ -15,7 +15,7 @@ from sklearn_cases import adapter, fitted
 from torch import Tensor
 
 from adapters.boosters.base import BoosterAdapter
-from adapters.sklearn.base import SklearnAdapter
+from adapters.compiled import SklearnAdapter
 from adapters.sklearn.table import compile_estimator
 
 pytestmark = [

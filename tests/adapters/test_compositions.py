@@ -26,9 +26,9 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn_cases import adapter, digits, fitted, own, own_labels, probes
 from test_sklearn_properties import problems
 
+from adapters.compiled import SklearnAdapter
 from adapters.errors import NotWrappable
-from adapters.sklearn.base import SklearnAdapter
-from adapters.sklearn.parts import CompositeAdapter, probabilities_with_tails
+from adapters.sklearn.composite.parts import CompositeAdapter, probabilities_with_tails
 from adapters.sklearn.table import compile_part
 
 Problem = tuple[np.ndarray, np.ndarray, np.ndarray]

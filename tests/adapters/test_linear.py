@@ -21,8 +21,8 @@ from sklearn.linear_model import (
 from sklearn.svm import LinearSVC
 from sklearn_cases import fitted, own, own_labels
 
+from adapters.compiled import SklearnAdapter
 from adapters.errors import Unsupported
-from adapters.sklearn.base import SklearnAdapter
 from adapters.sklearn.linear import SGDAdapter
 from adapters.sklearn.table import compile_part
 

@@ -43,8 +43,8 @@ from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 from sklearn_cases import fitted, own, own_labels
 
-from adapters.sklearn.base import SklearnAdapter
-from adapters.sklearn.pipeline import PipelineAdapter
+from adapters.compiled import SklearnAdapter
+from adapters.sklearn.composite.pipeline import PipelineAdapter
 from adapters.sklearn.table import compile_estimator
 from adapters.sklearn.transformers.base import Transformer
 from adapters.sklearn.transformers.table import TABLE, compile_transformer

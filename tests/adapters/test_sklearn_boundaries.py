@@ -10,7 +10,7 @@ import torch
 from families import CASES
 from sklearn_cases import adapter, fitted, own_labels, probes
 
-from adapters.sklearn.base import SklearnAdapter
+from adapters.compiled import SklearnAdapter
 from bench.datasets import open_dataset
 
 PAIRS, BESIDE = 400, 4

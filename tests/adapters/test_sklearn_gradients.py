@@ -142,7 +142,7 @@ def test_trees_on_any_scale_have_the_same_attack(scale: float) -> None:
 
 @pytest.mark.parametrize("name", TREES)
 def test_relaxed_trees_walk_examples_and_trees_in_blocks_alike(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from adapters.sklearn import soft_trees
+    from adapters.trees import soft as soft_trees
 
     model = adapter(name)
     x, y = images(name, None, 50)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from sklearn.utils.validation import has_fit_parameter
 from sklearn_cases import fitted, own_labels
 
-from adapters.sklearn.boosted import BoostedTrees
 from adapters.sklearn.tree import TreeAdapter
+from adapters.trees.boosted import BoostedTrees
 
 LABELS = [["a", "b"], ["x", "y", "z"], [5, 6, 7, 8, 9], [-1, 1], [1.0, 2.0, 7.0], [False, True]]
 

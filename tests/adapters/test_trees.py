@@ -19,10 +19,10 @@ from sklearn_cases import TREES, adapter, digits, fitted, own_labels, refitted
 from torch import Tensor
 
 from adapters.base import LOSSES
+from adapters.compiled import SklearnAdapter
 from adapters.errors import Unsupported
-from adapters.sklearn.base import SklearnAdapter
-from adapters.sklearn.boosted import BoostedTrees
 from adapters.sklearn.tree import TreeAdapter
+from adapters.trees.boosted import BoostedTrees
 
 DTYPES = (torch.float32, torch.float64)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import bench
-from bench.results.store import Store
+from bench.records.store import Store
 
 pytestmark = [
     pytest.mark.gpu,

@@ -23,7 +23,7 @@ PROBE = """\
 import json, sys
 arguments = json.loads(sys.argv[1])
 try:
-    exec(arguments) if isinstance(arguments, str) else __import__("bench.cli").cli.main(arguments)
+    exec(arguments) if isinstance(arguments, str) else __import__("bench.cli.app").cli.app.main(arguments)
 except SystemExit as end:
     assert not end.code, end.code
 print("LOADED", json.dumps([name for name in ("torch", "sklearn") if name in sys.modules]))
@@ -44,8 +44,8 @@ def loaded_after(what: str | list[str], folder: Path) -> list[str]:
 @pytest.mark.parametrize(
     "what",
     [
-        "import bench, adapters, suites, bench.cli, bench.attacks, bench.datasets, bench.zoo, adapters.registry",
-        "import bench.suite, bench.plan, bench.session, bench.results.board, bench.report.leaderboard",
+        "import bench, adapters, suites, bench.cli.app, bench.attacks, bench.datasets, bench.zoo, adapters.registry",
+        "import bench.planning.plan, bench.running.session, bench.board.rows, bench.report.leaderboard",
         ["--help"],
         ["suite", "--help"],
         ["list", "suites"],
@@ -102,8 +102,8 @@ def is_module(name: str) -> bool:
 
 
 def test_the_probe_sees_imports() -> None:
-    assert {"bench.zoo", "bench.plan", "bench.datasets"} <= imported(ROOT / "bench/session.py")
-    assert "bench.runner" in imported(ROOT / "bench/session.py")  # within a function
+    assert {"bench.zoo", "bench.planning.plan", "bench.datasets"} <= imported(ROOT / "bench/running/session.py")
+    assert "bench.running.runner" in imported(ROOT / "bench/running/session.py")  # within a function
 
 
 @pytest.mark.parametrize("path", sources("adapters"), ids=lambda path: str(path.relative_to(ROOT)))
@@ -113,21 +113,21 @@ def test_adapters_know_nothing_of_the_bench(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sources("bench"), ids=lambda path: str(path.relative_to(ROOT)))
 def test_nobody_imports_the_command(path: Path) -> None:
-    assert "bench.cli" not in imported(path)
+    assert "bench.cli.app" not in imported(path)
 
 
 @pytest.mark.parametrize("path", sources("bench/attacks"), ids=lambda path: str(path.relative_to(ROOT)))
 def test_attacks_know_models_threats_and_draws_alone(path: Path) -> None:
     """No records, no files, no progress: an attack only proposes."""
-    allowed = {"adapters.base", "bench.draws", "bench.threat", "bench.errors"}
+    allowed = {"adapters.base", "bench.draws", "bench.threats.threat", "bench.errors"}
     assert {name for name in imported(path) if not name.startswith("bench.attacks")} <= allowed
 
 
-@pytest.mark.parametrize("package", ["bench/results", "bench/report"])
+@pytest.mark.parametrize("package", ["bench/records", "bench/board", "bench/report"])
 def test_results_and_reports_know_no_model(package: str) -> None:
     """A board is a pure function of a suite and its records."""
     known = set().union(*(imported(path) for path in sources(package)))
-    assert not {name for name in known if name.startswith(("adapters", "bench.zoo", "bench.runner", "bench.judge"))}
+    assert not {name for name in known if name.startswith(("adapters", "bench.zoo", "bench.running"))}
 
 
 @pytest.mark.parametrize(

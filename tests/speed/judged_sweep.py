@@ -7,12 +7,12 @@ from pathlib import Path
 
 from adapters.base import Adapter
 from bench.datasets.base import Dataset
-from bench.plan import Job, expand, jobs
+from bench.planning.plan import Job, expand, jobs
+from bench.planning.suite import parse_suite
 from bench.progress import Silent
-from bench.results.record import ModelInfo
-from bench.results.store import Store
-from bench.runner import Runner
-from bench.suite import parse_suite
+from bench.records.record import ModelInfo
+from bench.records.store import Store
+from bench.running.runner import Runner
 
 BATCH = 500
 EPSILONS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench import zoo
-from bench.suite import load_suite
+from bench.planning.suite import load_suite
 
 SUITE = "mnist-fgsm"
 

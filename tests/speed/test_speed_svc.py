@@ -20,8 +20,8 @@ import adapters
 from adapters.base import Adapter
 from bench.attacks.fgsm import FGSM
 from bench.datasets import open_dataset
-from bench.judge import ask, audit
-from bench.threat import Threat
+from bench.running.judge import ask, audit
+from bench.threats.threat import Threat
 
 TURNS = 3
 CLASSES = 10

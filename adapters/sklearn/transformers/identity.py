@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from adapters.sklearn.base import refuse
+from adapters.compiled import refuse
 from adapters.sklearn.transformers.base import Transformer
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adapters.sklearn.base import refuse
+from adapters.compiled import refuse
 from adapters.sklearn.transformers.base import Transformer
 
 

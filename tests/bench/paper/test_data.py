@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.cli import main
+from bench.cli.app import main
 from bench.datasets import cifar10, open_dataset
 from bench.datasets.base import Arrays
 from bench.errors import UsageError
@@ -20,7 +20,7 @@ from bench.paper.document import tables
 from bench.paper.reproduce import Budget, Reproduction, reproduce
 from bench.paper.scoreboard import Line
 from bench.progress import Silent
-from bench.session import Shelf
+from bench.running.session import Shelf
 from bench.zoo import cookbook
 
 NUMBERS = """\

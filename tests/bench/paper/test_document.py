@@ -10,7 +10,7 @@ from bench.paper.document import document
 from bench.paper.evidence import gather
 from bench.paper.numbers import load_numbers
 from bench.paper.scoreboard import scoreboard
-from bench.results.store import Store
+from bench.records.store import Store
 
 ROOT = Path(__file__).parents[3]
 

@@ -13,15 +13,15 @@ from handmade import model
 from PIL import Image
 
 from bench import zoo
-from bench.cli import main
+from bench.cli.app import main
 from bench.datasets import cifar10, open_dataset
 from bench.errors import UsageError
 from bench.paper import published as publishing
 from bench.paper.numbers import Measure, load_numbers
 from bench.paper.protocol import cells_of, models_of, runs_of
 from bench.paper.published import published
-from bench.plan import expand
-from bench.suite import load_suite
+from bench.planning.plan import expand
+from bench.planning.suite import load_suite
 from bench.zoo import cookbook
 
 FGSM = {"attack": "fgsm", "norm": "linf", "eps": 0.25}

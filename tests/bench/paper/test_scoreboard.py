@@ -15,7 +15,7 @@ from bench.paper.evidence import Evidence, Finding, Known
 from bench.paper.numbers import Group, Number, Numbers
 from bench.paper.protocol import suite_of
 from bench.paper.scoreboard import Line, Ours, scoreboard
-from bench.results.record import Cell
+from bench.records.record import Cell
 
 TRUE = [0, 1, 2, 0, 1, 2]
 CLEAN = [0, 1, 2, 0, 1, 1]

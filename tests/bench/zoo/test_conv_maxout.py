@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import LOSSES
+from bench.training.loop import fit
+from bench.training.nets.conv_maxout import ConvMaxout, ConvMaxoutLayer
 from bench.zoo.adapter import NetAdapter
 from bench.zoo.cookbook import Training, recipe
-from bench.zoo.nets.conv_maxout import ConvMaxout, ConvMaxoutLayer
-from bench.zoo.training import fit
 
 DIGITS: dict[str, Any] = {
     "shape": (1, 8, 8),

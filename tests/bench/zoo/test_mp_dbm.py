@@ -11,12 +11,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import LOSSES
+from bench.training.loop import fit
+from bench.training.nets.maxout import Maxout
+from bench.training.nets.mp_dbm import MPDBM
+from bench.training.objectives.multi_prediction import MultiPrediction
 from bench.zoo.adapter import NetAdapter
 from bench.zoo.cookbook import ObjectiveSpec, Training
-from bench.zoo.nets.maxout import Maxout
-from bench.zoo.nets.mp_dbm import MPDBM
-from bench.zoo.objectives.multi_prediction import MultiPrediction
-from bench.zoo.training import fit
 
 FEATURES, CLASSES = 6, 3
 SMALL = {"units": (5, 4), "connections": (3, 2), "spread": 0.5, "hidden_bias": (-0.3, -0.2)}

@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from adapters.base import LOSSES
+from bench.training.loop import fit
+from bench.training.nets.base import Net
+from bench.training.nets.logistic_regression import LogisticRegression
+from bench.training.nets.maxout import Maxout, MaxoutLayer
+from bench.training.nets.maxout_sigmoid import MaxoutSigmoid
+from bench.training.nets.rbf_network import RBFNetwork, log1mexp
+from bench.training.nets.softmax_regression import SoftmaxRegression
 from bench.zoo.adapter import NetAdapter
 from bench.zoo.cookbook import Training
-from bench.zoo.nets.base import Net
-from bench.zoo.nets.logistic_regression import LogisticRegression
-from bench.zoo.nets.maxout import Maxout, MaxoutLayer
-from bench.zoo.nets.maxout_sigmoid import MaxoutSigmoid
-from bench.zoo.nets.rbf_network import RBFNetwork, log1mexp
-from bench.zoo.nets.softmax_regression import SoftmaxRegression
-from bench.zoo.training import fit
 
 FEATURES, CLASSES = 6, 3
 

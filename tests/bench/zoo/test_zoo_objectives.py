@@ -12,16 +12,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench.errors import UsageError
+from bench.training.loop import fit
+from bench.training.nets.base import Net
+from bench.training.nets.logistic_regression import LogisticRegression
+from bench.training.nets.maxout import Maxout
+from bench.training.nets.maxout_sigmoid import MaxoutSigmoid
+from bench.training.nets.softmax_regression import SoftmaxRegression
+from bench.training.objectives import TABLE, make_objective
+from bench.training.objectives.directions import rotated, unit
 from bench.zoo.cookbook import ObjectiveSpec, Training
 from bench.zoo.kinds import kind_class
-from bench.zoo.nets.base import Net
-from bench.zoo.nets.logistic_regression import LogisticRegression
-from bench.zoo.nets.maxout import Maxout
-from bench.zoo.nets.maxout_sigmoid import MaxoutSigmoid
-from bench.zoo.nets.softmax_regression import SoftmaxRegression
-from bench.zoo.objectives import TABLE, make_objective
-from bench.zoo.objectives.directions import rotated, unit
-from bench.zoo.training import fit
 
 Split = tuple[Tensor, Tensor]
 EPS = 0.1

@@ -11,14 +11,14 @@ import torch
 from pydantic import ValidationError
 
 import bench.zoo as zoo
-from bench.cli import main
+from bench.cli.app import main
 from bench.datasets import open_dataset
-from bench.suite import load_suite, names
+from bench.planning.suite import load_suite, names
+from bench.training.objectives import make_objective
 from bench.zoo import cookbook
 from bench.zoo.cookbook import datasets, recipe, recipes
 from bench.zoo.fitting import training_indices
 from bench.zoo.kinds import NETS, kind_class
-from bench.zoo.objectives import make_objective
 
 VARIANTS = [
     "maxout-adversarial",

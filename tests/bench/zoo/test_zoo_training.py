@@ -15,19 +15,19 @@ from torch import Tensor
 
 import bench.zoo as zoo
 from bench.errors import UsageError
-from bench.zoo import checkpoint as checkpoints
-from bench.zoo import training as loop
-from bench.zoo.checkpoint import Checkpoint
-from bench.zoo.compiled import compiled
+from bench.training import checkpoint as checkpoints
+from bench.training import loop
+from bench.training.checkpoint import Checkpoint
+from bench.training.compiled import compiled
+from bench.training.early_stopping import best_epoch, exhausted, held_out
+from bench.training.error import error
+from bench.training.loop import HeldOut, Trained, fit
+from bench.training.nets.base import Net
+from bench.training.nets.maxout import Maxout
+from bench.training.nets.softmax_regression import SoftmaxRegression
+from bench.training.objectives import TABLE as OBJECTIVES
+from bench.training.objectives import make_objective
 from bench.zoo.cookbook import EarlyStopping, ObjectiveSpec, OwnFGSM, Training
-from bench.zoo.early_stopping import best_epoch, exhausted, held_out
-from bench.zoo.error import error
-from bench.zoo.nets.base import Net
-from bench.zoo.nets.maxout import Maxout
-from bench.zoo.nets.softmax_regression import SoftmaxRegression
-from bench.zoo.objectives import TABLE as OBJECTIVES
-from bench.zoo.objectives import make_objective
-from bench.zoo.training import HeldOut, Trained, fit
 
 Report = tuple[int, int, str]
 SGD = Training(optimiser="sgd", rate=0.1, decay=1.001, momentum=(0.5, 0.7), epochs=6, batch=50)

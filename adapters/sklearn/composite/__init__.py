@@ -1,0 +1,1 @@
+"""Estimators made of others: each is an adapter made of adapters."""

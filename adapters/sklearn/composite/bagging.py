@@ -1,0 +1,80 @@
+"""Bagging: one kind of classifier fitted on samples of the examples and of the features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from adapters.base import Outputs
+from adapters.compiled import worst
+from adapters.sklearn.composite.parts import (
+    EnsembleAdapter,
+    checked_response,
+    compiled_parts,
+    shared_kind,
+    worst_of_choices,
+)
+
+
+class BaggingAdapter(EnsembleAdapter):
+    """BaggingClassifier: the first largest mean of its parts' probabilities, or share of votes where they have none.
+
+    The estimator adds up its parts in groups, one a thread. Here all are in one, as with a single thread: with more,
+    last bits, and with them exact ties, may be others.
+    """
+
+    family = "bagging"
+
+    def __init__(self, estimator: Any) -> None:
+        """
+        Raises:
+            NotWrappable: a part is not compiled.
+        """
+        named = list(enumerate(estimator.estimators_))
+        parts = compiled_parts(estimator, named)
+        everything = torch.arange(estimator.n_features_in_)
+        features = [torch.as_tensor(chosen) for chosen in estimator.estimators_features_]
+        super().__init__(
+            estimator,
+            parts,
+            [1] * len(parts),
+            [part.classes or () for part in parts],
+            [None if torch.equal(chosen, everything) else chosen for chosen in features],
+        )
+        self.estimator.n_jobs = 1
+        self._hand_on("columns")  # which is what numpy makes of an array when features are picked
+        self._soft = hasattr(estimator.estimators_[0], "predict_proba")
+        if self._soft:
+            for (name, own), part in zip(named, parts, strict=True):
+                checked_response(estimator, name, own, part, "predict_proba")
+            self.gradient = self.probability = worst(*(part.probability for part in parts))
+            self.confidence_kind = shared_kind(parts)
+        else:
+            self.gradient = self.probability = worst_of_choices(parts)
+            self.confidence_kind, self.jumps = "votes", True
+        if all(len(part.classes or ()) == len(self.classes or ()) for part in parts):
+            self.decision = worst(*(part.decision for part in parts))
+
+    def _compiled(self, x: Tensor) -> Outputs:
+        if self._soft:
+            return self._mean(x)
+        votes = self._votes(x)
+        return Outputs(votes.argmax(1), votes, votes / len(self.parts))
+
+    def log_probabilities(self, x: Tensor) -> Tensor:
+        return self._log_shares(x)
+
+    def soft_decision(self, x: Tensor) -> Tensor:
+        decisions = [part.soft_decision(seen) for part, seen in zip(self.parts, self._seen(x), strict=True)]
+        return torch.stack(decisions).mean(0)
+
+    def decision_values(self, x: Tensor) -> Tensor:
+        decisions = [part.decision_values(seen) for part, seen in zip(self.parts, self._seen(x), strict=True)]
+        return torch.stack(decisions).mean(0)
+
+    def _state(self) -> Iterable[object]:
+        yield from super()._state()
+        yield self._soft

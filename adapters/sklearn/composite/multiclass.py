@@ -1,0 +1,287 @@
+"""Several classes told apart by binary classifiers: one against the rest, one against one, and by codes.
+
+What scikit-learn takes for a binary part's score is its decision function or, where it has none, the probability of
+class 1. Where only the order of scores matters, gradients are those of log-odds in place of probabilities: they do not
+saturate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import is_classifier
+from sklearn.metrics import pairwise_distances_argmin
+from sklearn.multiclass import _ConstantPredictor
+from torch import Tensor
+
+from adapters.base import Outputs
+from adapters.compiled import as_array, refuse, topped, two_sided, worst
+from adapters.sklearn.composite.parts import (
+    ROUNDING,
+    CompositeAdapter,
+    Response,
+    checked_response,
+    compiled_parts,
+    log_odds,
+    preferred_method,
+)
+from adapters.sklearn.linear import LinearAdapter
+from adapters.threads import one_thread
+
+
+class BinaryParts(CompositeAdapter):
+    """`B` binary classifiers, some of them constant: those fitted on examples of one side only."""
+
+    def __init__(self, estimator: Any, **constants: Tensor) -> None:
+        """
+        Raises:
+            NotWrappable: a part is not compiled.
+        """
+        own = list(estimator.estimators_)
+        named = [(number, part) for number, part in enumerate(own) if not isinstance(part, _ConstantPredictor)]
+        parts = compiled_parts(estimator, named)
+        super().__init__(estimator, parts, **constants)
+        self._constant_scores = {
+            number: float(part.y_[0]) for number, part in enumerate(own) if isinstance(part, _ConstantPredictor)
+        }
+        self._responses: dict[int, Response] = {}
+        for (number, part), adapter in zip(named, parts, strict=True):
+            method = preferred_method(part)
+            columns = slice(1, 2) if method == "predict_proba" else slice(None)
+            self._responses[number] = checked_response(estimator, number, part, adapter, method, columns)
+            own[number] = adapter.estimator
+        self.estimator.estimators_ = own
+        self._count = len(own)
+        decides = hasattr(own[0], "decision_function") and is_classifier(own[0])
+        self._threshold = 0.0 if decides else 0.5
+        self.gradient = worst(*(response.kind for response in self._responses.values()))
+
+    def _scores(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """`(N, B)` float64 scores, and how far they may be from the parts' own."""
+        return self._bounded(x, {number: response.values(x) for number, response in self._responses.items()})
+
+    @one_thread()
+    def _bounded(self, x: Tensor, values: dict[int, Tensor]) -> tuple[Tensor, Tensor]:
+        """`(N, B)` float64 scores from the `(N, 1)` of the parts, and how far they may be from the parts' own."""
+        errors = {number: response.error(values[number]) for number, response in self._responses.items()}
+        return self._beside(x, values, torch.float64), self._beside(x, errors, torch.float64, exact=True)
+
+    def _soft_scores(self, x: Tensor) -> Tensor:
+        """`(N, B)` differentiable scores."""
+        return self._beside(x, {number: response.soft(x) for number, response in self._responses.items()}, x.dtype)
+
+    def _margins(self, x: Tensor) -> Tensor:
+        """`(N, B)` differentiable scores, log-odds in place of probabilities."""
+        margins = {
+            number: log_odds(response.part.log_probabilities(x))[:, 1:]
+            if response.method == "predict_proba"
+            else response.soft(x)
+            for number, response in self._responses.items()
+        }
+        return self._beside(x, margins, x.dtype)
+
+    def _beside(self, x: Tensor, known: dict[int, Tensor], dtype: torch.dtype, exact: bool = False) -> Tensor:
+        """`(N, B)` values side by side; constant parts give what they always say, or zero for its error."""
+        always = {number: 0.0 if exact else score for number, score in self._constant_scores.items()}
+        blanks = {number: x.new_full((len(x), 1), value, dtype=dtype) for number, value in always.items()}
+        return torch.cat([value for _, value in sorted((known | blanks).items())], dim=1)
+
+    def _state(self) -> Iterable[object]:
+        yield from super()._state()
+        yield [response.method for response in self._responses.values()]
+        yield sorted(self._constant_scores.items())
+
+
+class OneVsRestAdapter(BinaryParts):
+    """OneVsRestClassifier: the first largest score.
+
+    Two classes have one score, and class 1 wins where it is above 0, or 1/2 if it is a probability.
+    """
+
+    family = "one-vs-rest"
+
+    def __init__(self, estimator: Any) -> None:
+        """
+        Raises:
+            NotWrappable: a part is not compiled, or several labels for each input.
+        """
+        if estimator.multilabel_:
+            raise refuse(estimator, "several labels for each input", "fit one estimator for each")
+        super().__init__(estimator)
+        if hasattr(estimator, "decision_function"):
+            self.decision = worst(*(part.decision for part in self.parts))
+        if hasattr(estimator, "predict_proba"):
+            self.probability = worst(*(part.probability for part in self.parts))
+        if self.probability != "none":
+            self.confidence_kind = "one-vs-rest"
+
+    def _compiled(self, x: Tensor) -> Outputs:
+        known, shares = {}, {}
+        for number, response in self._responses.items():
+            known[number], shares[number] = self._answers(response, x)
+        values, error = self._bounded(x, known)
+        if self._count == 1:
+            values, error = self._of_classes(values - self._threshold), self._of_classes(error)
+        labels = self._labels(x, values, error)
+        probabilities = self._normalised(self._beside(x, shares, torch.float64)) if self.confidence_kind else None
+        return Outputs(labels, topped(values, labels), probabilities)
+
+    def _answers(self, response: Response, x: Tensor) -> tuple[Tensor, Tensor]:
+        """`(N, 1)` score of a part and its probability of class 1, in one pass where one tells both."""
+        if self.confidence_kind is None or response.method == "predict_proba":
+            values = response.values(x)
+            return values, values
+        _, scores, probabilities = response.part.outputs(x)
+        assert scores is not None
+        assert probabilities is not None
+        is_linear = isinstance(response.part, LinearAdapter)  # and has the scores 0 and its decision
+        return scores[:, 1:] if is_linear else response.values(x), probabilities[:, 1:].double()
+
+    @one_thread()
+    def _normalised(self, shares: Tensor) -> Tensor:
+        """`(N, K)` probabilities from the `(N, B)` of the parts, zero where all are."""
+        if self._count == 1:
+            return torch.cat([1 - shares, shares], dim=1)[:, : len(self.classes or ())]
+        total = shares.sum(1, keepdim=True)
+        return shares / torch.where(total == 0, 1.0, total)
+
+    def _of_classes(self, values: Tensor) -> Tensor:
+        """`(N, K)` scores from `(N, 1)` of class 1 over class 0, which may be the only one."""
+        return two_sided(values)[:, : len(self.classes or ())]
+
+    def _logits(self, x: Tensor) -> Tensor:
+        margins = self._margins(x)
+        return self._of_classes(margins) if self._count == 1 else margins
+
+    def soft_decision(self, x: Tensor) -> Tensor:
+        return self._soft_scores(x) if self.decision != "none" else super().soft_decision(x)
+
+    def decision_values(self, x: Tensor) -> Tensor:
+        return self._scores(x)[0]
+
+    def log_probabilities(self, x: Tensor) -> Tensor:
+        if self.probability == "none" or not self.parts:
+            return super().log_probabilities(x)
+        logs = [part.log_probabilities(x) for part in self.parts]
+        return logs[0] if self._count == 1 else torch.stack([log[:, 1] for log in logs], dim=1).log_softmax(1)
+
+
+class PairsAdapter(BinaryParts):
+    """OneVsOneClassifier: the first largest v + s / (3 (|s| + 1)), v a class's votes, s the sum of its pairs' scores.
+
+    A pair (i, j) votes for j where its part's label is 1; its score is added to j's sum and taken from i's. Of two
+    classes, class 1 wins where it has more than 0, or 1/2 if the score is a probability.
+    """
+
+    family = "one-vs-one"
+
+    def __init__(self, estimator: Any) -> None:
+        """
+        Raises:
+            NotWrappable: a part is not compiled.
+        """
+        count = len(estimator.classes_)
+        first, second = np.array(list(combinations(range(count), 2))).T
+        super().__init__(
+            estimator, first=torch.tensor(np.eye(count)[first]), second=torch.tensor(np.eye(count)[second])
+        )
+        self.jumps = True
+        self.decision = worst("surrogate", self.gradient)
+
+    def _compiled(self, x: Tensor) -> Outputs:
+        scores, error = self._ranked(x)
+        if scores.shape[1] == 2:
+            scores, error = two_sided(scores[:, 1:] - self._threshold), two_sided(error[:, 1:])
+        labels = self._labels(x, scores, error)
+        return Outputs(labels, topped(scores, labels), None)
+
+    def _ranked(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """`(N, K)` votes and squashed sums together, and how far they may be from the estimator's own."""
+        first, second = self._constant("first"), self._constant("second")
+        values, chosen = {}, {}
+        for number, response in self._responses.items():
+            values[number], labels = self._answers(response, x)
+            chosen[number] = labels[:, None].double()
+        scores, error = self._bounded(x, values)
+        votes = self._beside(x, chosen, torch.float64)
+        with one_thread():
+            # The squashing is nowhere steeper than 1/3.
+            return _ranks(votes, scores, first, second), error @ (first + second) / 3 + ROUNDING
+
+    @staticmethod
+    def _answers(response: Response, x: Tensor) -> tuple[Tensor, Tensor]:
+        """`(N, 1)` score of a part and its `(N,)` labels, in one pass where one tells both."""
+        if not isinstance(response.part, LinearAdapter) or response.method == "predict_proba":
+            return response.values(x), response.part.predict(x)
+        labels, scores, _ = response.part.outputs(x)
+        assert scores is not None
+        return scores[:, 1:], labels  # the scores are 0 and its decision
+
+    def decision_values(self, x: Tensor) -> Tensor:
+        ranks = self._ranked(x)[0]
+        return ranks[:, 1:] if ranks.shape[1] == 2 else ranks
+
+    def soft_decision(self, x: Tensor) -> Tensor:
+        """With the sigmoid of a pair's margin for its vote."""
+        first, second = self._constant("first", x.dtype), self._constant("second", x.dtype)
+        ranks = _ranks(self._margins(x).sigmoid(), self._soft_scores(x), first, second)
+        return ranks[:, 1:] if ranks.shape[1] == 2 else ranks
+
+    def _logits(self, x: Tensor) -> Tensor:
+        """Each class's sum of signed margins.
+
+        FGSM error at .1 / .2 on digits of their margin, and of the true class's weakest pair: LinearSVC 28.7 / 82.0,
+        31.7 / 82.7%; rbf SVC 26.7 / 76.7, 26.7 / 73.7%; trees 77.0 / 84.3, 51.7 / 57.7%.
+        """
+        return self._margins(x) @ (self._constant("second", x.dtype) - self._constant("first", x.dtype))
+
+
+class CodesAdapter(BinaryParts):
+    """OutputCodeClassifier: the class whose code is the nearest to the parts' scores."""
+
+    family = "output-code"
+
+    def __init__(self, estimator: Any) -> None:
+        """
+        Raises:
+            NotWrappable: a part is not compiled.
+        """
+        super().__init__(estimator, codes=torch.tensor(estimator.code_book_))
+
+    def _compiled(self, x: Tensor) -> Outputs:
+        return self._nearest(x, *self._scores(x))
+
+    @one_thread()
+    def _nearest(self, x: Tensor, values: Tensor, error: Tensor) -> Outputs:
+        """Outputs from `(N, B)` scores, and how far they may be from the parts' own."""
+        scores = self._nearness(values)
+        codes = self._constant("codes")
+        if bool((error > 0).any()):
+            size = (values**2).sum(1, keepdim=True) + (codes**2).sum(1)
+            labels = self._labels(x, scores, 2 * error @ codes.abs().T + ROUNDING * size)
+        else:  # ties are common, and are settled by sums whose order depends on the batch
+            nearest = pairwise_distances_argmin(as_array(values), as_array(codes))
+            labels = torch.as_tensor(nearest, dtype=torch.int64, device=x.device)
+        return Outputs(labels, topped(scores, labels), None)
+
+    def _nearness(self, values: Tensor) -> Tensor:
+        """`(N, K)` squared length of `(N, B)` scores minus their squared distances to the codes."""
+        codes = self._constant("codes", values.dtype)
+        return 2 * values @ codes.T - (codes**2).sum(1)
+
+    def _logits(self, x: Tensor) -> Tensor:
+        return self._nearness(self._soft_scores(x))
+
+    def _state(self) -> Iterable[object]:
+        yield from super()._state()
+        yield self._constant("codes")
+
+
+def _ranks(votes: Tensor, scores: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """`(N, K)` votes for j, and where they are not for j for i, of pairs (i, j), plus their squashed sums of scores."""
+    sums = scores @ (second - first)
+    return votes @ second + (1 - votes) @ first + sums / (3 * (sums.abs() + 1))

@@ -1,0 +1,115 @@
+"""Pipelines: transformers and, behind them, a classifier."""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+
+from adapters.base import Outputs
+from adapters.compiled import SklearnAdapter, refuse, worst
+from adapters.sklearn.table import compile_part
+from adapters.sklearn.transformers.base import naming
+from adapters.sklearn.transformers.composed import Chain, detached
+
+
+class PipelineAdapter(SklearnAdapter):
+    """Pipeline: its last step's labels, scores and losses of the transformed input.
+
+    The last step is given the very bits that it is given in the estimator: by the compiled transformers where they are
+    bitwise, else by their own `transform` on the CPU. Gradients go through the compiled transformers, their steps
+    relaxed.
+    """
+
+    def __init__(self, estimator: Any) -> None:
+        """
+        Raises:
+            NotWrappable: a step is not compiled, the last is no classifier, or columns are picked by name and there is
+                no pandas to make a table with.
+        """
+        name, last = estimator.steps[-1]
+        if last is None or isinstance(last, str):
+            raise refuse(estimator, f"{last!r} for its last step", "end it with a classifier")
+        with naming(estimator, name):
+            self._last = compile_part(last)
+        own = detached(estimator)
+        own.steps[-1] = (name, self._last.estimator)
+        self._chain = Chain(estimator, own.steps[:-1])
+        super().__init__(own)
+        if self._chain.by_name and hasattr(own, "feature_names_in_"):
+            if importlib.util.find_spec("pandas") is None:
+                raise refuse(estimator, "columns picked by name and no pandas", "install pandas")
+            self.container = "table"
+        made = self._own_transform(torch.zeros(2, own.n_features_in_))
+        if sparse.issparse(made):
+            self._last.container = "sparse"
+        elif self._last.container == "array" and not np.asarray(made).flags.c_contiguous:
+            self._last.container = "columns"
+        self.takes_missing = self._takes_missing()
+        self.family = self._last.family  # type: ignore[misc]  # an instance speaks for its last step
+        self.jumps = self._last.jumps or self._chain.gradient != "exact"
+        self.agreement = self._last.agreement
+        self.confidence_kind, self.stochastic = self._last.confidence_kind, self._last.stochastic
+        self.notes = list(self._last.notes)
+        self.gradient = worst(self._last.gradient, self._chain.gradient)
+        self.decision = worst(self._last.decision, self._chain.gradient)
+        self.probability = worst(self._last.probability, self._chain.gradient)
+
+    def _logits(self, x: Tensor) -> Tensor:
+        return self._last._logits(self._chain.relaxed(x))
+
+    def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
+        return self._last._training_loss(self._chain.relaxed(x), y)
+
+    def soft_decision(self, x: Tensor) -> Tensor:
+        return self._last.soft_decision(self._chain.relaxed(x))
+
+    def decision_values(self, x: Tensor) -> Tensor:
+        return self._last.decision_values(self._transformed(x))
+
+    def log_probabilities(self, x: Tensor) -> Tensor:
+        return self._last.log_probabilities(self._chain.relaxed(x))
+
+    def _estimated(self, x: Tensor) -> Outputs:
+        return self._last._outputs(self._transformed(x))
+
+    def _compiled(self, x: Tensor) -> Outputs:
+        return self._last._compiled(self._chain.forward(x) if self._chain.bitwise else self._transformed(x))
+
+    def _transformed(self, x: Tensor) -> Tensor:
+        """`(N, D')` what the last step is given, by the transformers' own code, dense, on the device of `x`."""
+        made = self._own_transform(x)
+        dense = made.toarray() if sparse.issparse(made) else np.asarray(made)
+        return torch.as_tensor(np.require(dense, requirements="W"), device=x.device)
+
+    def _own_transform(self, x: Tensor) -> Any:
+        """What the transformers themselves make of a batch: an array, a sparse matrix or a table."""
+        made = self._as_input(x)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="X does not have valid feature names")
+            for _, step in self.estimator.steps[:-1]:
+                made = step.transform(made)
+        return made
+
+    def _takes_missing(self) -> bool:
+        """Whether a NaN is filled in on the way to the last step, or that step takes it."""
+        try:
+            made = self._transformed(torch.full((1, self.estimator.n_features_in_), torch.nan))
+        except ValueError:
+            return False
+        return self._last.takes_missing or not bool(made.isnan().any())
+
+    def _move(self, device: torch.device) -> None:
+        super()._move(device)
+        self._chain.to(device)
+        self._last.to(device)
+
+    def _state(self) -> Iterable[object]:
+        yield from self._chain.state()
+        yield self._last.fingerprint

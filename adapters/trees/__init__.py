@@ -1,0 +1,1 @@
+"""What forests and boosters share: trees as arrays, their walk, soft splits and boosted sums."""

@@ -1,0 +1,84 @@
+"""What `bench suite` says before a run that is only planned, and after one that was made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from bench.planning.plan import Planned, jobs
+
+if TYPE_CHECKING:
+    from bench.running.runner import Summary
+    from bench.running.session import Session
+
+SHOWN = 5
+"""Failures told of one by one; the board has them all."""
+
+
+def planned(session: Session, missing: Sequence[Planned]) -> Iterator[str]:
+    """What a dry run says: the jobs to run, and what is not known yet."""
+    yield f"{session.suite.suite}: {len(session.planned)} cells, {len(missing)} to run"
+    for job in jobs(item.cell for item in missing):
+        targets = list(dict.fromkeys(cell.target.name for cell in job.cells))
+        yield f"  {job}, n={job.craft.slice.n}: {len(job.cells)} cells on {', '.join(targets)}"
+    if session.unknown_models:
+        names = ", ".join(session.unknown_models)
+        yield f"  and the cells of {names}: to be made first, so their number is not known yet"
+
+
+def outcome(session: Session, summary: Summary | None, command: str) -> tuple[list[str], int]:
+    """The closing lines of a run and its exit code.
+
+    Args:
+        session: what was asked for.
+        summary: what was run, or None where nothing was missing.
+        command: the call that goes on with it, for the hints.
+    """
+    failures = session.failures() or (summary.failed if summary else [])
+    lines = [_ran(session, summary, len(failures)), *_compared(summary)]
+    lines += [f"  failed: {failure.cell}: {failure.kind}: {failure.message}" for failure in failures[:SHOWN]]
+    if len(failures) > SHOWN:
+        lines.append(f"  and {len(failures) - SHOWN} more")
+    if summary is not None and summary.interrupted:
+        return [*lines, "Interrupted; the same command goes on from here."], 130
+    results = session.shelf.out / "results"
+    if failures:
+        return [*lines, f"Results in {results}. To try the failed cells again, add --rerun failed to the command."], 1
+    board = "" if session.suite.board == "paper" else f", board in {session.shelf.out / 'leaderboard.md'}"
+    lines.append(f"Results in {results}{board}. Next, {_next(session, command)}")
+    rows = session.board()
+    if any(row.status == "missing" for row in rows):
+        lines.append(f"Incomplete models were only met in transfer; to run them: bench suite {session.suite.suite}")
+    if any(row.flags for row in rows):
+        lines.append("Flags are explained at the foot of the board; bench check MODEL says what to do about a model's.")
+    return lines, 1 if summary is not None and summary.conflicts else 0
+
+
+def _ran(session: Session, summary: Summary | None, failed: int) -> str:
+    if summary is None:
+        total = len(session.planned)
+        if failed:
+            return f"Nothing new to do: of {total} cells of {session.suite.suite}, {failed} failed before."
+        return f"Nothing to do: all {total} cells of {session.suite.suite} are done."
+    unsupported = f", {summary.unsupported} of them unsupported" if summary.unsupported else ""
+    return f"Ran {summary.done} cells{unsupported}{f'; {len(summary.failed)} failed' if summary.failed else ''}."
+
+
+def _compared(summary: Summary | None) -> Iterator[str]:
+    """How recomputed cells compare with their records, if any were."""
+    if summary is None or not (summary.same or summary.near_ties or summary.conflicts):
+        return
+    yield (
+        f"Compared with the records: {summary.same} equal, {len(summary.near_ties)} differ in a handful of near-ties, "
+        f"{len(summary.conflicts)} conflict."
+    )
+    for cell, moved in [*summary.conflicts, *summary.near_ties]:
+        yield f"  {cell}: {moved} labels differ ({cell.id[:12]})"
+
+
+def _next(session: Session, command: str) -> str:
+    if session.limit:
+        return f"the same without --limit: {command}"
+    if session.only:
+        return "everything on one board: bench leaderboard"
+    return f"your own model: {command} --model FILE.py"

@@ -1,0 +1,159 @@
+"""The paper's figures, drawn from models. A figure is one file here and one line in the table below.
+
+    draw("eps-trace", Path("docs/figures"))     eps-trace.png, and eps-trace.json with what it shows
+    draw_all(Path("docs/figures"), print)       all whose models are made
+    lacking("at-filters")                       why one cannot be drawn, or None
+
+Importing this package loads neither matplotlib nor torch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from bench.datasets import open_dataset
+from bench.errors import UsageError, unknown
+from bench.running.roster import Models
+
+if TYPE_CHECKING:
+    from bench.paper.figures.drawn import Drawn
+
+__all__ = ["TABLE", "Entry", "Lack", "NotReady", "draw", "draw_all", "lacking"]
+
+
+class Entry(NamedTuple):
+    """What a figure is drawn from, and the function that draws it."""
+
+    dataset: str
+    models: tuple[str, ...]
+    """Reference models of the dataset."""
+    function: str
+    """`module:function`; a string, so that knowing the figures imports none. It takes `Models`, gives a `Drawn`."""
+    curves: bool = False
+    """Whether it needs the models' learning curves."""
+
+
+TABLE = {
+    "logreg-figure": Entry("mnist-3v7", ("logistic-regression",), "logistic_regression:logistic_regression"),
+    "at-filters": Entry("mnist", ("maxout", "maxout-adversarial"), "filters:filters"),
+    "at-curve": Entry("mnist", ("maxout-seed-1", "maxout-adversarial"), "curve:curve", curves=True),
+    "eps-trace": Entry("mnist", ("maxout",), "eps_trace:eps_trace"),
+    "fooling-figure": Entry("mnist", ("maxout",), "fooling:fooling"),
+    "small-distances": Entry("mnist", ("maxout",), "small_distances:small_distances"),
+    "maps": Entry("mnist", ("maxout",), "maps:maps"),
+}
+"""Figures by the ids of the published numbers."""
+
+
+class Lack(NamedTuple):
+    """Why a figure cannot be drawn."""
+
+    reason: str
+    command: str | None
+    """What brings what is lacking; None where nothing does."""
+
+
+class NotReady(UsageError):
+    """A figure that lacks something."""
+
+
+def lacking(id: str) -> Lack | None:
+    """What a figure lacks; None where it can be drawn. Models of quick recipes do not count."""
+    if id not in TABLE:
+        return Lack("there is no figure yet", None)
+    if find_spec("matplotlib") is None:
+        return Lack("figures need matplotlib", "pip install 'potemkin-bench[figures]'")
+    dataset, names, _, curves = TABLE[id]
+    models = _models(dataset)
+    cards = {name: models.card(name) for name in names}
+    missing = [name for name, card in cards.items() if card is None]
+    if missing:
+        named = " and ".join(missing)
+        return Lack(
+            f"figure {id} needs {named} for {dataset} by the full recipe, not made yet", "bench paper --budget full"
+        )
+    bare = [name for name, card in cards.items() if curves and card and card.curve is None]
+    if bare:
+        return Lack(
+            f"figure {id} needs the learning curve of {' and '.join(bare)} for {dataset}, trained without one",
+            " && ".join(f"bench train {name} --dataset {dataset}" for name in bare),
+        )
+    return None
+
+
+def draw(id: str, out: Path) -> Path:
+    """Draw one figure: `ID.png` and `ID.json`, its finding, in a folder; the path of the image.
+
+    Raises:
+        NotReady: it lacks something.
+        UsageError: no such figure.
+    """
+    if id not in TABLE:
+        raise unknown("figure", id, TABLE)
+    lack = lacking(id)
+    if lack is not None:
+        raise NotReady(f"{lack.reason}; run {lack.command}")
+    return _publish(id, out, _function(TABLE[id]), _models(TABLE[id].dataset))
+
+
+def draw_all(out: Path, report: Callable[[str], None], ids: Iterable[str] = tuple(TABLE)) -> list[Path]:
+    """Draw every figure that lacks nothing; the paths of the images.
+
+    Args:
+        out: folder.
+        report: told in a line of each figure that was left out.
+        ids: of the figures to draw.
+
+    Raises:
+        UsageError: an id that is no figure's.
+    """
+    paths = []
+    for id in ids:
+        try:
+            paths.append(draw(id, out))
+        except NotReady as why:
+            report(str(why))
+    return paths
+
+
+def _models(dataset: str) -> Models:
+    return Models(open_dataset(dataset), "cpu", lambda line: None)
+
+
+def _publish(id: str, out: Path, function: Callable[[Models], Drawn], models: Models) -> Path:
+    """The image first: a finding is read only where its image is."""
+    from bench.paper.figures.style import png, styled
+
+    with styled():
+        drawn = function(models)
+        image = png(drawn.figure)
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"{id}.png"
+    _replace(path, image)
+    found = {
+        "figure": path.name,
+        "shows": drawn.shows,
+        "finding": drawn.finding,
+        "as_published": drawn.as_published,
+    }
+    _replace(path.with_suffix(".json"), (json.dumps(found, indent=2, sort_keys=True) + "\n").encode())
+    return path
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Replace the file in one step."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+
+
+def _function(entry: Entry) -> Callable[[Models], Drawn]:
+    module, name = entry.function.split(":")
+    function: Callable[[Models], Drawn] = getattr(import_module(f"{__name__}.{module}"), name)
+    return function

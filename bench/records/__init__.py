@@ -1,0 +1,1 @@
+"""Records: one immutable file a cell, and what names, packs and keeps it. The lower half: it knows no board."""

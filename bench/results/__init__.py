@@ -1,1 +1,0 @@
-"""Results: one immutable record a cell, and what is computed from records alone."""

@@ -1,0 +1,226 @@
+"""The models of one run: references by name, guests by registration, each loaded when it is needed and not before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+from adapters.errors import AdapterError
+from adapters.registry import Registration, checked_name, from_file, registered
+from bench import zoo
+from bench.datasets.base import Dataset
+from bench.errors import UsageError, unknown
+from bench.records.record import ModelInfo
+
+if TYPE_CHECKING:
+    from adapters.base import Adapter
+
+Report = Callable[[str], None]
+Training = Callable[[str, int, int, str], None]
+"""Called with a model's name, what of its training is done, what there is to do, and what goes on."""
+
+QUICK = "quick: "
+"""How the note begins that a model of a quick recipe carries: into its records, and as a flag onto the boards."""
+
+
+def quick_note(model: ModelInfo) -> str | None:
+    """How short a training the model had, such as `5 epochs of all examples`; None where it was no quick one."""
+    return next((note.removeprefix(QUICK) for note in model.notes if note.startswith(QUICK)), None)
+
+
+class Models:
+    """Adapters by name, each made once."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        device: str,
+        report: Report,
+        *,
+        budget: zoo.Budget = "full",
+        training: Training | None = None,
+    ) -> None:
+        """
+        Args:
+            dataset: whose models.
+            device: `auto`, `cpu` or `cuda`.
+            report: told in a line when a model has to be made.
+            budget: with `quick`, a reference model that is not made yet is made by its quick recipe.
+            training: told how the training of a reference network goes.
+        """
+        self.dataset = dataset
+        self._device = device
+        self._report = report
+        self._budget = budget
+        self._training = training
+        self._guests: dict[str, Any] = {}
+        self._loaded: dict[str, Adapter] = {}
+
+    def add_guest(self, name: str, offer: Callable[[], Any]) -> None:
+        """Make a model known by a name that no other has."""
+        if name in self._guests:
+            raise UsageError(f"model {name!r} is given twice")
+        self._guests[name] = offer
+
+    def info(self, name: str) -> ModelInfo:
+        """What the plan needs to know of a model; loads it only where no card tells."""
+        card = None if name in self._guests else self._card(name)
+        if card is not None and name not in self._loaded:
+            return card
+        adapter = self.adapter(name)
+        return ModelInfo(
+            name=name,
+            fingerprint=adapter.fingerprint,
+            family=adapter.family,
+            gradient=adapter.gradient,
+            confidence_kind=adapter.confidence_kind,
+            stochastic=adapter.stochastic,
+            notes=tuple(adapter.notes),
+        )
+
+    def is_ready(self, name: str) -> bool:
+        """Whether `info` costs nothing but reading a card."""
+        return name in self._loaded or (name not in self._guests and self._card(name) is not None)
+
+    def card(self, name: str) -> zoo.Card | None:
+        """What is known of a reference model without loading it; None where it is not made."""
+        return zoo.card(self.dataset, name, self._budget_of(name))
+
+    def adapter(self, name: str) -> Adapter:
+        """The model itself, fitted to the dataset's shape and classes, on the device.
+
+        Raises:
+            UsageError: it cannot be wrapped, or does not take this dataset's inputs.
+        """
+        if name not in self._loaded:
+            self._loaded[name] = self._load(name)
+        return self._loaded[name]
+
+    @cached_property
+    def resolved_device(self) -> str:
+        """`cpu` or `cuda`: `auto` is CUDA where there is a device."""
+        import torch
+
+        if self._device == "auto":
+            return "cuda" if torch.cuda.is_available() else "cpu"
+        if self._device == "cuda" and not torch.cuda.is_available():
+            raise UsageError("--device cuda: torch sees no CUDA device here; use --device cpu or auto")
+        return self._device
+
+    def _load(self, name: str) -> Adapter:
+        if name not in self._guests:
+            planned = self._card(name)
+            adapter = zoo.load(
+                self.dataset,
+                name,
+                self._report,
+                budget=self._budget_of(name),
+                device=self.resolved_device,
+                progress=partial(self._training, name) if self._training else None,
+            )
+            if planned is not None and planned != self._card(name):  # its files were damaged, and it was fitted anew
+                raise UsageError(f"model {name} had to be made anew and has changed; run the same command again")
+            adapter.notes.extend(self._notes(name))
+            return adapter.to(self.resolved_device)
+        from adapters.fitting import fit
+        from adapters.wrapping import wrap
+
+        device = self.resolved_device
+        try:
+            adapter = wrap(self._guests[name]())
+            return fit(adapter.to(device), self.dataset.input_shape, self.dataset.classes).called(name)
+        except AdapterError as error:
+            raise UsageError(f"model {name}: {error} (dataset {self.dataset.name})") from error
+        except Exception as error:
+            raise UsageError(f"model {name} cannot be made: {type(error).__name__}: {error}") from error
+
+    def _budget_of(self, name: str) -> zoo.Budget:
+        """The budget of a reference model: full where that model is there, or where there is no other recipe."""
+        full, quick = (zoo.recipe(self.dataset.name, name, budget) for budget in ("full", "quick"))
+        if self._budget == "full" or full == quick or zoo.card(self.dataset, name) is not None:
+            return "full"
+        return "quick"
+
+    def _notes(self, name: str) -> tuple[str, ...]:
+        if self._budget_of(name) == "full":
+            return ()
+        return (f"{QUICK}{zoo.recipe(self.dataset.name, name, 'quick').effort}",)
+
+    def _card(self, name: str) -> ModelInfo | None:
+        card = self.card(name)
+        if card is None:
+            return None
+        return ModelInfo(
+            name=name,
+            fingerprint=card.fingerprint,
+            family=card.family,
+            gradient=card.gradient,
+            confidence_kind=card.confidence_kind,
+            notes=self._notes(name),
+        )
+
+
+def chosen(specs: list[str], models: Models, references: list[str]) -> tuple[list[str], list[str]]:
+    """What `--model` means: the reference models named, and the guests, now known to `models`.
+
+    A spec is a reference model's name, a registered name, `FILE.py` or `FILE.py:OBJECT`.
+
+    Raises:
+        UsageError: a name that is none of these, or a model that is for another dataset.
+    """
+    known, guests = [], []
+    for spec in specs:
+        if spec in references:
+            known.append(spec)
+            continue
+        for offer in offers(spec, references, models.dataset.name):
+            if offer.name in zoo.names(models.dataset.name):
+                raise UsageError(f"{offer.name!r} is a reference model's name; register yours under another")
+            models.add_guest(offer.name, offer.resolve)
+            guests.append(offer.name)
+    return known, guests
+
+
+def offers(spec: str, references: list[str], dataset: str | None) -> list[Registration]:
+    """The models that a spec other than a reference model's name stands for.
+
+    Args:
+        spec: a registered name, `FILE.py` or `FILE.py:OBJECT`.
+        references: what else a name could have meant.
+        dataset: leave out models for others than this one; None to keep all.
+
+    Raises:
+        UsageError: a name that is none of these, or no model for the dataset.
+    """
+    found = _offers(spec, references)
+    fitting = [offer for offer in found if dataset is None or offer.dataset in (None, dataset)]
+    if not fitting:
+        others = ", ".join(f"{offer.name} (for {offer.dataset})" for offer in found)
+        raise UsageError(f"{spec} has no model for dataset {dataset}; it has {others}")
+    return fitting
+
+
+def _offers(spec: str, references: list[str]) -> list[Registration]:
+    try:
+        if spec.endswith(".py") or ".py:" in spec:
+            return from_file(spec)
+        known = registered()
+    except AdapterError as error:
+        raise UsageError(str(error)) from error
+    if spec not in known:
+        raise unknown("model", spec, [*references, *known])
+    return [known[spec]]
+
+
+def given(models: Models, objects: Mapping[str, Any]) -> list[str]:
+    """Models handed over from Python by name, now known to `models`; their names."""
+    for name, model in objects.items():
+        try:
+            checked_name(name)
+        except AdapterError as error:
+            raise UsageError(str(error)) from error
+        if name in zoo.names(models.dataset.name):
+            raise UsageError(f"{name!r} is a reference model's name; give yours another")
+        models.add_guest(name, Registration(name, model).resolve)
+    return list(objects)

@@ -1,0 +1,1 @@
+"""How networks of the zoo are trained: the loop, objectives, nets."""

@@ -1,0 +1,32 @@
+"""A network's passes fused into fewer, larger kernels, for training on CUDA."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from bench.training.nets.base import Net
+
+
+def compiled(net: Net, x: Tensor, y: Tensor, backend: str | Callable[..., Any] = "inductor") -> Net:
+    """The same network, sharing its weights, with compiled passes; the network itself where they cannot be had.
+
+    Compiled passes differ by rounding, draw other dropout masks, and can be differentiated once only.
+
+    Args:
+        net: on the device of `x`, in training mode.
+        x: `(N, features)` a batch of the size to come, on which it is tried.
+        y: `(N,)` class indices.
+        backend: torch's compiler.
+    """
+    fused = cast("Net", torch.compile(net, backend=backend))
+    try:
+        with torch.random.fork_rng(devices=[x.device] if x.device.type == "cuda" else []):
+            net.loss(fused(x), y).sum().backward()  # type: ignore[no-untyped-call]
+    except Exception:  # noqa: BLE001 - whatever this machine's compiler lacks, the network trains without it
+        fused = net
+    net.zero_grad(set_to_none=True)
+    return fused

@@ -1,0 +1,250 @@
+"""The training of the reference networks: one seed, one result on one machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from bench.training.checkpoint import Checkpoint, Saved
+from bench.training.compiled import compiled
+from bench.training.early_stopping import best_epoch, exhausted, held_out
+from bench.training.error import error
+from bench.training.nets.base import Net
+from bench.training.objectives import make_objective
+from bench.training.penalties import penalty
+from bench.training.random_state import random_state, set_random_state
+from bench.zoo.cookbook import EarlyStopping, OwnFGSM, Training
+
+Progress = Callable[[int, int, str], None]
+"""Called with what is done, what there is to do, and what goes on."""
+
+
+class Trained(NamedTuple):
+    """What a training gives."""
+
+    net: Net
+    """In evaluation mode, on the device of the examples."""
+    epochs: int
+    """That its training took: the recipe's, or those that early stopping chose."""
+    curve: list[list[float]]
+    """Its errors on the test set after every epoch, clean and adversarial; empty without a test set."""
+
+
+class HeldOut(NamedTuple):
+    """What a learning curve is measured on."""
+
+    x: Tensor
+    """`(N, features)`, on the device of the training examples."""
+    y: Tensor
+    """`(N,)` class indices."""
+    attack: OwnFGSM
+
+
+def fit(
+    build: Callable[[], Net],
+    x: Tensor,
+    y: Tensor,
+    training: Training,
+    seed: int,
+    progress: Progress | None = None,
+    checkpoint: Checkpoint | None = None,
+    test: HeldOut | None = None,
+) -> Trained:
+    """Train a network.
+
+    Determined by the seed, the device and the number of threads, interrupted or not; leaves torch's global random state
+    as it was.
+
+    Args:
+        build: makes the untrained network.
+        x: `(N, features)` training examples, all on one device for the whole run.
+        y: `(N,)` class indices.
+        training: the schedule.
+        seed: of the initial weights, the order of the examples, dropout, noise, and the examples held out.
+        progress: told after every epoch.
+        checkpoint: where to go on from and what to keep up to date; None to train at one go.
+        test: measured on after every epoch of the training that counts; decides nothing.
+
+    Raises:
+        UsageError: an objective that does not exist.
+        TypeError: an objective or a penalty that this network cannot be trained on.
+        ValueError: all examples are held out.
+    """
+    with torch.random.fork_rng(devices=[x.device] if x.device.type == "cuda" else []):
+        saved = checkpoint.load() if checkpoint is not None else None
+        told = _Told() if saved is None else _Told(saved.state["errors"], saved.state["curve"])
+        epochs, stopping = training.epochs, training.early_stopping
+        if stopping is not None:
+            if saved is None or saved.state["stage"] == "validation":
+                kept, out = held_out(len(x), stopping.held_out, seed, x.device)
+                run = _Run(build, x[kept], y[kept], training, seed, saved)
+                _validate(run, epochs, told, _Validation(x[out], y[out], stopping), progress, checkpoint)
+                saved = None
+            epochs = best_epoch(told.errors)
+        run = _Run(build, x, y, training, seed, saved)
+        _learn(run, epochs, told, test, progress, checkpoint)
+    return Trained(run.net.eval().requires_grad_(False), epochs, told.curve)
+
+
+@dataclass
+class _Told:
+    """What was measured on the way."""
+
+    errors: list[float] = field(default_factory=list)
+    """Adversarial validation errors of early stopping's first training."""
+    curve: list[list[float]] = field(default_factory=list)
+    """Clean and adversarial errors on the test set."""
+
+
+class _Validation(NamedTuple):
+    """Where the error is measured after every epoch."""
+
+    x: Tensor
+    y: Tensor
+    stopping: EarlyStopping
+
+
+def _validate(
+    run: _Run, epochs: int, told: _Told, on: _Validation, progress: Progress | None, checkpoint: Checkpoint | None
+) -> None:
+    """Train until the validation error no longer falls, or for so many epochs."""
+    while run.epoch < epochs and not exhausted(told.errors, on.stopping.patience):
+        loss = run.advance()
+        told.errors.append(error(run.net, on.x, on.y, on.stopping))
+        text = f"loss {loss:.4f}, adversarial validation error {told.errors[-1]:.2%}"
+        _tell(run, epochs, text, told, "validation", progress, checkpoint)
+
+
+def _learn(
+    run: _Run,
+    epochs: int,
+    told: _Told,
+    test: HeldOut | None,
+    progress: Progress | None,
+    checkpoint: Checkpoint | None,
+) -> None:
+    """Train for so many epochs."""
+    while run.epoch < epochs:
+        text = f"loss {run.advance():.4f}"
+        if test is not None:
+            told.curve.append([error(run.net, test.x, test.y, attack) for attack in (None, test.attack)])
+        _tell(run, epochs, text, told, "whole", progress, checkpoint)
+
+
+def _tell(
+    run: _Run,
+    epochs: int,
+    text: str,
+    told: _Told,
+    stage: str,
+    progress: Progress | None,
+    checkpoint: Checkpoint | None,
+) -> None:
+    """Keep what the last epoch gave, and report it."""
+    if checkpoint is not None and checkpoint.due:
+        state = {**run.state(), "stage": stage, "errors": told.errors, "curve": told.curve}
+        checkpoint.save(run.tensors(), state)
+    if progress is not None:
+        progress(run.epoch, epochs, text)
+
+
+class _Run:
+    """A network on its way: what one epoch hands to the next."""
+
+    def __init__(
+        self, build: Callable[[], Net], x: Tensor, y: Tensor, training: Training, seed: int, saved: Saved | None
+    ) -> None:
+        self.x, self.y, self.training = x, y, training
+        self.epoch = 0
+        torch.manual_seed(seed)
+        self.net = build()
+        self.net.prepare(x.cpu(), y.cpu())
+        self.net.to(x.device).train()
+        self.objective = make_objective(training.objective)
+        self.optimiser = _optimiser(self.net, training)
+        self.order = torch.Generator().manual_seed(seed)
+        fuses = x.device.type == "cuda" and self.objective.once
+        batch = slice(training.batch)
+        self.passes = compiled(self.net, x[batch], y[batch]) if fuses else self.net
+        if saved is not None:
+            self._restore(saved)
+
+    def advance(self) -> float:
+        """One epoch; its mean loss, penalties left out."""
+        x, y, net, training = self.x, self.y, self.net, self.training
+        parameters = list(net.parameters())
+        _set_momentum(self.optimiser, training, self.epoch)
+        total = torch.zeros((), device=x.device)
+        for batch in torch.split(torch.randperm(len(x), generator=self.order).to(x.device), training.batch):
+            loss = self.objective(self.passes, x[batch], y[batch])
+            cost = penalty(net, training)
+            self.optimiser.zero_grad()
+            # Of the weights alone: gradients of the inputs that an objective asked for are not wanted here.
+            (loss.mean() if cost is None else loss.mean() + cost).backward(inputs=parameters)  # type: ignore[no-untyped-call]
+            self.optimiser.step()
+            net.constrain()
+            for group in self.optimiser.param_groups:
+                group["lr"] /= training.decay
+            total += loss.detach().sum()
+        self.epoch += 1
+        return total.item() / len(x)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Weights, the optimiser's memory and the random states."""
+        memory = self.optimiser.state_dict()["state"]
+        return {
+            **{f"net.{name}": tensor for name, tensor in self.net.state_dict().items()},
+            **{
+                f"optimiser.{index}.{name}": value
+                for index, values in memory.items()
+                for name, value in values.items()
+                if isinstance(value, Tensor)
+            },
+            "random.order": self.order.get_state(),
+            "random.global": random_state(self.x.device),
+        }
+
+    def state(self) -> dict[str, Any]:
+        """What is no tensor."""
+        return {"epoch": self.epoch, "rates": [group["lr"] for group in self.optimiser.param_groups]}
+
+    def _restore(self, saved: Saved) -> None:
+        """Go on where `tensors` and `state` were taken."""
+        parts: dict[str, dict[str, Tensor]] = {"net": {}, "optimiser": {}, "random": {}}
+        for name, tensor in saved.tensors.items():
+            part, _, rest = name.partition(".")
+            parts[part][rest] = tensor
+        memory: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in parts["optimiser"].items():
+            index, _, rest = name.partition(".")
+            memory.setdefault(int(index), {})[rest] = tensor
+        self.net.load_state_dict(parts["net"])
+        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": memory})
+        for group, rate in zip(self.optimiser.param_groups, saved.state["rates"], strict=True):
+            group["lr"] = rate
+        self.epoch = saved.state["epoch"]
+        self.order.set_state(parts["random"]["order"])
+        set_random_state(parts["random"]["global"], self.x.device)
+
+
+def _optimiser(net: Net, training: Training) -> torch.optim.Optimizer:
+    groups: dict[float, list[torch.nn.Parameter]] = {}
+    for name, parameter in net.named_parameters():
+        share = next((share for start, share in training.shares.items() if name.startswith(start)), 1.0)
+        groups.setdefault(share, []).append(parameter)
+    rates = [{"params": group, "lr": share * training.rate} for share, group in groups.items()]
+    if training.optimiser == "adam":
+        return torch.optim.Adam(rates)
+    return torch.optim.SGD(rates, momentum=training.momentum[0])
+
+
+def _set_momentum(optimiser: torch.optim.Optimizer, training: Training, epoch: int) -> None:
+    if training.optimiser == "sgd":
+        first, last = training.momentum
+        progress = epoch / max(1, training.epochs - 1)
+        for group in optimiser.param_groups:
+            group["momentum"] = first + (last - first) * progress

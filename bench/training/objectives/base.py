@@ -1,0 +1,30 @@
+"""What a training objective is: the loss of each example of a batch, differentiable in the weights."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from torch import Tensor
+
+from bench.training.nets.base import Net
+
+
+class Objective(ABC):
+    """A loss to train on. Subclasses are frozen dataclasses of their parameters, which stand in recipes.
+
+    All randomness comes from torch's global generator, which the training loop seeds and keeps.
+    """
+
+    once: ClassVar[bool] = True
+    """Whether it asks of the network nothing but outputs that are differentiated once, which compiled passes give."""
+
+    @abstractmethod
+    def __call__(self, net: Net, x: Tensor, y: Tensor) -> Tensor:
+        """`(N,)` loss of each example.
+
+        Args:
+            net: in training mode.
+            x: `(N, features)` training examples.
+            y: `(N,)` class indices.
+        """

@@ -1,0 +1,43 @@
+"""Training on noise, the control of adversarial training (arXiv 1412.6572, section 6)."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from bench.training.nets.base import Net
+from bench.training.objectives.base import Objective
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Noise(Objective):
+    """J(x + noise), with noise drawn anew at every step."""
+
+    eps: float
+    """Largest change of a feature."""
+
+    @abstractmethod
+    def noise(self, x: Tensor) -> Tensor:
+        """Of the shape of `x`, of L_inf norm at most 1."""
+
+    def __call__(self, net: Net, x: Tensor, y: Tensor) -> Tensor:
+        return net.loss(net(x + self.eps * self.noise(x)), y)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignNoise(_Noise):
+    """+eps or -eps on every feature, at random."""
+
+    def noise(self, x: Tensor) -> Tensor:
+        return 2.0 * torch.empty_like(x).bernoulli_(0.5) - 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class UniformNoise(_Noise):
+    """Independent noise on every feature, uniform on [-eps, eps]."""
+
+    def noise(self, x: Tensor) -> Tensor:
+        return torch.empty_like(x).uniform_(-1.0, 1.0)

@@ -1,0 +1,156 @@
+"""A cell's record as a file: it comes back as it was, and old files stay readable."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from handmade import cell, failure, model, record, result, run
+from pydantic import ValidationError
+
+from bench.records.record import AttackId, Failure, Record, Result, Slice
+from bench.threats.threat import Criterion, Threat
+
+FIXTURES = Path(__file__).with_name("fixtures")
+FGSM = AttackId(name="fgsm", revision=1, parameters={"label": "true", "loss": "training", "target": "next"})
+TARGETED = cell(
+    target=model("b", "surrogate", confidence_kind="votes", notes=("train-mode",)),
+    source=model("a"),
+    threat=Threat(norm="linf", eps=0.25, clip=(0.0, 1.0)),
+    criterion=Criterion(kind="targeted"),
+    attack=FGSM,
+    part=Slice(split="test", stop=4, of=6, sample=0),
+)
+ANSWER: dict[str, Any] = {
+    "goal": [1, 2, -1, 1],
+    "index": [0, 1, 2, 5],
+    "confidence": 0.75,
+    "confidence_on_mistakes": 0.5,
+    "unmoved": 1,
+    "largest": 0.25000001,
+}
+RUBBISH = cell(
+    attack=AttackId(name="gaussian-rubbish", revision=1, parameters={"draw": 0}),
+    part=Slice(split=None, stop=2, of=2),
+    criterion=Criterion(kind="confident", threshold=0.5),
+)
+RECORDS = {
+    "clean": record(median_margin=0.5, flags=("randomised",)),
+    "targeted": Record(
+        id=TARGETED.id, cell=TARGETED, result=result(TARGETED, [1, 1, 2, -1], [0, 1, 2, 2], **ANSWER), run=run()
+    ),
+    "rubbish": Record(
+        id=RUBBISH.id,
+        cell=RUBBISH,
+        result=result(RUBBISH, [2, 2], None, margin=[0.5, 0.1], successes=1, success_classes=(0, 0, 1)),
+        run=run(),
+    ),
+    "rubbish-without-confidence": Record(
+        id=RUBBISH.id,
+        cell=RUBBISH,
+        result=result(RUBBISH, [2, 2], None, margin=[0.5, 0.1], successes=None),
+        run=run(),
+    ),
+    "unsupported": Record(
+        id=cell().id, cell=cell(), result=Result(status="unsupported", reason="needs a gradient"), run=run()
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_record_comes_back_from_its_text(name: str) -> None:
+    kept = RECORDS[name]
+    back = Record.model_validate_json(kept.json_text())
+    assert back == kept
+    assert back.json_text() == kept.json_text()
+    assert back.cell.id == back.id == kept.id
+
+
+def test_a_failure_comes_back_from_its_text() -> None:
+    assert Failure.model_validate_json(failure().json_text()) == failure()
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_record_of_the_first_schema_still_loads(name: str) -> None:
+    """Files once written, never to be edited: what they say must stay readable, under the same id."""
+    text = (FIXTURES / f"{name}.json").read_text()
+    kept = Record.model_validate_json(text)
+    assert kept.id == kept.cell.id
+    assert kept == RECORDS[name]
+    assert kept.json_text() == text
+
+
+def test_a_failure_of_the_first_schema_still_loads() -> None:
+    assert Failure.model_validate_json((FIXTURES / "failure.json").read_text()) == failure()
+
+
+def test_what_a_fixture_says() -> None:
+    kept = Record.model_validate_json((FIXTURES / "targeted.json").read_text())
+    assert str(kept.cell) == "b, fgsm from a, linf eps 0.25"
+    assert not kept.cell.white_box
+    assert kept.result.predicted.tolist() == [1, 1, 2, -1]
+    assert kept.result.goal.tolist() == [1, 2, -1, 1]
+    assert kept.result.index.tolist() == [0, 1, 2, 5]
+    assert (kept.result.n, kept.result.errors, kept.result.successes) == (3, 1, 1)
+
+
+def test_the_text_is_sorted_and_says_nothing_of_what_is_none() -> None:
+    text = RECORDS["clean"].json_text()
+    plain = json.loads(text)
+    assert text == json.dumps(plain, sort_keys=True, indent=1) + "\n"
+    assert "source" not in plain["cell"]["craft"]
+    assert plain["schema"] == 1
+
+
+def test_what_does_not_apply_does_not_become_a_zero() -> None:
+    """A value that is left out of the text comes back as it was: none, and not a count of nothing."""
+    kept = RECORDS["rubbish-without-confidence"]
+    assert "successes" not in json.loads(kept.json_text())["result"]
+    assert Record.model_validate_json(kept.json_text()).result.successes is None
+
+
+def test_nan_is_never_written() -> None:
+    with pytest.raises(ValidationError, match="finite"):
+        Result(status="ok", confidence=float("nan"))
+
+
+def test_values_that_were_not_kept_are_not_invented() -> None:
+    with pytest.raises(ValueError, match="keeps no 'goal' values"):
+        _ = RECORDS["clean"].result.goal
+
+
+def test_agreement_is_of_cell_and_result_alone() -> None:
+    here, there = record(), record(run=run("2030-01-01T00:00:00.000+00:00", seconds=9.0, host="there"))
+    assert here.same_as(there)
+    assert not here.same_as(record(predicted=(0, 0, 0, 0, 0, 0)))
+    assert not here.same_as(record(confidence=0.5))
+    assert not here.same_as(record(cell(model("b"))))
+    assert here.differing_labels(record(predicted=(1, 1, 2, 0, 0, 1))) == 2
+    assert here.differing_labels(RECORDS["unsupported"]) == 6
+
+
+@pytest.mark.parametrize(
+    ("asked", "text"),
+    [
+        (cell(), "a, clean"),
+        (cell(source=model("a"), attack=FGSM, threat=Threat(norm="l2", eps=1.5)), "a, fgsm, l2 eps 1.5 unclipped"),
+        (TARGETED, "b, fgsm from a, linf eps 0.25"),
+    ],
+)
+def test_a_cell_in_words(asked: Any, text: str) -> None:
+    assert str(asked) == text
+
+
+def test_white_box_is_a_matter_of_fingerprints() -> None:
+    twin = model("twin", fingerprint=model("a").fingerprint)
+    assert cell(target=twin, source=model("a"), attack=FGSM).white_box
+    assert not cell(target=model("b"), source=model("a"), attack=FGSM).white_box
+    assert not cell().white_box
+
+
+def test_numbers_are_numbers() -> None:
+    kept = np.asarray(RECORDS["rubbish"].result.margin)
+    assert kept.tolist() == pytest.approx([0.5, 0.1])

@@ -1,0 +1,366 @@
+"""The judge: what it lets through, what it asks, and that its counts are those of plain Python."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from handmade import cell, model
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from known_models import Answering
+from torch import Tensor
+
+from adapters.base import Outputs
+from adapters.errors import InvalidOutput
+from bench.records.record import AttackId, Slice
+from bench.running.judge import Audit, InvalidCandidate, Tally, ask, audit
+from bench.threats.threat import Criterion, Threat
+
+UNIT, BYTES = (0.0, 1.0), (0.0, 255.0)
+SCALES = pytest.mark.parametrize("scale", [1.0, 255.0])
+
+
+def images(n: int = 4, scale: float = 1.0, seed: int = 0) -> Tensor:
+    """`(n, 1, 8, 8)` in [0, scale], with both ends present."""
+    x = torch.rand(n, 1, 8, 8, generator=torch.Generator().manual_seed(seed))
+    x[:, 0, 0, 0], x[:, 0, 0, 1] = 0.0, 1.0
+    return x * scale
+
+
+# -- audit: what an attack may propose --------------------------------------------------------------------------------
+
+
+@SCALES
+@pytest.mark.parametrize("eps", [0.05, 0.1, 0.25, 0.3, 8 / 255])
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_right_linf_step_passes_for_all_its_rounding(scale: float, eps: float, sign: int) -> None:
+    """x + eps in float32 overshoots by about half an ulp of x: at a scale of 255 far more than any fixed 1e-6."""
+    x = images(200, scale)
+    step = x + sign * eps * scale
+    overshoot = float((step.double() - x.double()).abs().max()) - eps * scale
+    found = audit(step, x, Threat(norm="linf", eps=eps * scale))
+    assert found.largest == pytest.approx(eps * scale, abs=2e-7 * scale)
+    assert found.largest - eps * scale == overshoot
+    assert found.unmoved == 0
+
+
+def test_float32_overshoots_and_is_accepted_for_it() -> None:
+    """The case that the tolerance is for does occur."""
+    x = images(200, 255.0)
+    found = audit(x + 25.5, x, Threat(norm="linf", eps=25.5))
+    assert found.largest > 25.5 + 1e-6
+
+
+@SCALES
+def test_just_outside_the_linf_ball_is_rejected(scale: float) -> None:
+    x = images(4, scale)
+    step = x.clone()
+    step[2, 0, 3, 3] += scale * (0.1 + 4e-6)
+    with pytest.raises(InvalidCandidate, match=r"L_inf distance of .* exceeds eps"):
+        audit(step, x, Threat(norm="linf", eps=0.1 * scale))
+
+
+@SCALES
+def test_the_l2_ball_has_a_relative_tolerance_of_1e_5(scale: float) -> None:
+    x = torch.zeros(3, 1, 2, 2)
+    eps = 0.5 * scale
+    inside, outside = x.clone(), x.clone()
+    inside[1] = eps / 2 * (1 + 5e-6)
+    outside[1] = eps / 2 * (1 + 2e-5)
+    assert audit(inside, x, Threat(norm="l2", eps=eps)).largest == pytest.approx(eps, rel=1e-5)
+    with pytest.raises(InvalidCandidate, match="L2 distance"):
+        audit(outside, x, Threat(norm="l2", eps=eps))
+
+
+def test_l2_is_the_length_of_a_whole_example() -> None:
+    x = torch.zeros(2, 1, 2, 2)
+    step = x.clone()
+    step[0] = 0.5
+    assert audit(step, x, Threat(norm="l2", eps=1.0)) == Audit(largest=1.0, unmoved=1)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize(
+    "threat",
+    [Threat(), Threat(norm="linf", eps=0.1), Threat(norm="l2", eps=9.0, clip=UNIT), Threat(clip=UNIT)],
+    ids=["anything", "linf", "l2 clipped", "range"],
+)
+@pytest.mark.parametrize("generated", [False, True], ids=["moved", "generated"])
+def test_nothing_that_is_not_finite_passes(value: float, threat: Threat, generated: bool) -> None:
+    x = images()
+    step = x.clone()
+    step[3, 0, 7, 7] = value
+    with pytest.raises(InvalidCandidate, match="NaN or infinite"):
+        audit(step, x, threat, generated=generated)
+
+
+@pytest.mark.parametrize("value", [-1e-6, 1.0 + 1e-6])
+@pytest.mark.parametrize("generated", [False, True], ids=["moved", "generated"])
+def test_the_range_has_no_tolerance(value: float, generated: bool) -> None:
+    x = images()
+    step = x.clone()
+    step[0, 0, 0, 0 if value < 0 else 1] = value
+    audit(step, x, Threat(norm="linf", eps=0.1), generated=generated)
+    with pytest.raises(InvalidCandidate, match="leave the range"):
+        audit(step, x, Threat(norm="linf", eps=0.1, clip=UNIT), generated=generated)
+
+
+def test_the_range_is_the_datasets() -> None:
+    x = images(4, 255.0)
+    audit((x + 8).clamp(*BYTES), x, Threat(norm="linf", eps=8.0, clip=BYTES))
+    with pytest.raises(InvalidCandidate, match="leave the range"):
+        audit(x + 8, x, Threat(norm="linf", eps=8.0, clip=BYTES))
+
+
+@pytest.mark.parametrize("shape", [(3, 1, 8, 8), (4, 64), (4, 1, 8, 7)])
+def test_another_shape_is_rejected(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InvalidCandidate, match="shape"):
+        audit(torch.zeros(shape), images(), Threat())
+
+
+def test_a_bound_that_is_nan_fails_closed() -> None:
+    x = images()
+    for norm in ("linf", "l2"):
+        with pytest.raises(InvalidCandidate):
+            audit(x + 0.1, x, Threat(norm=norm, eps=float("nan")))
+
+
+def test_generated_inputs_are_bound_to_no_example() -> None:
+    assert audit(images() + 100, images(), Threat(), generated=True) == Audit(None, 0)
+
+
+def test_unmoved_candidates_are_counted() -> None:
+    x = images()
+    step = x.clone()
+    step[1] += 0.01
+    assert audit(step, x, Threat(norm="linf", eps=0.1)).unmoved == 3
+    assert audit(x, x, Threat(norm="linf", eps=0.1)) == Audit(0.0, 4)
+    assert audit(x, x, Threat()) == Audit(None, 4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_audit_changes_nothing(dtype: torch.dtype) -> None:
+    x = -images().to(dtype)
+    step = x + 0.1
+    before = x.clone(), step.clone()
+    audit(step, x, Threat(norm="linf", eps=0.1 - 1e-9))  # so that the tolerance is needed
+    assert torch.equal(x, before[0])
+    assert torch.equal(step, before[1])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    eps=st.floats(1e-3, 2.0),
+    scale=st.sampled_from([1.0, 16.0, 255.0]),
+    seed=st.integers(0, 1000),
+    beyond=st.floats(1e-5, 0.5),
+)
+def test_the_ball_is_neither_too_small_nor_too_large(eps: float, scale: float, seed: int, beyond: float) -> None:
+    """Any rounded step of size eps is inside; any step that is larger by more than rounding is outside."""
+    x = images(8, scale, seed) - scale / 2
+    audit(x + torch.tensor(eps * scale), x, Threat(norm="linf", eps=eps * scale))
+    with pytest.raises(InvalidCandidate):
+        audit(x + torch.tensor((eps + beyond) * scale), x, Threat(norm="linf", eps=eps * scale))
+
+
+# -- ask: what a model may answer -------------------------------------------------------------------------------------
+
+LABELS = torch.tensor([0, 1, 2, -1])
+SCORES = torch.tensor([[3.0, 1.0, 2.0], [0.0, 4.0, 1.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
+PROBABILITIES = SCORES.softmax(1)
+
+
+def asked(answer: Any) -> Outputs:
+    return ask(Answering(answer), torch.zeros(4, 2), 3)
+
+
+def with_value(values: Tensor, place: tuple[int, int], value: float) -> Tensor:
+    changed = values.clone()
+    changed[place] = value
+    return changed
+
+
+def test_a_sound_answer_comes_back_as_it_is() -> None:
+    outputs = asked(lambda x: Outputs(LABELS, SCORES, PROBABILITIES))
+    assert outputs == Outputs(LABELS, SCORES, PROBABILITIES)
+    assert asked(lambda x: LABELS).scores is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "complaint"),
+    [
+        (Outputs(LABELS, with_value(SCORES, (2, 1), torch.nan), None), "scores are NaN for 1 of 4 inputs.*position 2"),
+        (Outputs(LABELS, None, with_value(PROBABILITIES, (1, 0), torch.nan)), "probabilities are NaN.*position 1"),
+        (Outputs(LABELS, None, with_value(PROBABILITIES, (1, 0), 1.01)), r"probabilities leave \[0, 1\]"),
+        (Outputs(LABELS, None, with_value(PROBABILITIES, (1, 0), -0.01)), r"probabilities leave \[0, 1\]"),
+        (Outputs(LABELS + 1, None, None), "label 3 is none of the 3 classes for 1 of 4 inputs.*position 2"),
+        (Outputs(LABELS - 1, None, None), "label -2 is none of the 3 classes.*position 3"),
+        (Outputs(LABELS[:3], None, None), r"labels are \(3,\), not \(4,\) int64"),
+        (Outputs(LABELS[:, None], None, None), r"labels are \(4, 1\)"),
+        (Outputs(LABELS.float(), None, None), "int64"),
+        (Outputs(LABELS.numpy(), None, None), "labels are ndarray"),
+        (Outputs(LABELS, SCORES[:, :2], None), r"scores have shape \(4, 2\), not \(4, 3\)"),
+        (Outputs(LABELS, SCORES, PROBABILITIES[:3]), r"probabilities have shape \(3, 3\)"),
+    ],
+)
+def test_an_unsound_answer_is_refused_in_words(answer: Outputs, complaint: str) -> None:
+    with pytest.raises(InvalidOutput, match=complaint):
+        asked(lambda x: answer)
+
+
+def test_minus_infinity_is_a_score() -> None:
+    """Classes that a model does not know have it."""
+    asked(lambda x: Outputs(LABELS, with_value(SCORES, (0, 1), -torch.inf), None))
+
+
+def test_writing_into_the_input_is_detected() -> None:
+    def greedy(x: Tensor) -> Tensor:
+        x.add_(1)
+        return LABELS
+
+    with pytest.raises(InvalidOutput, match="writes into its input"):
+        asked(greedy)
+
+
+# -- tally: what is counted -------------------------------------------------------------------------------------------
+
+ATTACK = AttackId(name="fgsm", revision=1, parameters={})
+RUBBISH = AttackId(name="gaussian-rubbish", revision=1, parameters={})
+LINF = Threat(norm="linf", eps=0.1)
+SOFTMAX = model("soft", confidence_kind="softmax")
+
+
+def outputs_of(labels: list[int], probabilities: list[list[float]] | None = None) -> Outputs:
+    given = None if probabilities is None else torch.tensor(probabilities, dtype=torch.float64)
+    return Outputs(torch.tensor(labels), given, given)
+
+
+def tallied(asked_cell: Any, batches: list[tuple[Any, ...]]) -> Tally:
+    tally = Tally(asked_cell)
+    for outputs, true, goals, measured in batches:
+        goal = None if goals is None else np.asarray(goals)
+        tally.add(outputs, np.asarray(true, dtype=np.int64), goal, measured)
+    return tally
+
+
+def test_untargeted_counts() -> None:
+    tally = tallied(
+        cell(SOFTMAX, source=SOFTMAX, attack=ATTACK, threat=LINF),
+        [
+            (
+                outputs_of([0, 2, -1], [[0.6, 0.3, 0.1], [0.1, 0.2, 0.7], [0.4, 0.3, 0.3]]),
+                [0, 1, 1],
+                None,
+                Audit(0.1, 1),
+            ),
+            (outputs_of([2], [[0.05, 0.05, 0.9]]), [0], None, Audit(0.09, 0)),
+        ],
+    )
+    found = tally.result(None, 3)
+    assert (found.n, found.errors, found.successes, found.abstentions) == (4, 2, 2, 1)
+    assert found.confidence_on_mistakes == pytest.approx((0.7 + 0.9) / 2)
+    assert found.confidence == pytest.approx((0.6 + 0.7 + 0.9) / 3)
+    assert (found.unmoved, found.largest) == (1, 0.1)
+    assert found.predicted.tolist() == [0, 2, -1, 2]
+    assert found.examples is not None
+    assert (found.examples.true, found.examples.goal, found.examples.index, found.examples.margin) == (None,) * 4
+
+
+def test_targeted_success_is_the_goal_class_and_examples_left_out_do_not_count() -> None:
+    tally = tallied(
+        cell(SOFTMAX, source=SOFTMAX, attack=ATTACK, threat=LINF, criterion=Criterion(kind="targeted")),
+        [(outputs_of([1, 2, 2, 1, -1]), [0, 1, 2, 0, 0], [1, 0, -1, 2, 1], Audit(0.1, 0))],
+    )
+    found = tally.result(None, 3)
+    assert found.n == 4
+    assert (
+        found.successes == 1
+    )  # the first; the second errs elsewhere, the third was left out, the fourth errs elsewhere
+    assert found.errors == 3
+    assert found.abstentions == 1
+    assert found.goal.tolist() == [1, 0, -1, 2, 1]
+
+
+def test_the_clean_pass_keeps_true_classes_median_margin_and_flags() -> None:
+    scores = [[0.9, 0.1, 0.0], [0.2, 0.5, 0.3], [0.1, 0.6, 0.3], [0.3, 0.3, 0.4]]
+    tally = tallied(cell(SOFTMAX), [(outputs_of([0, 1, 1, 2], scores), [0, 1, 2, 2], None, Audit(None, 4))])
+    found = tally.result(np.array([2, 5, 7, 8]), 3, ("randomised",))
+    assert found.true.tolist() == [0, 1, 2, 2]
+    assert found.index.tolist() == [2, 5, 7, 8]
+    assert found.flags == ("randomised",)
+    assert found.median_margin == pytest.approx(median([0.8, 0.2, 0.1]))
+    assert found.examples is not None
+    assert found.examples.margin is None
+
+
+def test_a_model_of_a_single_class_has_no_margin() -> None:
+    """The scores of classes that it does not know are minus infinity: so far away is no number for a record."""
+    scores = torch.full((3, 3), -torch.inf)
+    scores[:, 1] = 1.0
+    tally = tallied(cell(SOFTMAX), [(Outputs(scores.argmax(1), scores, None), [1, 1, 0], None, Audit(None, 3))])
+    assert tally.result(None, 3).median_margin is None
+
+
+def rubbish_cell(target: Any) -> Any:
+    part = Slice(split=None, stop=3, of=3)
+    criterion = Criterion(kind="confident", threshold=0.5)
+    return cell(target, attack=RUBBISH, part=part, criterion=criterion)
+
+
+RUBBISH_ANSWERS = outputs_of([0, 1, 1], [[0.5, 0.3, 0.2], [0.1, 0.8, 0.1], [0.2, 0.7, 0.1]])
+
+
+def test_rubbish_succeeds_where_any_class_is_given_with_confidence() -> None:
+    tally = tallied(rubbish_cell(SOFTMAX), [(RUBBISH_ANSWERS, [-1, -1, -1], None, Audit(None, 0))])
+    found = tally.result(None, 3)
+    assert (found.n, found.successes, found.errors) == (3, 2, None)  # 0.5 is not above 0.5
+    assert found.success_classes == (0, 2, 0)
+    assert found.confidence_on_mistakes == pytest.approx(0.75)
+    assert found.confidence == pytest.approx((0.5 + 0.8 + 0.7) / 3)
+    assert found.margin.tolist() == pytest.approx([0.2, 0.7, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("kind", "classes", "outputs"),
+    [
+        ("votes", 3, RUBBISH_ANSWERS),
+        ("softmax", 2, outputs_of([0, 1, 1], [[0.5, 0.5], [0.2, 0.8], [0.3, 0.7]])),
+        (None, 3, outputs_of([0, 1, 1])),
+    ],
+    ids=["votes", "binary", "labels only"],
+)
+def test_confidence_in_rubbish_is_judged_for_softmax_and_sigmoid_of_several_classes_alone(
+    kind: str | None, classes: int, outputs: Outputs
+) -> None:
+    tally = tallied(rubbish_cell(model("m", confidence_kind=kind)), [(outputs, [-1] * 3, None, Audit(None, 0))])
+    found = tally.result(None, classes)
+    assert (found.n, found.successes, found.success_classes) == (3, None, None)
+
+
+@settings(max_examples=80, deadline=None)
+@given(data=st.data(), targeted=st.booleans())
+def test_counts_are_those_of_plain_python(data: st.DataObject, targeted: bool) -> None:
+    """Whatever the batches, the numbers are sums over examples."""
+    n = data.draw(st.integers(1, 30))
+    column = st.lists(st.integers(-1, 3), min_size=n, max_size=n)
+    labels = data.draw(column)
+    true = [abs(value) for value in data.draw(column)]
+    goals = data.draw(column) if targeted else None
+    cut = data.draw(st.integers(0, n))
+    ends = [(a, b) for a, b in ((0, cut), (cut, n)) if a < b]
+    criterion = Criterion(kind="targeted" if targeted else "misclassified")
+    tally = tallied(
+        cell(SOFTMAX, source=SOFTMAX, attack=ATTACK, threat=LINF, criterion=criterion),
+        [(outputs_of(labels[a:b]), true[a:b], goals and goals[a:b], Audit(0.1, 0)) for a, b in ends],
+    )
+    found = tally.result(None, 4)
+    counted = [i for i in range(n) if goals is None or goals[i] >= 0]
+    errors = [i for i in counted if labels[i] not in (-1, true[i])]
+    successes = errors if goals is None else [i for i in counted if labels[i] == goals[i]]
+    assert (found.n, found.errors, found.successes) == (len(counted), len(errors), len(successes))
+    assert found.abstentions == sum(labels[i] == -1 for i in counted)
+    assert found.predicted.tolist() == labels
