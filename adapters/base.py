@@ -208,6 +208,13 @@ class Adapter(ABC):
             ) from None
 
 
+def worst(*kinds: GradientKind) -> GradientKind:
+    """The gradient of something made of parts: none if a part has none, exact if all are."""
+    if "none" in kinds:
+        return "none"
+    return "surrogate" if "surrogate" in kinds else "exact"
+
+
 def checked_bounds(bounds: Bounds | None, input_shape: tuple[int, ...] | None) -> Bounds | None:
     """Bounds that say what is valid.
 

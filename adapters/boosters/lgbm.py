@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from adapters.boosters.base import BoosterAdapter
-from adapters.compiled import gap, refuse
+from adapters.compiled import refuse
+from adapters.rounding import gap
 from adapters.trees.arrays import TreeArrays
 
 ZERO = float(np.float32(1e-35))

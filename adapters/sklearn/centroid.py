@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import Outputs
-from adapters.compiled import SklearnAdapter, gap, log_odds_against, refuse, softmax, sum_roundoff, topped
+from adapters.compiled import SklearnAdapter, refuse
+from adapters.rounding import gap, log_odds_against, softmax, sum_roundoff, topped
 
 BLOCK = 512
 """Inputs taken at a time on the CPU: so few stay in its caches as float64."""

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from adapters.base import Outputs
-from adapters.compiled import AGREEMENT, SklearnAdapter, log_odds_against, refuse, softmax, sum_roundoff, two_sided
+from adapters.compiled import AGREEMENT, SklearnAdapter, refuse
+from adapters.rounding import log_odds_against, softmax, sum_roundoff, two_sided
 from adapters.sklearn.linear import LogisticAdapter, finite
 from adapters.threads import one_thread
 

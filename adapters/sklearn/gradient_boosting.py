@@ -11,7 +11,8 @@ import numpy as np
 from sklearn.dummy import DummyClassifier
 from torch import Tensor
 
-from adapters.compiled import refuse, two_sided
+from adapters.compiled import refuse
+from adapters.rounding import two_sided
 from adapters.trees.arrays import TreeArrays, in_column, of_sklearn
 from adapters.trees.boosted import BoostedTrees
 

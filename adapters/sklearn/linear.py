@@ -14,17 +14,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import GradientKind, Outputs
-from adapters.compiled import (
-    AGREEMENT,
-    SklearnAdapter,
-    log_odds_against,
-    refuse,
-    softmax,
-    sum_roundoff,
-    topped,
-    two_sided,
-    undecided,
-)
+from adapters.compiled import AGREEMENT, SklearnAdapter, refuse
+from adapters.rounding import log_odds_against, softmax, sum_roundoff, topped, two_sided, undecided
 from adapters.threads import one_thread
 
 NEVER = 1e30

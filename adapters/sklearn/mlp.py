@@ -15,17 +15,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import Outputs
-from adapters.compiled import (
-    SklearnAdapter,
-    as_array,
-    gap,
-    log_odds_against,
-    refuse,
-    softmax,
-    sum_roundoff,
-    topped,
-    two_sided,
-)
+from adapters.compiled import SklearnAdapter, as_array, refuse
+from adapters.rounding import gap, log_odds_against, softmax, sum_roundoff, topped, two_sided
 from adapters.threads import one_thread
 
 STEEPEST = {"identity": 1.0, "relu": 1.0, "tanh": 1.0, "logistic": 0.25}

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import GradientKind, Outputs
-from adapters.compiled import SklearnAdapter, refuse, sum_roundoff
+from adapters.compiled import SklearnAdapter, refuse
+from adapters.rounding import sum_roundoff
 from adapters.sklearn.discriminant import GaussianAdapter
 from adapters.sklearn.linear import LogisticAdapter, finite
 from adapters.threads import one_thread

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import Outputs
-from adapters.compiled import SklearnAdapter, float32_is_exact_enough, gap, refuse, sum_roundoff, topped
+from adapters.compiled import SklearnAdapter, refuse
+from adapters.rounding import float32_is_exact_enough, gap, sum_roundoff, topped
 
 METRICS = {"euclidean": 2.0, "l2": 2.0, "manhattan": 1.0, "l1": 1.0, "cityblock": 1.0, "chebyshev": torch.inf}
 """Name of a metric -> its Minkowski exponent."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import Outputs
-from adapters.compiled import gap, log_odds_against, topped
+from adapters.rounding import gap, log_odds_against, topped
 from adapters.sklearn.neighbors import TOLERANCE, StoredPointsAdapter
 
 

@@ -21,7 +21,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import Outputs
-from adapters.compiled import AGREEMENT, SklearnAdapter, float32_is_exact_enough, refuse, sum_roundoff, topped
+from adapters.compiled import AGREEMENT, SklearnAdapter, refuse
+from adapters.rounding import float32_is_exact_enough, sum_roundoff, topped
 
 KERNELS = ("linear", "poly", "rbf", "sigmoid")
 

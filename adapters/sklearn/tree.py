@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from adapters.base import GradientKind, Outputs
-from adapters.compiled import SklearnAdapter, as_array, log_odds_against, refuse
+from adapters.compiled import SklearnAdapter, as_array, refuse
+from adapters.rounding import log_odds_against
 from adapters.threads import one_thread
 from adapters.trees.arrays import node_tables, of_sklearn, only_steps
 from adapters.trees.soft import SoftTrees

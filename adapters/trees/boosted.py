@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from adapters.base import GradientKind, Outputs
-from adapters.compiled import SklearnAdapter, log_odds_against, topped, two_sided
+from adapters.compiled import SklearnAdapter
+from adapters.rounding import log_odds_against, topped, two_sided
 from adapters.trees.arrays import TreeArrays, node_tables, only_steps
 from adapters.trees.soft import SoftTrees
 from adapters.trees.walk import leaf_sums

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from adapters.base import Outputs
-from adapters.compiled import topped, two_sided
+from adapters.rounding import topped, two_sided
 from adapters.sklearn.composite.parts import EnsembleAdapter, compiled_parts, worst_of_choices
 
 

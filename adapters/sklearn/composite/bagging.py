@@ -8,8 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from adapters.base import Outputs
-from adapters.compiled import worst
+from adapters.base import Outputs, worst
 from adapters.sklearn.composite.parts import (
     EnsembleAdapter,
     checked_response,

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from adapters.base import GradientKind, Outputs
-from adapters.compiled import refuse, topped, worst
+from adapters.base import GradientKind, Outputs, worst
+from adapters.compiled import refuse
+from adapters.rounding import topped
 from adapters.sklearn.composite.parts import (
     ABSENT,
     ROUNDING,

@@ -18,8 +18,9 @@ from sklearn.metrics import pairwise_distances_argmin
 from sklearn.multiclass import _ConstantPredictor
 from torch import Tensor
 
-from adapters.base import Outputs
-from adapters.compiled import as_array, refuse, topped, two_sided, worst
+from adapters.base import Outputs, worst
+from adapters.compiled import as_array, refuse
+from adapters.rounding import topped, two_sided
 from adapters.sklearn.composite.parts import (
     ROUNDING,
     CompositeAdapter,

@@ -17,8 +17,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import GradientKind, Outputs
-from adapters.compiled import Container, SklearnAdapter, topped, undecided
+from adapters.compiled import Container, SklearnAdapter
 from adapters.errors import NotWrappable
+from adapters.rounding import topped, undecided
 from adapters.sklearn.table import REMEDY, compile_part
 from adapters.threads import one_thread
 

@@ -12,8 +12,8 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from adapters.base import Outputs
-from adapters.compiled import SklearnAdapter, refuse, worst
+from adapters.base import Outputs, worst
+from adapters.compiled import SklearnAdapter, refuse
 from adapters.sklearn.table import compile_part
 from adapters.sklearn.transformers.base import naming
 from adapters.sklearn.transformers.composed import Chain, detached

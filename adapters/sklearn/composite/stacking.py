@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from adapters.base import Outputs
-from adapters.compiled import AGREEMENT, Container, refuse, topped, worst
+from adapters.base import Outputs, worst
+from adapters.compiled import AGREEMENT, Container, refuse
+from adapters.rounding import topped
 from adapters.sklearn.composite.parts import CompositeAdapter, checked_response, compiled_parts
 from adapters.sklearn.linear import LinearAdapter, LogisticAdapter, RidgeAdapter, SGDAdapter
 from adapters.threads import one_thread

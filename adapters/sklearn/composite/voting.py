@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from adapters.base import Outputs
-from adapters.compiled import refuse, worst
+from adapters.base import Outputs, worst
+from adapters.compiled import refuse
 from adapters.sklearn.composite.parts import (
     EnsembleAdapter,
     checked_response,

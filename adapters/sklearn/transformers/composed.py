@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from adapters.compiled import worst
+from adapters.base import worst
 from adapters.sklearn.transformers.base import Transformer, naming
 from adapters.sklearn.transformers.table import compile_transformer
 
