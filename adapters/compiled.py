@@ -20,6 +20,7 @@ from __future__ import annotations
 import copy
 import importlib
 import warnings
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -30,11 +31,13 @@ from torch import Tensor
 
 from adapters.base import Adapter, GradientKind, Outputs
 from adapters.errors import NotWrappable, Unsupported
+from adapters.rounding import log_odds_against
 
 AGREEMENT = 1e-6
 """How far compiled probabilities, and decision values relative to their size, may be from the estimator's own."""
 
 
+AttackLoss = Literal["log-odds", "margin"]
 Container = Literal["array", "columns", "sparse", "table"]
 
 
@@ -54,6 +57,9 @@ class SklearnAdapter(Adapter):
     that give a Fortran-ordered one or a sparse matrix, that; where columns are picked by name, a table with those."""
     jumps: bool = False
     """Whether the smallest change of an input can change outputs by much, as at the thresholds of a tree."""
+    attacked_by: AttackLoss = "log-odds"
+    """The training loss: the log-odds against the label, of the direction of the cross entropy and never vanishing as
+    that does; or the margin, which is the stronger where scores have no scale for a cross entropy to go by."""
     agreement: float = AGREEMENT
     """How far `probabilities` and `decision_values` may be from the estimator's own; 0 where they are the same bits."""
 
@@ -93,16 +99,17 @@ class SklearnAdapter(Adapter):
 
     # -- what they share ----------------------------------------------------------------------------------------------
 
+    def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
+        if self.attacked_by == "margin":
+            return self.loss(x, y, "margin")
+        return log_odds_against(self._logits(x), y)
+
     def _outputs(self, x: Tensor) -> Outputs:
         return self._estimated(x) if x.device.type == "cpu" else self._compiled(x)
 
     def reference_predict(self, x: Tensor) -> Tensor:
         """`(N,)` labels by the estimator's own `predict`."""
         return self._own_labels(self._shaped(x))
-
-    def _move(self, device: torch.device) -> None:
-        self._constants = {name: tensor.to(device) for name, tensor in self._constants.items()}
-        self._casts.clear()
 
     def _constant(self, name: str, dtype: torch.dtype | None = None) -> Tensor:
         """A compiled tensor, in `dtype` if given; casts are kept, as one is needed in every batch."""
@@ -119,12 +126,16 @@ class SklearnAdapter(Adapter):
 
     def _own_probabilities(self, x: Tensor) -> Tensor:
         """`(N, K)` float64 probabilities by the estimator's own `predict_proba`, on the device of `x`."""
-        return torch.as_tensor(self._ask("predict_proba", x), dtype=torch.float64, device=x.device)
+        return self._numbers_of("predict_proba", x)
 
     def _own_decision(self, x: Tensor) -> Tensor:
         """`(N, K)` or `(N, 1)` float64 values of the estimator's own `decision_function`, on the device of `x`."""
-        values = torch.as_tensor(self._ask("decision_function", x), dtype=torch.float64, device=x.device)
+        values = self._numbers_of("decision_function", x)
         return values[:, None] if values.ndim == 1 else values
+
+    def _numbers_of(self, method: str, x: Tensor) -> Tensor:
+        """What a method of the estimator says of a batch, in float64, on the device of `x`."""
+        return torch.as_tensor(self._ask(method, x), dtype=torch.float64, device=x.device)
 
     def _ask(self, method: str, x: Tensor) -> np.ndarray:
         """What a method of the estimator says of a batch."""
@@ -143,6 +154,22 @@ class SklearnAdapter(Adapter):
         if self.container == "table":
             return importlib.import_module("pandas").DataFrame(array, columns=self.estimator.feature_names_in_)
         return array
+
+
+def settled(values: Tensor, x: Tensor, rows: Tensor, own: Callable[[Tensor], Tensor]) -> Tensor:
+    """`values` with those of the `rows`, which rounding leaves open, set in place to what `own` says of their inputs.
+
+    Args:
+        values: `(N, ...)`.
+        x: `(N, D)` inputs.
+        rows: `(M,)` indices, or an `(N,)` mask.
+        own: from inputs to values, by the estimator's own code.
+    """
+    if rows.dtype == torch.bool:
+        rows = rows.nonzero()[:, 0]
+    if len(rows):
+        values[rows] = own(x[rows])
+    return values
 
 
 def refuse(

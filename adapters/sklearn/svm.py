@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import Outputs
-from adapters.compiled import AGREEMENT, SklearnAdapter, refuse
+from adapters.compiled import AGREEMENT, SklearnAdapter, refuse, settled
 from adapters.rounding import float32_is_exact_enough, sum_roundoff, topped
 
 KERNELS = ("linear", "poly", "rbf", "sigmoid")
@@ -86,9 +86,6 @@ class SVCAdapter(SklearnAdapter):
         """Of two classes the decision function; of more, soft votes plus the squashed sum of signed decision values.
 
         The share of a vote is (1 + z / (1 + |z|)) / 2, z = d / `softness`.
-        What other estimators ask for: FGSM error at .1 / .2 on digits of an rbf SVC calibrated, and stacked under a
-        logistic regression: softness .1 21.0 / 44.7%, 52.7 / 78.3%, 1 21.3 / 59.7%, 47.3 / 82.3%, 10 17.3 / 52.0%,
-        37.0 / 69.3%.
         """
         if self.decision == "none":
             return super().soft_decision(x)
@@ -104,10 +101,7 @@ class SVCAdapter(SklearnAdapter):
             return super().decision_values(x)
         decisions, error = self._bounded(x.double())
         values = self._ranked(decisions, decisions >= 0)
-        unsure = (~(decisions.abs() > error).all(1)).nonzero()[:, 0]
-        if len(unsure):
-            values[unsure] = self._own_decision(x[unsure])
-        return values
+        return settled(values, x, ~(decisions.abs() > error).all(1), self._own_decision)
 
     def log_probabilities(self, x: Tensor) -> Tensor:
         """Logarithm of the probabilities that fit all pairs best, which libsvm's iteration stops short of.
@@ -128,13 +122,7 @@ class SVCAdapter(SklearnAdapter):
         return self._decisions(x) @ (self._constant("first", x.dtype) - self._constant("second", x.dtype))
 
     def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
-        """That of the true class's weakest pair, -min_j d_yj, the first to lose it a vote; for a linear kernel, margin.
-
-        FGSM error at .1 / .25 on MNIST (rbf on 10,000 examples, others on 5,000; 1000 images): weakest pair rbf 49.5 /
-        96.6%, poly 34.2 / 83.7%, sigmoid 66.3 / 97.0%, linear 68.9 / 98.5%; margin of the logits rbf 44.5 / 98.7%, poly
-        31.9 / 88.5%, sigmoid 62.6 / 98.1%, linear 82.1 / 99.9%; their cross entropy rbf 42.3 / 98.1%, linear 80.0 /
-        99.7%. Pointwise the weakest pair and the margin together are the strongest.
-        """
+        """That of the true class's weakest pair, -min_j d_yj, first to lose a vote; of a linear kernel the margin."""
         if self._kernel == "linear":
             return self.loss(x, y, "margin")
         sign = (self._constant("first", x.dtype) - self._constant("second", x.dtype)).T[y]
@@ -155,8 +143,7 @@ class SVCAdapter(SklearnAdapter):
         else:
             decisions, unsure = self._decide(x.double())
         labels, scores = self._vote(decisions)
-        if len(unsure):
-            labels[unsure] = self._own_labels(x[unsure])
+        labels = settled(labels, x, unsure, self._own_labels)
         return Outputs(labels, topped(scores, labels), probabilities)
 
     def _decide(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -208,10 +195,7 @@ class SVCAdapter(SklearnAdapter):
         first = self._pair_logits(decisions).sigmoid().clamp(_LEAST, 1 - _LEAST)
         slack = 1e-10 + 10 * (self._constant("slope").abs() * error).amax(1)
         probabilities, near_stop = _iterated(_square(first, 1 - first), slack)
-        unsure = (near_stop | ~(slack < AGREEMENT)).nonzero()[:, 0]
-        if len(unsure):
-            probabilities[unsure] = self._own_probabilities(x[unsure])
-        return probabilities
+        return settled(probabilities, x, near_stop | ~(slack < AGREEMENT), self._own_probabilities)
 
     def _decisions(self, x: Tensor) -> Tensor:
         """`(N, P)` differentiable decision values."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from adapters.base import GradientKind, Outputs, worst
+from adapters.base import GradientKind, Movable, Outputs, worst
 from adapters.compiled import refuse
 from adapters.rounding import topped
 from adapters.sklearn.composite.parts import (
@@ -87,18 +87,13 @@ class CalibratedAdapter(CompositeAdapter):
     def _logits(self, x: Tensor) -> Tensor:
         return self.log_probabilities(x)
 
-    def _move(self, device: torch.device) -> None:
-        super()._move(device)
-        for fold in self._folds:
-            fold.to(device)
-
     def _state(self) -> Iterable[object]:
         yield from super()._state()
         for fold in self._folds:
             yield from fold.state()
 
 
-class _Curves:
+class _Curves(Movable):
     """One fold's scores, each turned into a share by a curve of its own; shares are normalised over the classes.
 
     A sigmoid curve has the share 1 / (1 + exp(a v + b)) for the score v. An isotonic one has straight lines between its
@@ -155,18 +150,13 @@ class _Curves:
             return F.logsigmoid(torch.cat([-heights, heights], dim=1))
         return F.logsigmoid(placed(heights, self.positions, self.count, ABSENT)).log_softmax(1)
 
-    def to(self, device: torch.device) -> None:
-        self.lines = self.lines.to(device)
-        if self.isotonic:
-            self.isotonic.to(device)
-
     def state(self) -> Iterable[object]:
         yield from (self.response.method, self.positions, self.lines)
         if self.isotonic:
             yield from (self.isotonic.x, self.isotonic.y)
 
 
-class _Isotonic:
+class _Isotonic(Movable):
     """Increasing curves of straight lines between points, flat outside of them."""
 
     def __init__(self, curves: Sequence[Any], agreement: float) -> None:
@@ -205,10 +195,6 @@ class _Isotonic:
         heights = self.y.take(left) + (place - self.x.take(left)).double() * self.slope.take(left)
         return heights.T, self.off.take(left).T
 
-    def to(self, device: torch.device) -> None:
-        self.ends, self.x, self.y = self.ends.to(device), self.x.to(device), self.y.to(device)
-        self.slope, self.off = self.slope.to(device), self.off.to(device)
-
 
 class _Temperature:
     """One fold's scores, times beta, or the logarithms of its probabilities, times beta, as the logits of a softmax."""
@@ -242,9 +228,6 @@ class _Temperature:
         if self.of_probabilities:
             return (self.beta * self.response.part.log_probabilities(x)).log_softmax(1)
         return (self.beta * _both(self.response.soft(x))).log_softmax(1)
-
-    def to(self, device: torch.device) -> None:
-        """Nothing to move."""
 
     def state(self) -> Iterable[object]:
         return self.response.method, self.beta

@@ -233,11 +233,7 @@ class PairsAdapter(BinaryParts):
         return ranks[:, 1:] if ranks.shape[1] == 2 else ranks
 
     def _logits(self, x: Tensor) -> Tensor:
-        """Each class's sum of signed margins.
-
-        FGSM error at .1 / .2 on digits of their margin, and of the true class's weakest pair: LinearSVC 28.7 / 82.0,
-        31.7 / 82.7%; rbf SVC 26.7 / 76.7, 26.7 / 73.7%; trees 77.0 / 84.3, 51.7 / 57.7%.
-        """
+        """Each class's sum of signed margins."""
         return self._margins(x) @ (self._constant("second", x.dtype) - self._constant("first", x.dtype))
 
 

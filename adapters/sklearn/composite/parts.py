@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import GradientKind, Outputs
-from adapters.compiled import Container, SklearnAdapter
+from adapters.compiled import Container, SklearnAdapter, settled
 from adapters.errors import NotWrappable
 from adapters.rounding import topped, undecided
 from adapters.sklearn.table import REMEDY, compile_part
@@ -36,6 +36,7 @@ _SURE = 18.0
 class CompositeAdapter(SklearnAdapter):
     """An estimator made of others. A subclass sets `gradient` and its like from those of its parts."""
 
+    attacked_by = "margin"
     _container: Container = "array"
 
     def __init__(self, estimator: Any, parts: Sequence[SklearnAdapter], **constants: Tensor) -> None:
@@ -73,23 +74,7 @@ class CompositeAdapter(SklearnAdapter):
         """`(N,)` first argmax of the `(N, K)` scores, the estimator's own label where their `error` leaves it open."""
         labels = scores.argmax(1)
         unsure = undecided(scores, error) if bool((error > 0).any()) else labels[:0]
-        if len(unsure):
-            labels[unsure] = self._own_labels(x[unsure])
-        return labels
-
-    def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
-        """The margin, the whole having been trained on no loss of its own.
-
-        FGSM error at .1 / .2 on digits, margin against log-odds: calibrated LinearSVC 28.7 / 69.0, 28.0 / 60.7%; hard
-        vote of four 30.3 / 75.7, 28.3 / 68.7%; soft vote of three 70.7 / 76.3, 72.3 / 78.0%; bagged logistic 43.0 /
-        88.3, 34.7 / 75.0%; bagged trees 58.0 / 79.7, 59.0 / 84.7%; boosted trees 75.3 / 85.3, 71.7 / 85.7%.
-        """
-        return self.loss(x, y, "margin")
-
-    def _move(self, device: torch.device) -> None:
-        super()._move(device)
-        for part in self.parts:
-            part.to(device)
+        return settled(labels, x, unsure, self._own_labels)
 
     def _state(self) -> Iterable[object]:
         yield [part.fingerprint for part in self.parts]
@@ -98,10 +83,7 @@ class CompositeAdapter(SklearnAdapter):
 class EnsembleAdapter(CompositeAdapter):
     """Parts that each answer the whole question: their votes are counted, or their probabilities averaged.
 
-    Counted votes are relaxed to the mean of what the parts choose by: probabilities, or the softmax of logits. The mean
-    of their logarithms is as strong an attack. FGSM error at .1 / .2 on digits, mean against mean logarithm: hard vote
-    of four 30.3 / 75.7, 30.7 / 79.0%; bagged LinearSVC 47.0 / 93.0, 46.7 / 92.7%; boosted stumps 71.3 / 74.7, 75.0 /
-    76.7%; boosted trees 75.3 / 85.3, 74.3 / 85.7%.
+    Counted votes are relaxed to the mean of what the parts choose by: probabilities, or the softmax of logits.
     """
 
     def __init__(
@@ -161,10 +143,6 @@ class EnsembleAdapter(CompositeAdapter):
 
     def _logits(self, x: Tensor) -> Tensor:
         return self._log_shares(x)
-
-    def _move(self, device: torch.device) -> None:
-        super()._move(device)
-        self._features = [None if seen is None else seen.to(device) for seen in self._features]
 
     def _state(self) -> Iterable[object]:
         yield from super()._state()

@@ -105,11 +105,6 @@ class PipelineAdapter(SklearnAdapter):
             return False
         return self._last.takes_missing or not bool(made.isnan().any())
 
-    def _move(self, device: torch.device) -> None:
-        super()._move(device)
-        self._chain.to(device)
-        self._last.to(device)
-
     def _state(self) -> Iterable[object]:
         yield from self._chain.state()
         yield self._last.fingerprint

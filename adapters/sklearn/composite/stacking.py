@@ -100,10 +100,6 @@ class StackingAdapter(CompositeAdapter):
             raise refuse(self.estimator, "passthrough behind a transformer that gives a sparse matrix")
         super()._hand_on(kind)
 
-    def _move(self, device: torch.device) -> None:
-        super()._move(device)
-        self._final.to(device)
-
     def _state(self) -> Iterable[object]:
         yield from super()._state()
         yield self._final.fingerprint

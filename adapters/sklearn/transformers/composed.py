@@ -41,11 +41,6 @@ class Composed(Transformer):
         for part in self._parts:
             yield list(part.state())
 
-    def to(self, device: torch.device) -> None:
-        super().to(device)
-        for part in self._parts:
-            part.to(device)
-
 
 class Chain(Composed):
     """The steps of a Pipeline, one after the other."""
