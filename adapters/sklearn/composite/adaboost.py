@@ -9,7 +9,8 @@ from torch import Tensor
 
 from adapters.base import Outputs
 from adapters.rounding import topped, two_sided
-from adapters.sklearn.composite.parts import EnsembleAdapter, compiled_parts, worst_of_choices
+from adapters.sklearn.composite.parts import EnsembleAdapter
+from adapters.sklearn.composite.responses import compiled_parts, worst_of_choices
 
 
 class AdaBoostAdapter(EnsembleAdapter):

@@ -9,13 +9,8 @@ import torch
 from torch import Tensor
 
 from adapters.base import Outputs, worst
-from adapters.sklearn.composite.parts import (
-    EnsembleAdapter,
-    checked_response,
-    compiled_parts,
-    shared_kind,
-    worst_of_choices,
-)
+from adapters.sklearn.composite.parts import EnsembleAdapter
+from adapters.sklearn.composite.responses import checked_response, compiled_parts, shared_kind, worst_of_choices
 
 
 class BaggingAdapter(EnsembleAdapter):

@@ -15,10 +15,9 @@ from torch.nn import functional as F
 from adapters.base import GradientKind, Movable, Outputs, worst
 from adapters.compiled import refuse
 from adapters.rounding import topped
-from adapters.sklearn.composite.parts import (
+from adapters.sklearn.composite.parts import ROUNDING, CompositeAdapter
+from adapters.sklearn.composite.responses import (
     ABSENT,
-    ROUNDING,
-    CompositeAdapter,
     Response,
     checked_response,
     compiled_parts,

@@ -8,10 +8,8 @@ saturate.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import combinations
 from typing import Any
 
-import numpy as np
 import torch
 from sklearn.base import is_classifier
 from sklearn.metrics import pairwise_distances_argmin
@@ -21,16 +19,10 @@ from torch import Tensor
 from adapters.base import Outputs, worst
 from adapters.compiled import as_array, refuse
 from adapters.rounding import topped, two_sided
-from adapters.sklearn.composite.parts import (
-    ROUNDING,
-    CompositeAdapter,
-    Response,
-    checked_response,
-    compiled_parts,
-    log_odds,
-    preferred_method,
-)
+from adapters.sklearn.composite.parts import ROUNDING, CompositeAdapter
+from adapters.sklearn.composite.responses import Response, checked_response, compiled_parts, log_odds, preferred_method
 from adapters.sklearn.linear import LinearAdapter
+from adapters.sklearn.svm import sides, squashed
 from adapters.threads import one_thread
 
 
@@ -185,11 +177,7 @@ class PairsAdapter(BinaryParts):
         Raises:
             NotWrappable: a part is not compiled.
         """
-        count = len(estimator.classes_)
-        first, second = np.array(list(combinations(range(count), 2))).T
-        super().__init__(
-            estimator, first=torch.tensor(np.eye(count)[first]), second=torch.tensor(np.eye(count)[second])
-        )
+        super().__init__(estimator, **sides(len(estimator.classes_)))
         self.jumps = True
         self.decision = worst("surrogate", self.gradient)
 
@@ -280,5 +268,4 @@ class CodesAdapter(BinaryParts):
 
 def _ranks(votes: Tensor, scores: Tensor, first: Tensor, second: Tensor) -> Tensor:
     """`(N, K)` votes for j, and where they are not for j for i, of pairs (i, j), plus their squashed sums of scores."""
-    sums = scores @ (second - first)
-    return votes @ second + (1 - votes) @ first + sums / (3 * (sums.abs() + 1))
+    return votes @ second + (1 - votes) @ first + squashed(scores @ (second - first))

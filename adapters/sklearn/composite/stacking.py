@@ -11,7 +11,8 @@ from torch import Tensor
 from adapters.base import Outputs, worst
 from adapters.compiled import AGREEMENT, Container, refuse
 from adapters.rounding import topped
-from adapters.sklearn.composite.parts import CompositeAdapter, checked_response, compiled_parts
+from adapters.sklearn.composite.parts import CompositeAdapter
+from adapters.sklearn.composite.responses import checked_response, compiled_parts
 from adapters.sklearn.linear import LinearAdapter, LogisticAdapter, RidgeAdapter, SGDAdapter
 from adapters.threads import one_thread
 
