@@ -33,10 +33,6 @@ class RadiusAdapter(StoredPointsAdapter):
     temperature = 0.03
 
     def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: as `StoredPointsAdapter`.
-        """
         super().__init__(estimator)
         self._radius = float(estimator.radius)
         outlier = estimator.outlier_label_

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from adapters.base import Outputs
-from adapters.rounding import topped, two_sided
+from adapters.rounding import topped
 from adapters.sklearn.composite.parts import EnsembleAdapter
 from adapters.sklearn.composite.responses import compiled_parts, worst_of_choices
 
@@ -24,10 +24,6 @@ class AdaBoostAdapter(EnsembleAdapter):
     confidence_kind = "softmax of votes"
 
     def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: a part is not compiled.
-        """
         parts = compiled_parts(estimator, enumerate(estimator.estimators_))
         known = estimator.classes_.tolist()
         weights = estimator.estimator_weights_[: len(parts)]
@@ -64,10 +60,6 @@ class AdaBoostAdapter(EnsembleAdapter):
 
     def log_probabilities(self, x: Tensor) -> Tensor:
         return self._log_link(self.soft_decision(x))
-
-    def _of_classes(self, decision: Tensor) -> Tensor:
-        """`(N, K)` scores from decision values; of one class alone, anything."""
-        return two_sided(decision)[:, : len(self.classes or ())]
 
     def _log_link(self, decision: Tensor) -> Tensor:
         """`(N, K)` log-probabilities of decision values."""

@@ -75,7 +75,7 @@ class CalibratedAdapter(CompositeAdapter):
         self.gradient = self.probability = worst(*(fold.kind for fold in self._folds))
 
     def _compiled(self, x: Tensor) -> Outputs:
-        found = [fold.probabilities(x) for fold in self._folds]
+        found = [fold.calibrated(fold.response.values(x)) for fold in self._folds]
         mean = torch.stack([probabilities for probabilities, _ in found]).mean(0).clamp_max(1)
         labels = self._labels(x, mean, torch.stack([error for _, error in found]).mean(0))
         return Outputs(labels, topped(mean, labels), mean)
@@ -118,12 +118,9 @@ class _Curves(Movable):
         self.lines = torch.tensor(np.asarray(lines, dtype=np.float64).T)
         self.kind: GradientKind = worst(response.kind, "surrogate" if self.isotonic else "exact")
 
-    def probabilities(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """`(N, K)` probabilities, and how far the estimator's own may be from them."""
-        return self._calibrated(self.response.values(x))
-
     @one_thread()
-    def _calibrated(self, values: Tensor) -> tuple[Tensor, Tensor]:
+    def calibrated(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """`(N, K)` probabilities of the scores, and how far the estimator's own may be from them."""
         if self.isotonic:
             heights, off = self.isotonic.heights(values)
             one, other = (heights - off).clamp_min(0), heights + off
@@ -204,12 +201,9 @@ class _Temperature:
         self.kind: GradientKind = worst(response.kind, "surrogate" if self.of_probabilities else "exact")
         self.rounding = 4 * float(np.finfo(calibrator.beta_.dtype).eps) + ROUNDING
 
-    def probabilities(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """`(N, K)` probabilities, and how far the estimator's own may be from them."""
-        return self._calibrated(self.response.values(x))
-
     @one_thread()
-    def _calibrated(self, values: Tensor) -> tuple[Tensor, Tensor]:
+    def calibrated(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """`(N, K)` probabilities of the scores, and how far the estimator's own may be from them."""
         error = self.response.error(values)
         logits, *ends = self._scaled(torch.cat([values, values - error, values + error])).chunk(3)
         shares, one, other = ((each - logits.amax(1, keepdim=True)).exp() for each in (logits, *ends))

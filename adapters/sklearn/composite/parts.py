@@ -13,10 +13,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from adapters.base import Outputs
+from adapters.base import Outputs, worst
 from adapters.compiled import Container, SklearnAdapter, settled
-from adapters.rounding import topped, undecided
-from adapters.sklearn.composite.responses import ABSENT, log_mean, placed, relaxed_choice
+from adapters.rounding import topped, two_sided, undecided
+from adapters.sklearn.composite.responses import (
+    ABSENT,
+    checked_response,
+    log_mean,
+    placed,
+    relaxed_choice,
+    worst_of_choices,
+)
 from adapters.threads import one_thread
 
 ROUNDING = 1e-12
@@ -24,7 +31,10 @@ ROUNDING = 1e-12
 
 
 class CompositeAdapter(SklearnAdapter):
-    """An estimator made of others. A subclass sets `gradient` and its like from those of its parts."""
+    """An estimator made of others. A subclass sets `gradient` and its like from those of its parts.
+
+    Every subclass raises `NotWrappable` for an estimator with a part that is not compiled.
+    """
 
     attacked_by = "margin"
     _container: Container = "array"
@@ -59,6 +69,10 @@ class CompositeAdapter(SklearnAdapter):
         for part in self.parts:
             part.container = kind
 
+    def _of_classes(self, decision: Tensor) -> Tensor:
+        """`(N, K)` scores from decision values, whose `(N, 1)` of class 1 over class 0 may be of the only class."""
+        return two_sided(decision)[:, : len(self.classes or ())]
+
     @one_thread()
     def _labels(self, x: Tensor, scores: Tensor, error: Tensor) -> Tensor:
         """`(N,)` first argmax of the `(N, K)` scores, the estimator's own label where their `error` leaves it open."""
@@ -75,6 +89,9 @@ class EnsembleAdapter(CompositeAdapter):
 
     Counted votes are relaxed to the mean of what the parts choose by: probabilities, or the softmax of logits.
     """
+
+    _soft: bool | None = None
+    """Whether probabilities are averaged, not votes counted; None where it is a rule of its own."""
 
     def __init__(
         self,
@@ -97,6 +114,22 @@ class EnsembleAdapter(CompositeAdapter):
         self._weights = [float(weight) for weight in weights]
         self._columns = [[int(index) for index in known] for known in columns]
         self._features = list(features or [None] * len(parts))
+
+    def _polled(self, named: Iterable[tuple[object, Any]], soft: bool) -> None:
+        """Say what the whole is that averages its parts' probabilities, if `soft`, or counts their votes.
+
+        Raises:
+            NotWrappable: a part that is to be averaged has no probabilities.
+        """
+        self._soft = soft
+        if soft:
+            for (name, own), part in zip(named, self.parts, strict=True):
+                checked_response(self.estimator, name, own, part, "predict_proba")
+            kinds = {part.confidence_kind for part in self.parts}
+            self.confidence_kind = (kinds.pop() if len(kinds) == 1 else None) or "mean probability"
+            self.gradient = self.probability = worst(*(part.probability for part in self.parts))
+        else:
+            self.gradient, self.jumps = worst_of_choices(self.parts), True
 
     def _seen(self, x: Tensor) -> Iterator[Tensor]:
         """What each part sees of the inputs, one after the other: together they may be many times the batch."""
@@ -138,3 +171,5 @@ class EnsembleAdapter(CompositeAdapter):
         yield from super()._state()
         yield from (self._weights, self._columns, [seen is not None for seen in self._features])
         yield [seen for seen in self._features if seen is not None]
+        if self._soft is not None:
+            yield self._soft

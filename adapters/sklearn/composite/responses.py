@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from adapters.base import GradientKind
+from adapters.base import GradientKind, Outputs
 from adapters.compiled import SklearnAdapter
 from adapters.errors import NotWrappable
+from adapters.sklearn.linear import LinearAdapter
 from adapters.sklearn.table import REMEDY, compile_part
 
 ABSENT = -1e4
@@ -40,13 +41,19 @@ class Response:
 
     def values(self, x: Tensor) -> Tensor:
         """`(N, C)` float64 values of the method, to the part's `agreement`; labels are their numbers."""
-        if self.method == "decision_function":
-            return self.part.decision_values(x)
+        return self.part.decision_values(x) if self.method == "decision_function" else self.answers(x)[0]
+
+    def answers(self, x: Tensor) -> tuple[Tensor, Outputs]:
+        """`values` and all outputs of the part, in one pass where it tells both."""
         outputs = self.part.outputs(x)
         if self.method == "predict":
-            return self._numbers(x)[outputs.labels][:, None]
-        assert outputs.probabilities is not None
-        return outputs.probabilities.double()[:, self.columns]
+            return self._numbers(x)[outputs.labels][:, None], outputs
+        if self.method == "predict_proba":
+            assert outputs.probabilities is not None
+            return outputs.probabilities.double()[:, self.columns], outputs
+        if isinstance(self.part, LinearAdapter) and outputs.scores is not None:  # of two classes: 0 and its decision
+            return outputs.scores[:, 1:] if outputs.scores.shape[1] == 2 else outputs.scores, outputs
+        return self.part.decision_values(x), outputs
 
     def error(self, values: Tensor) -> Tensor:
         """`(N, C)` bound on how far `values` are from the part's own."""
@@ -102,12 +109,6 @@ def _named(whole: Any, name: object, part: Any) -> str:
 def preferred_method(part: Any) -> str:
     """The method by which scikit-learn asks a part for scores: `decision_function`, else `predict_proba`."""
     return "decision_function" if hasattr(part, "decision_function") else "predict_proba"
-
-
-def shared_kind(parts: Iterable[SklearnAdapter]) -> str:
-    """The kind of the mean of probabilities of the parts."""
-    kinds = {part.confidence_kind for part in parts}
-    return (kinds.pop() if len(kinds) == 1 else None) or "mean probability"
 
 
 def placed(values: Tensor, columns: Sequence[int], count: int, absent: float) -> Tensor:

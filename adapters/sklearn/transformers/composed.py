@@ -109,10 +109,6 @@ class Columns(SideBySide):
     """ColumnTransformer, its columns being those that it found when fitted."""
 
     def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: a transformer is not compiled.
-        """
         taken = estimator._transformer_to_input_indices
         steps = [(name, step) for name, step in working(estimator.transformers_) if len(taken[name])]
         super().__init__(estimator, steps, [list(taken[name]) for name, _ in steps])
