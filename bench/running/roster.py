@@ -20,14 +20,6 @@ Report = Callable[[str], None]
 Training = Callable[[str, int, int, str], None]
 """Called with a model's name, what of its training is done, what there is to do, and what goes on."""
 
-QUICK = "quick: "
-"""How the note begins that a model of a quick recipe carries: into its records, and as a flag onto the boards."""
-
-
-def quick_note(model: ModelInfo) -> str | None:
-    """How short a training the model had, such as `5 epochs of all examples`; None where it was no quick one."""
-    return next((note.removeprefix(QUICK) for note in model.notes if note.startswith(QUICK)), None)
-
 
 class Models:
     """Adapters by name, each made once."""
@@ -75,8 +67,8 @@ class Models:
             family=adapter.family,
             gradient=adapter.gradient,
             confidence_kind=adapter.confidence_kind,
-            stochastic=adapter.stochastic,
             notes=tuple(adapter.notes),
+            effort=None if name in self._guests else self._effort(name),
         )
 
     def is_ready(self, name: str) -> bool:
@@ -121,7 +113,6 @@ class Models:
             )
             if planned is not None and planned != self._card(name):  # its files were damaged, and it was fitted anew
                 raise UsageError(f"model {name} had to be made anew and has changed; run the same command again")
-            adapter.notes.extend(self._notes(name))
             return adapter.to(self.resolved_device)
         from adapters.fitting import fit
         from adapters.wrapping import wrap
@@ -142,10 +133,9 @@ class Models:
             return "full"
         return "quick"
 
-    def _notes(self, name: str) -> tuple[str, ...]:
-        if self._budget_of(name) == "full":
-            return ()
-        return (f"{QUICK}{zoo.recipe(self.dataset.name, name, 'quick').effort}",)
+    def _effort(self, name: str) -> str | None:
+        """How short the training of a reference model is; None for that of its full recipe."""
+        return None if self._budget_of(name) == "full" else zoo.recipe(self.dataset.name, name, "quick").effort
 
     def _card(self, name: str) -> ModelInfo | None:
         card = self.card(name)
@@ -157,7 +147,7 @@ class Models:
             family=card.family,
             gradient=card.gradient,
             confidence_kind=card.confidence_kind,
-            notes=self._notes(name),
+            effort=self._effort(name),
         )
 
 

@@ -20,7 +20,7 @@ from bench.progress import Progress
 from bench.records.record import Failure, ModelInfo, Record
 from bench.records.store import Store, Warn
 from bench.report.leaderboard import render, write
-from bench.running.roster import Models, chosen, given, quick_note
+from bench.running.roster import Models, chosen, given
 
 if TYPE_CHECKING:
     from bench.running.runner import Summary
@@ -228,10 +228,10 @@ def on_board(items: Mapping[str, Item], suite: Suite) -> dict[str, Item]:
     """
     paper = suite.board == "paper"
     others = set() if paper else set(zoo.names(suite.dataset.name)) - set(suite.models)
-    full = {_named(item, item.cell.target) for item in items.values() if not quick_note(item.cell.target)}
+    full = {_named(item, item.cell.target) for item in items.values() if not item.cell.target.effort}
 
     def counts(item: Item, model: ModelInfo | None) -> bool:
-        if model is None or not quick_note(model):
+        if model is None or not model.effort:
             return model is None or model.name not in others
         return paper and _named(item, model) not in full
 
