@@ -95,7 +95,9 @@ class SklearnAdapter(Adapter):
 
     def log_probabilities(self, x: Tensor) -> Tensor:
         """`(N, K)` differentiable logarithm of `predict_proba`, finite and with a gradient where that underflows."""
-        raise Unsupported(f"{self.family} has no probabilities")
+        if self.probability == "none":
+            raise Unsupported(f"{self.family} has no probabilities")
+        return self._logits(x).log_softmax(1)
 
     # -- what they share ----------------------------------------------------------------------------------------------
 

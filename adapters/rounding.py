@@ -26,6 +26,11 @@ def two_sided(values: Tensor) -> Tensor:
     return torch.cat([torch.zeros_like(values), values], dim=1) if values.shape[1] == 1 else values
 
 
+def one_sided(scores: Tensor) -> Tensor:
+    """`(N, K)` scores as a decision function gives them: of two classes one column `(N, 1)`, class 1's over 0."""
+    return scores[:, 1:] - scores[:, :1] if scores.shape[1] == 2 else scores
+
+
 def softmax(scores: Tensor) -> Tensor:
     """`(N, K)` shares of the classes. Many rows of few columns are a fifth of the work the other way round."""
     return scores.T.contiguous().softmax(0).T.contiguous()

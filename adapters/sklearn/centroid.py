@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from adapters.base import Outputs
 from adapters.compiled import SklearnAdapter, refuse, settled
-from adapters.rounding import gap, softmax, sum_roundoff, topped
+from adapters.rounding import gap, one_sided, softmax, sum_roundoff, topped
 
 BLOCK = 512
 """Inputs taken at a time on the CPU: so few stay in its caches as float64."""
@@ -73,7 +73,7 @@ class CentroidAdapter(SklearnAdapter):
             return super().soft_decision(x)
         scores = self._linear(x)[1]
         if scores.shape[1] == 2:
-            return scores[:, 1:] - scores[:, :1]
+            return one_sided(scores)
         return scores - self._standardised(x).square().sum(1, keepdim=True)
 
     def decision_values(self, x: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from adapters.base import Outputs
 from adapters.compiled import AGREEMENT, SklearnAdapter, refuse, settled
-from adapters.rounding import softmax, sum_roundoff, two_sided
+from adapters.rounding import one_sided, softmax, sum_roundoff, two_sided
 from adapters.sklearn.linear import LogisticAdapter, finite
 from adapters.threads import one_thread
 
@@ -71,9 +71,6 @@ class GaussianAdapter(SklearnAdapter):
         """The scores less the best one of each row, so that float32 tells the leading classes apart."""
         scores = self._scores(self._squares(x))
         return (scores - scores.detach().amax(1, keepdim=True)).to(x.dtype)
-
-    def log_probabilities(self, x: Tensor) -> Tensor:
-        return self._logits(x).log_softmax(1)
 
     @one_thread()
     def _estimated(self, x: Tensor) -> Outputs:
@@ -138,8 +135,7 @@ class QuadraticAdapter(GaussianAdapter):
         )
 
     def soft_decision(self, x: Tensor) -> Tensor:
-        scores = self._scores(self._squares(x))
-        return scores[:, 1:] - scores[:, :1] if scores.shape[1] == 2 else scores
+        return one_sided(self._scores(self._squares(x)))
 
     def _own_scores(self, x: Tensor) -> Tensor:
         return two_sided(self._own_decision(x))

@@ -150,9 +150,6 @@ class LogisticAdapter(LinearAdapter):
             raise refuse(estimator, "multi_class='multinomial' on two classes", "leave multi_class out")
         super().__init__(estimator)
 
-    def log_probabilities(self, x: Tensor) -> Tensor:
-        return self._logits(x).log_softmax(1)
-
     def _probabilities(self, x: Tensor, scores: Tensor) -> Tensor:
         return softmax(scores)
 

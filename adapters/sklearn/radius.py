@@ -51,9 +51,6 @@ class RadiusAdapter(StoredPointsAdapter):
             ballots = ballots * (squares.relu() + width).rsqrt()
         return (ballots @ self._classes(ballots.dtype)).log().to(x.dtype)
 
-    def log_probabilities(self, x: Tensor) -> Tensor:
-        return self._logits(x).log_softmax(1)
-
     def _estimated(self, x: Tensor) -> Outputs:
         labels, probabilities = self._answers(x)
         return Outputs(labels, self._ranked(probabilities, labels), probabilities)

@@ -149,11 +149,15 @@ class EnsembleAdapter(CompositeAdapter):
             labels = self._labels(x, mean, torch.full_like(mean, agreement))
             return Outputs(labels, topped(mean, labels), mean)
 
+    def _chosen(self, x: Tensor) -> Iterator[tuple[float, Tensor]]:
+        """Weight of each part, and which `(N,)` classes of the whole it chooses."""
+        for part, weight, columns, seen in zip(self.parts, self._weights, self._columns, self._seen(x), strict=True):
+            yield weight, torch.tensor(columns, device=x.device)[part.outputs(seen).labels]
+
     def _votes(self, x: Tensor) -> Tensor:
         """`(N, K)` weighted votes, by the estimator's additions in the estimator's order, so that ties are its own."""
         votes = x.new_zeros(len(x), len(self.classes or ()), dtype=torch.float64)
-        for part, weight, columns, seen in zip(self.parts, self._weights, self._columns, self._seen(x), strict=True):
-            chosen = torch.tensor(columns, device=x.device)[part.outputs(seen).labels]
+        for weight, chosen in self._chosen(x):
             votes.scatter_add_(1, chosen[:, None], torch.full_like(votes[:, :1], weight))
         return votes
 
