@@ -1,4 +1,7 @@
-"""The folder of records: results, cache and means of resuming in one."""
+"""The folder of records: results, cache and means of resuming in one.
+
+Whoever runs writes; every file appears whole or not at all, and a good record is never changed.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import itertools
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -15,14 +18,18 @@ from typing import Literal
 from pydantic import ValidationError
 
 from bench.errors import UsageError
-from bench.records.record import SCHEMA, Failure, Record
+from bench.records.part import Part, read_part
+from bench.records.record import SCHEMA, Failure, Record, read_record
 
 Published = Literal["new", "same", "different"]
 Warn = Callable[[str], None]
 
 
 class Store:
-    """Records in `cells/ID.json`, failures in `failures/ID.json`, unusable files in `set-aside/`."""
+    """Records in `cells/ID.json`, failures in `failures/ID.json`, unusable files in `set-aside/`.
+
+    `parts/` holds what is known of cells that are not whole yet, by any number of runs at once.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -54,6 +61,27 @@ class Store:
         """One usable record, or None."""
         return _read_record(self.folder / "cells" / f"{id}.json", lambda line: None)
 
+    def has(self, id: str) -> bool:
+        """Whether a cell has a record or a failure, usable or not."""
+        return any((self.folder / kind / f"{id}.json").exists() for kind in ("cells", "failures"))
+
+    def matching(self, start: str) -> list[Path]:
+        """Files of the records and failures whose ids begin so; a record stands for its cell where there are both."""
+        found = {path.name: path for kind in ("failures", "cells") for path in _files(self.folder / kind)}
+        return [path for name, path in sorted(found.items()) if name.startswith(start)]
+
+    def parts(self, warn: Warn) -> list[Part]:
+        """All usable parts. One that is not is told of, and made again."""
+        found = []
+        for path in _files(self.folder / "parts"):
+            try:
+                found.append(read_part(path.read_bytes()))
+            except FileNotFoundError:  # another run has joined it
+                continue
+            except (ValueError, RecursionError, OSError) as error:
+                warn(f"ignored {path}: {str(error).splitlines()[0]}")
+        return found
+
     # -- writing ------------------------------------------------------------------------------------------------------
 
     def prepare(self) -> None:
@@ -63,7 +91,7 @@ class Store:
             UsageError: they cannot be made or written.
         """
         try:
-            for name in ("cells", "failures"):
+            for name in ("cells", "failures", "parts"):
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
                 probe = self.folder / name / f".probe-{os.getpid()}"
                 probe.touch()
@@ -96,6 +124,17 @@ class Store:
         temporary = _write_aside(path, failure.json_text())
         os.replace(temporary, path)
 
+    def publish_part(self, part: Part) -> None:
+        """Keep a part until its cells are whole."""
+        path = self.folder / "parts" / part.name
+        os.replace(_write_aside(path, part.json_text()), path)
+
+    def sweep(self, parts: Iterable[Part]) -> None:
+        """Remove those of these parts whose cells have all got their records or failures."""
+        for part in parts:
+            if all(self.has(item.cell.id) for item in part.cells):
+                (self.folder / "parts" / part.name).unlink(missing_ok=True)
+
     def _set_aside(self, path: Path) -> Path:
         folder = self.folder / "set-aside"
         folder.mkdir(exist_ok=True)
@@ -117,8 +156,8 @@ def _read_record(path: Path, warn: Warn) -> Record | None:
         record = _parsed(path.read_bytes())
     except OSError as error:
         warn(f"ignored {path}: {error.strerror}")
-    except (ValidationError, RecursionError):
-        warn(f"ignored {path}: {_what_is_wrong(path)}")
+    except (ValueError, RecursionError) as error:
+        warn(f"ignored {path}: {_what_is_wrong(path, error)}")
     else:
         if record.id == record.cell.id == path.stem:
             return record
@@ -129,17 +168,17 @@ def _read_record(path: Path, warn: Warn) -> Record | None:
 @lru_cache(maxsize=10_000)
 def _parsed(content: bytes) -> Record:
     """What a file says. One run reads the folder several times, to plan and to show, and checking takes long."""
-    return Record.model_validate_json(content)
+    return read_record(content)
 
 
-def _what_is_wrong(path: Path) -> str:
+def _what_is_wrong(path: Path, error: Exception) -> str:
     try:
         schema = json.loads(path.read_bytes()).get("schema")
     except (ValueError, AttributeError, RecursionError):
         return "torn or no JSON"
     if isinstance(schema, int) and schema > SCHEMA:
         return f"schema {schema} is newer than this program reads ({SCHEMA}); upgrade potemkin-bench"
-    return "no record of this schema"
+    return "no record of this schema" if isinstance(error, ValidationError) else str(error)
 
 
 def _write_aside(path: Path, text: str) -> Path:

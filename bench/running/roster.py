@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapters.errors import AdapterError
@@ -48,6 +49,8 @@ class Models:
         self._training = training
         self._guests: dict[str, Any] = {}
         self._loaded: dict[str, Adapter] = {}
+        self.specs: dict[str, str] = {}
+        """What another process takes for each guest with a name: `FILE.py:OBJECT`, or a registered name."""
 
     def add_guest(self, name: str, offer: Callable[[], Any]) -> None:
         """Make a model known by a name that no other has."""
@@ -114,12 +117,15 @@ class Models:
             if planned is not None and planned != self._card(name):  # its files were damaged, and it was fitted anew
                 raise UsageError(f"model {name} had to be made anew and has changed; run the same command again")
             return adapter.to(self.resolved_device)
+        from adapters.base import Adapter
         from adapters.fitting import fit
         from adapters.wrapping import wrap
 
         device = self.resolved_device
         try:
-            adapter = wrap(self._guests[name]())
+            given = self._guests[name]()
+            # Of its owner's adapter a copy: what is settled here of its shape, device and name stays here.
+            adapter = given.copied() if isinstance(given, Adapter) else wrap(given)
             return fit(adapter.to(device), self.dataset.input_shape, self.dataset.classes).called(name)
         except AdapterError as error:
             raise UsageError(f"model {name}: {error} (dataset {self.dataset.name})") from error
@@ -168,8 +174,24 @@ def chosen(specs: list[str], models: Models, references: list[str]) -> tuple[lis
             if offer.name in zoo.names(models.dataset.name):
                 raise UsageError(f"{offer.name!r} is a reference model's name; register yours under another")
             models.add_guest(offer.name, offer.resolve)
+            models.specs[offer.name] = named_again(spec, offer.name)
             guests.append(offer.name)
     return known, guests
+
+
+def named_again(spec: str, name: str) -> str:
+    """What `--model` takes for one model of a spec, from whatever folder."""
+    path, found, attribute = spec.partition(".py")
+    if not found or (attribute and not attribute.startswith(":")):
+        return spec
+    return f"{Path(path + found).resolve()}{attribute or f':{name}'}"
+
+
+def cuda_devices() -> list[str]:
+    """The numbers of the CUDA devices here."""
+    import torch
+
+    return [str(number) for number in range(torch.cuda.device_count())]
 
 
 def offers(spec: str, references: list[str], dataset: str | None) -> list[Registration]:

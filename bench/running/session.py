@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,19 +16,25 @@ from bench.board.view import View
 from bench.datasets import open_dataset, options_of
 from bench.datasets.base import Dataset
 from bench.errors import UsageError, unknown
-from bench.planning.plan import Planned, expand, jobs
+from bench.planning.plan import Job, Planned, expand, jobs
 from bench.planning.suite import DatasetChoice, Suite, load_suite, names
 from bench.progress import Progress
 from bench.records.record import Failure, ModelInfo, Record
 from bench.records.store import Store, Warn
 from bench.report.leaderboard import render, write
-from bench.running.roster import Models, chosen, given
+from bench.running.remote import WorldSpec
+from bench.running.roster import Models, chosen, cuda_devices, given
 
 if TYPE_CHECKING:
-    from bench.running.runner import Summary
+    from concurrent.futures import Executor
+
+    from bench.running.runner import Runner, Summary
 
 PUBLISHED = Path("results")
 """Records that a folder publishes; read wherever the command is run, written by `--out .` alone."""
+
+AT_ONCE = 64
+"""Parts that an executor of unknown size is given at once."""
 
 Rerun = Literal["failed", "all"]
 Item = TypeVar("Item", Record, Failure)
@@ -72,6 +80,9 @@ class Session:
         budget: zoo.Budget = "full",
         data: Path | None = None,
         load: bool = True,
+        jobs: int = 1,
+        executor: Executor | None = None,
+        shard: tuple[int, int] | None = None,
     ) -> None:
         """
         Args:
@@ -86,6 +97,9 @@ class Session:
             data: the option `path` of the suite's dataset, such as a folder in place of a download.
             load: whether models may be loaded or refitted to learn their fingerprints; without, those unknown are
                 left out of the plan and listed in `unknown_models`.
+            jobs: number of worker processes on this machine; 1 to run in this one.
+            executor: runs the parts in place of these; whatever `concurrent.futures` calls one.
+            shard: `(i, n)`: run the i-th of n shares of the parts, counted from 1.
 
         Raises:
             UsageError: bad input, with a line that says what to do.
@@ -96,6 +110,8 @@ class Session:
         self.progress = progress
         self.shelf = shelf
         self.limit = limit
+        self._budget, self._objects = budget, dict(objects or {})
+        self._jobs, self._executor, self._shard = jobs, executor, shard
         self.dataset = dataset_of(self.suite)
         known = zoo.names(self.dataset.name)
         for name in self.suite.models:
@@ -180,14 +196,52 @@ class Session:
         known = self.shelf.records(lambda line: None)
         asked = {item.cell.id for item in missing}
         runner = Runner(
-            self.dataset,
-            self.models.adapter,
             self.shelf.own,
             self.progress,
-            self.models.resolved_device,
             known={id: record for id, record in known.items() if id in asked},
+            chosen=self._chosen(),
         )
-        return runner.run(jobs(item.cell for item in missing))
+        work = jobs(item.cell for item in missing)
+        if self._executor is None and self._jobs == 1:
+            from bench.running.world import World
+
+            return runner.run(work, World(self.dataset, self.models.adapter, self.models.resolved_device))
+        return self._elsewhere(runner, work)
+
+    def _elsewhere(self, runner: Runner, work: list[Job]) -> Summary:
+        """Run jobs in other processes, the dearest first."""
+        from bench.running.costs import cost
+        from bench.running.workers import LocalWorkers, Shared
+
+        work.sort(key=lambda job: -cost(job, 0))
+        with contextlib.ExitStack() as stack:
+            live = None
+            if self._objects:
+                live = stack.enter_context(Shared.of(self._objects, inline=self._executor is not None))
+            spec = WorldSpec(
+                dataset=self.suite.dataset.name,
+                options=tuple(sorted(self.suite.dataset.options.items())),
+                device=self.models.resolved_device,
+                budget=self._budget,
+                guests=tuple(self.models.specs.items()),
+                live=live,
+                live_key=uuid.uuid4().hex if live is not None else "",
+            )
+            if self._executor is not None:
+                return runner.run_on(self._executor, work, spec, AT_ONCE)
+            devices = cuda_devices() if spec.device == "cuda" else []
+            pool = stack.enter_context(LocalWorkers(self._jobs, devices=devices))
+            return runner.run_on(pool, work, spec, 2 * self._jobs)
+
+    def _chosen(self) -> Callable[[Job, int], bool]:
+        """Which parts are this run's."""
+        if self._shard is None:
+            return lambda job, number: True
+        from bench.running.costs import shares
+
+        mine, count = self._shard
+        taken = shares(jobs(item.cell for item in self.planned), count)
+        return lambda job, number: taken[job.craft.id, number] == mine - 1
 
     def board(self) -> list[Row]:
         """The suite's rows, from all records."""

@@ -31,6 +31,7 @@ from bench.records.record import Failure, Record
 from bench.records.store import Store
 from bench.running.roster import Models
 from bench.running.runner import Runner, Summary
+from bench.running.world import World
 from bench.threats import Threat
 
 OWN = "  - {attack: fgsm, norm: linf, eps: [0.1, 0.2]}"
@@ -97,8 +98,8 @@ def carry_out(
     store = Store(out)
     store.prepare()
     have = store.records(teller.say)
-    summary = Runner(digits, shelf.adapter, store, teller, "cpu", batch).run(
-        jobs(item.cell for item in planned if item.cell.id not in have)
+    summary = Runner(store, teller).run(
+        jobs(item.cell for item in planned if item.cell.id not in have), World(digits, shelf.adapter, "cpu", batch)
     )
     records, failures = store.records(teller.say), store.failures(teller.say)
     return Ran(summary, records, failures, rows(View(suite, digits, records, failures)))
@@ -466,7 +467,7 @@ def test_recomputing_compares_and_overwrites_nothing(
         shelf = Models(digits, "cpu", print)
         shelf.add_guest("m", lambda count=count: lying(digits_net, count))
         cells = [item.cell for item in expand(suite_of(NOISE, ["m"]), digits, {"m": shelf.info("m")}, {})][:1]
-        runs.append(Runner(digits, shelf.adapter, store, Silent(), "cpu", batch=1000).run(jobs(cells)))
+        runs.append(Runner(store, Silent()).run(jobs(cells), World(digits, shelf.adapter, "cpu", batch=1000)))
         texts = [path.read_bytes() for path in (elsewhere / "cells").iterdir()]
         first = texts if len(runs) == 1 else first
     assert texts == first
