@@ -16,6 +16,11 @@ class Block(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants", allow_inf_nan=False)
 
+    def __eq__(self, other: object) -> bool:
+        """Equal in every field; what was unpacked from one of them meanwhile does not count."""
+        names = type(self).model_fields
+        return type(self) is type(other) and all(getattr(self, name) == getattr(other, name) for name in names)
+
 
 class DatasetId(Block):
     """Which data: the checksum is the identity, the name is for people."""

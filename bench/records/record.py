@@ -164,13 +164,13 @@ class Record(Block):
     def _columns_and_counts_agree(self) -> Record:
         """A column cut short would read as abstentions; a count that its column does not bear out is no result."""
         if self.result.examples is not None:
-            n = self.cell.craft.slice.n
+            n, columns = self.cell.craft.slice.n, dict[str, NDArray[Any]]()
             for name, packed in self.result.examples:
                 if packed is not None:
-                    values = unpack_floats(packed) if name in FLOATS else unpack_integers(packed)
-                    if len(values) != n:
-                        raise ValueError(f"{name} has {len(values)} values for {n} examples")
-            for name, count in counted(self.result).items():
+                    columns[name] = unpack_floats(packed) if name in FLOATS else unpack_integers(packed)
+                    if len(columns[name]) != n:
+                        raise ValueError(f"{name} has {len(columns[name])} values for {n} examples")
+            for name, count in _counts(columns).items():
                 if getattr(self.result, name) != count:
                     raise ValueError(f"{name} is {getattr(self.result, name)}, and its columns come to {count}")
         return self
@@ -197,22 +197,19 @@ def _comparable(record: Record, other: Record) -> Result:
     return record.result.model_copy(update={"costs": None}) if old else record.result
 
 
-def counted(result: Result) -> dict[str, int]:
+def _counts(columns: Mapping[str, NDArray[Any]]) -> dict[str, int]:
     """The counts of a result that its own columns tell."""
-    examples = result.examples
-    if examples is None or result.status != "ok":
-        return {}
-    labels = result.predicted
-    there = np.ones(len(labels), dtype=bool) if examples.goal is None else result.goal >= 0
+    labels = columns["predicted"]
+    there = columns["goal"] >= 0 if "goal" in columns else np.ones(len(labels), dtype=bool)
     found = {"n": int(there.sum()), "abstentions": int(((labels < 0) & there).sum())}
-    if examples.true is not None:
-        found["errors"] = int(((labels != result.true) & (labels >= 0) & there).sum())
+    if "true" in columns:
+        found["errors"] = int(((labels != columns["true"]) & (labels >= 0) & there).sum())
     return found
 
 
 def digest(plain: Mapping[str, Any]) -> str:
     """SHA-256, in hex, of the canonical JSON of a file's `cell` and `result`."""
-    return hashlib.sha256(canonical({key: plain[key] for key in ("cell", "result")}).encode()).hexdigest()
+    return hashlib.sha256(canonical({key: plain.get(key) for key in ("cell", "result")}).encode()).hexdigest()
 
 
 def read_record(content: bytes) -> Record:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -18,15 +18,16 @@ class InvalidCandidate(Exception):
     """An attack proposed something outside the threat."""
 
 
-class Audit(NamedTuple):
+@dataclass(frozen=True)
+class Audit:
     """What the judge measured on a batch of candidates."""
 
     largest: float | None
     """Largest perturbation in the threat's norm, in float64."""
     unmoved: int
     """Candidates equal to their clean input."""
-    distances: NDArray[np.float64] | None = None
-    """`(N,)` of all candidates, where the threat has a norm."""
+    distances: NDArray[np.float64] | None = field(default=None, compare=False)
+    """`(N,)` of all candidates, where the threat names a norm and no epsilon."""
 
 
 def audit(candidates: Tensor, x: Tensor, threat: Threat, *, generated: bool = False) -> Audit:
@@ -66,7 +67,8 @@ def audit(candidates: Tensor, x: Tensor, threat: Threat, *, generated: bool = Fa
         if not excess <= 0:
             name = threat.geometry.title
             raise InvalidCandidate(f"an {name} distance of {largest:.9g} exceeds eps {threat.eps:g}")
-    return Audit(largest, int((distances == 0).sum()), distances.cpu().numpy())
+    unmoved = int((distances == 0).sum())
+    return Audit(largest, unmoved, distances.cpu().numpy() if threat.eps is None else None)
 
 
 def ask(target: Adapter, candidates: Tensor, size: int) -> Outputs:

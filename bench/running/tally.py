@@ -58,7 +58,7 @@ class Tally:
         values: dict[str, Any] = {"labels": labels.cpu().numpy(), "true": y}
         if goals is not None:
             values["goals"] = goals
-        if measured.distances is not None and self.cell.threat.eps is None:
+        if measured.distances is not None:
             values["distances"] = measured.distances
         if probabilities is not None:
             given = probabilities.gather(1, labels.clamp_min(0)[:, None])[:, 0].double()
