@@ -42,7 +42,8 @@ def batches(craft: Craft, number: int, n: int, most: int) -> list[NDArray[np.int
     raw = np.random.Philox(key=words).random_raw(2 * n)
     order = np.argsort(raw[:n], kind="stable")
     # As many batches as 80% of the largest size makes, each by up to a quarter larger or smaller than the others.
-    count = ceil(n / (0.8 * most)) if n > most else 1
+    count = min(n, ceil(n / (0.8 * most))) if n > most else 1
     weights = 0.75 + 0.5 * (raw[n : n + count] >> np.uint64(11)) * 2.0**-53
     ends = np.rint(np.cumsum(weights / weights.sum()) * n).astype(np.int64)
-    return [part for part in np.split(order, ends[:-1]) if len(part)]
+    cut = [part for part in np.split(order, ends[:-1]) if len(part)]
+    return [piece for part in cut for piece in np.array_split(part, ceil(len(part) / most))]
