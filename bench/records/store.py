@@ -59,7 +59,7 @@ class Store:
 
     def record(self, id: str) -> Record | None:
         """One usable record, or None."""
-        return _read_record(self.folder / "cells" / f"{id}.json", lambda line: None)
+        return _read_record(self.path(id), lambda line: None)
 
     def has(self, id: str) -> bool:
         """Whether a cell has a record or a failure, usable or not."""
@@ -99,15 +99,24 @@ class Store:
         except OSError as error:
             raise UsageError(f"cannot write into {self.folder} ({error.strerror}); choose another with --out") from None
 
-    def publish(self, record: Record, warn: Warn) -> Published:
+    def path(self, id: str) -> Path:
+        """Where the record of a cell stands, or would."""
+        return self.folder / "cells" / f"{id}.json"
+
+    def publish(self, record: Record, warn: Warn, text: str | None = None) -> Published:
         """Add a record unless its cell has one; never changes what is there.
 
         The file appears whole or not at all: written aside, flushed to the disk, then linked to its name, which fails
         where the name is taken. Returns whether the record is new, the same as the one there, or different from it.
+
+        Args:
+            record: to add.
+            warn: told in a line of an unusable file in its place, which is set aside.
+            text: of another copy's file, to be kept byte for byte.
         """
-        path = self.folder / "cells" / f"{record.id}.json"
+        path = self.path(record.id)
         outcome: Published = "new"
-        while not _link_new(path, record.json_text()):
+        while not _link_new(path, text or record.json_text()):
             present = _read_record(path, lambda line: None)
             if present is not None:
                 outcome = "same" if present.same_as(record) else "different"
@@ -117,6 +126,11 @@ class Store:
         with contextlib.suppress(FileNotFoundError):
             (self.folder / "failures" / path.name).unlink()
         return outcome
+
+    def replace(self, id: str, text: str) -> None:
+        """Put another copy of a record, with the same cell and result, in place of the one there."""
+        path = self.path(id)
+        os.replace(_write_aside(path, text), path)
 
     def publish_failure(self, failure: Failure) -> None:
         """Put a failure in place of any earlier one of its cell."""

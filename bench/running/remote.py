@@ -28,7 +28,7 @@ class WorldSpec:
     budget: Budget
     guests: tuple[tuple[str, str], ...] = ()
     """Names and what `--model` takes for them: `FILE.py:OBJECT`, or a registered name."""
-    live: Shared[Mapping[str, Any]] | None = field(default=None, compare=False)
+    live: Shared[dict[str, Any]] | None = field(default=None, compare=False)
     """Models by name that were handed over as objects; to processes of the same run alone."""
     live_key: str = ""
     """Tells one set of live objects from another."""
