@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench.datasets.base import Dataset
 from bench.errors import UsageError
+from bench.files import replace_file
 from bench.paper.document import document
 from bench.paper.evidence import STAND_INS, Evidence, Known, gather, obstacle, opened
 from bench.paper.figures import TABLE, draw_all
@@ -17,7 +18,6 @@ from bench.paper.numbers import PUBLISHED, Measure, Numbers, load_numbers
 from bench.paper.protocol import cells_of, models_of, suite_of
 from bench.paper.scoreboard import Line, scoreboard
 from bench.progress import Progress
-from bench.report.leaderboard import write
 from bench.running.roster import Models
 from bench.running.session import Session, Shelf
 from bench.zoo import Budget
@@ -95,7 +95,7 @@ def reproduce(
         _draw(asked, path.parent / "figures", progress)
     evidence = _evidence(asked, shelf, path, given, progress)
     lines = scoreboard(asked, replace(evidence, unreadable=unreadable))
-    write(path, document(asked, lines))
+    replace_file(path, document(asked, lines).encode())
     return Reproduction(lines, path, failed, interrupted)
 
 

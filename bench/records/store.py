@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import json
 import os
-import uuid
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from bench.errors import UsageError
+from bench.files import create_file, replace_file
 from bench.records.record import SCHEMA, Failure, Record
 
 Published = Literal["new", "same", "different"]
@@ -79,7 +79,7 @@ class Store:
         """
         path = self.folder / "cells" / f"{record.id}.json"
         outcome: Published = "new"
-        while not _link_new(path, record.json_text()):
+        while not create_file(path, record.json_text().encode("ascii")):
             present = _read_record(path, lambda line: None)
             if present is not None:
                 outcome = "same" if present.same_as(record) else "different"
@@ -93,8 +93,7 @@ class Store:
     def publish_failure(self, failure: Failure) -> None:
         """Put a failure in place of any earlier one of its cell."""
         path = self.folder / "failures" / f"{failure.id}.json"
-        temporary = _write_aside(path, failure.json_text())
-        os.replace(temporary, path)
+        replace_file(path, failure.json_text().encode("ascii"))
 
     def _set_aside(self, path: Path) -> Path:
         folder = self.folder / "set-aside"
@@ -140,36 +139,3 @@ def _what_is_wrong(path: Path) -> str:
     if isinstance(schema, int) and schema > SCHEMA:
         return f"schema {schema} is newer than this program reads ({SCHEMA}); upgrade potemkin-bench"
     return "no record of this schema"
-
-
-def _write_aside(path: Path, text: str) -> Path:
-    """Write and flush a file that is not seen yet, in the folder of its final name."""
-    # A name of its own: one left by a killed process may be a second name of a published record.
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with temporary.open("w", encoding="ascii") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError:  # a full disk above all: nothing half written stays to take up what room there is
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-    return temporary
-
-
-def _link_new(path: Path, text: str) -> bool:
-    """Publish `text` under `path` if the name is free; whether it was."""
-    temporary = _write_aside(path, text)
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        return False
-    finally:
-        temporary.unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-    return True

@@ -14,12 +14,13 @@ from bench.board.view import View
 from bench.datasets import open_dataset, options_of
 from bench.datasets.base import Dataset
 from bench.errors import UsageError, unknown
+from bench.files import replace_file
 from bench.planning.plan import Planned, expand, jobs
 from bench.planning.suite import DatasetChoice, Suite, load_suite, names
 from bench.progress import Progress
 from bench.records.record import Failure, ModelInfo, Record
 from bench.records.store import Store, Warn
-from bench.report.leaderboard import render, write
+from bench.report.leaderboard import render
 from bench.running.roster import Models, chosen, given, quick_note
 
 if TYPE_CHECKING:
@@ -272,5 +273,5 @@ def leaderboard(shelf: Shelf, warn: Warn = lambda line: None, extra: Suite | Non
 def write_leaderboard(shelf: Shelf, extra: Suite | None = None) -> Path:
     """Bring the out folder's leaderboard up to date."""
     path = shelf.out / "leaderboard.md"
-    write(path, leaderboard(shelf, extra=extra))
+    replace_file(path, leaderboard(shelf, extra=extra).encode())
     return path
