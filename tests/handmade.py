@@ -26,7 +26,7 @@ from bench.records.record import (
     Run,
     Slice,
 )
-from bench.threats.threat import MISCLASSIFIED, Criterion, Threat
+from bench.threats import MISCLASSIFIED, Criterion, Threat
 
 CHECKSUM = "c" * 64
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from bench.threats.threat import MISCLASSIFIED, Criterion, Norm, Threat
+from bench.threats import MISCLASSIFIED, Criterion, Threat
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from bench.draws import Draws
 
 Need = Literal["gradient", "scores", "labels", "nothing"]
+Role = Literal["gradient", "minimum-norm", "query", "noise", "generated", "clean"]
+"""What an attack is to plans, boards and flags, which know none by its name. `gradient`: climbs a loss inside a ball.
+`minimum-norm`: looks for the nearest success, and is judged at every size by its distance. `query`: asks for scores or
+labels alone. `noise`: random inside a ball. `generated`: inputs made from nothing. `clean`: the example itself."""
 
 
 class Attack(BaseModel, ABC):
@@ -33,9 +37,16 @@ class Attack(BaseModel, ABC):
     """Raised whenever the candidates change."""
     needs: ClassVar[Need]
     """What the attack asks of its source; `nothing` means that it has no source."""
-    norms: ClassVar[tuple[Norm, ...]] = ()
+    role: ClassVar[Role]
+    norms: ClassVar[Collection[str]] = ()
     """The norms that it can bound; none for attacks that are not bound to an example."""
     summary: ClassVar[str]
+    title: ClassVar[str] = ""
+    """How boards head its columns; empty for its name."""
+    single_step: ClassVar[bool] = False
+    """Whether it goes by one gradient, which an iterated attack is expected to beat."""
+    serves_grid: ClassVar[bool] = True
+    """Whether one pass of `craft` costs the same for one budget as for many: it is called once for all of them."""
 
     @property
     def criterion(self) -> Criterion:
@@ -45,7 +56,12 @@ class Attack(BaseModel, ABC):
     @property
     def generates(self) -> bool:
         """Whether the attack makes its inputs from nothing and so takes no examples."""
-        return False
+        return self.role == "generated"
+
+    @property
+    def measures(self) -> bool:
+        """Whether its candidates are judged by their distance, and it takes no epsilon."""
+        return self.role == "minimum-norm"
 
     def goals(self, source: Adapter, x: Tensor, y: Tensor, draws: Draws) -> Tensor | None:
         """`(N,)` the class each example shall be taken for, -1 to leave it out; None for an untargeted attack."""
@@ -62,11 +78,7 @@ class Attack(BaseModel, ABC):
             x: `(N, *input_shape)` clean inputs in the dataset's units, on the source's device; not to be changed.
             y: `(N,)` true classes.
             goals: what `goals` gave.
-            budgets: the threats to stay within. All have the same norm.
+            budgets: the threats to stay within, all of one norm; one without epsilon for a minimum-norm attack. An
+                attack with nothing to offer for an example gives it back as it is.
             draws: randomness that depends on the example alone.
         """
-
-
-def within_range(candidates: Tensor, budget: Threat) -> Tensor:
-    """The candidates cut to the range that the budget allows."""
-    return candidates if budget.clip is None else candidates.clamp(*budget.clip)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from bench.attacks.base import Attack, Need
-from bench.threats.threat import Threat
+from bench.attacks.base import Attack, Need, Role
+from bench.threats import Threat
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,6 +20,7 @@ class Clean(Attack):
 
     name: ClassVar[str] = "clean"
     needs: ClassVar[Need] = "nothing"
+    role: ClassVar[Role] = "clean"
     summary: ClassVar[str] = "the example itself"
 
     def craft(

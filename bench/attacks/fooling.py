@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from bench.attacks.base import Attack, Need
+from bench.attacks.base import Attack, Need, Role
 from bench.errors import UsageError
-from bench.threats.threat import Criterion, Threat
+from bench.threats import Criterion, Threat
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,6 +30,7 @@ class Fooling(Attack):
 
     name: ClassVar[str] = "fooling"
     needs: ClassVar[Need] = "gradient"
+    role: ClassVar[Role] = "generated"
     summary: ClassVar[str] = "x ~ N(0, I) and a gradient step towards a class; success is to be confident of that class"
 
     target: Literal["each"] | Annotated[int, Field(ge=0, strict=True)] = "each"
@@ -47,10 +48,6 @@ class Fooling(Attack):
     @property
     def criterion(self) -> Criterion:
         return Criterion(kind="targeted", threshold=CONFIDENT)
-
-    @property
-    def generates(self) -> bool:
-        return True
 
     def goals(self, source: Adapter, x: Tensor, y: Tensor, draws: Draws) -> Tensor:
         """`(N,)` the class i of each sample.

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from bench.attacks.base import within_range
-from bench.attacks.fgsm import GradientAttack, steepest
-from bench.threats.threat import Norm, Threat
+from bench.attacks.gradient import GradientAttack
+from bench.threats import Threat
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,6 +21,7 @@ class IteratedFGSM(GradientAttack):
     """`steps` small FGSM steps, each followed by a projection onto the ball: the check that FGSM is not fooled."""
 
     name: ClassVar[str] = "iterated-fgsm"
+    serves_grid: ClassVar[bool] = False
     summary: ClassVar[str] = "FGSM in small steps, projected onto the ball (BIM, PGD)"
 
     steps: Annotated[int, Field(ge=1)] = 20
@@ -33,19 +33,8 @@ class IteratedFGSM(GradientAttack):
     ) -> Iterator[Tensor]:
         labels = self.labels(source, x, y)
         for budget in budgets:
-            eps = budget.eps or 0.0
             moved = x
             for _ in range(self.steps):
-                direction = steepest(self.gradient(source, moved, labels, goals), budget.norm)
-                delta = _project(moved + self.step_ratio * eps * direction - x, eps, budget.norm)
-                moved = within_range(x + delta, budget)
+                step = budget.step(self.gradient(source, moved, labels, goals))
+                moved = budget.project(x, moved + budget.geometry.sized(step, self.step_ratio * budget.size))
             yield moved
-
-
-def _project(delta: Tensor, eps: float, norm: Norm | None) -> Tensor:
-    """The nearest perturbation of norm at most eps."""
-    if norm == "linf":
-        return delta.clamp(-eps, eps)
-    lengths = delta.flatten(1).norm(dim=1).clamp_min(1e-12)
-    shrink: Tensor = (eps / lengths).clamp_max(1.0).reshape(-1, *[1] * (delta.ndim - 1))
-    return delta * shrink

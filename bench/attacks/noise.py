@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from bench.attacks.base import Attack, Need, within_range
-from bench.threats.threat import Norm, Threat
+from bench.attacks.base import Attack, Need, Role
+from bench.threats import NORMS, Threat
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,41 +19,42 @@ if TYPE_CHECKING:
 
 
 class _Noise(Attack):
-    """One noise pattern an example, scaled to each epsilon."""
+    """One noise pattern an example, brought to each epsilon, in any norm."""
 
     needs: ClassVar[Need] = "nothing"
-    norms: ClassVar[tuple[Norm, ...]] = ("linf",)
+    role: ClassVar[Role] = "noise"
+    norms: ClassVar[Collection[str]] = NORMS
 
     draw: Annotated[int, Field(ge=0)] = 0
     """Which of the independent repetitions this is."""
 
     @abstractmethod
-    def pattern(self, shape: tuple[int, ...], draws: Draws) -> Any:
-        """`(N, *shape)` noise of L_inf norm at most 1."""
+    def pattern(self, budget: Threat, shape: tuple[int, ...], draws: Draws) -> Any:
+        """`(N, *shape)` noise of norm at most 1."""
 
     def craft(
         self, source: Adapter, x: Tensor, y: Tensor, goals: Tensor | None, budgets: Sequence[Threat], draws: Draws
     ) -> Iterator[Tensor]:
-        direction = x.new_tensor(self.pattern(tuple(x.shape[1:]), draws))
+        direction = x.new_tensor(self.pattern(budgets[0], tuple(x.shape[1:]), draws))
         for budget in budgets:
-            yield within_range(x + (budget.eps or 0.0) * direction, budget)
+            yield budget.moved(x, direction)
 
 
 class UniformNoise(_Noise):
-    """Independent noise on every feature, uniform on [-eps, eps]."""
+    """Drawn evenly from the ball; in L_inf, independent noise on every feature, uniform on [-eps, eps]."""
 
     name: ClassVar[str] = "uniform-noise"
-    summary: ClassVar[str] = "uniform noise in [-eps, eps]"
+    summary: ClassVar[str] = "uniform noise in the ball; in L_inf, in [-eps, eps]"
 
-    def pattern(self, shape: tuple[int, ...], draws: Draws) -> Any:
-        return 2.0 * draws.uniform(shape, self.draw) - 1.0
+    def pattern(self, budget: Threat, shape: tuple[int, ...], draws: Draws) -> Any:
+        return budget.uniform(draws, shape, self.draw)
 
 
 class SignNoise(_Noise):
-    """+eps or -eps on every feature, at random: FGSM with the sign thrown by a coin."""
+    """A step of size eps with the gradient thrown by a coin; in L_inf, +eps or -eps on every feature."""
 
     name: ClassVar[str] = "sign-noise"
     summary: ClassVar[str] = "+eps or -eps at random"
 
-    def pattern(self, shape: tuple[int, ...], draws: Draws) -> Any:
-        return draws.signs(shape, self.draw)
+    def pattern(self, budget: Threat, shape: tuple[int, ...], draws: Draws) -> Any:
+        return budget.extreme(draws, shape, self.draw)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from bench.attacks.fgsm import GradientAttack
-from bench.threats.threat import Norm, Threat
+from bench.attacks.gradient import GradientAttack
+from bench.threats import Threat
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +28,8 @@ class Rotation(GradientAttack):
     """
 
     name: ClassVar[str] = "rotation"
-    norms: ClassVar[tuple[Norm, ...]] = ()
+    norms: ClassVar[Collection[str]] = ()
+    single_step: ClassVar[bool] = True
     summary: ClassVar[str] = "x turned by an angle towards the gradient, its length kept"
 
     degrees: Annotated[float, Field(gt=0, le=90)] = 10.0

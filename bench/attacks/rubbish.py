@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from bench.attacks.base import Attack, Need
-from bench.threats.threat import Criterion, Threat
+from bench.attacks.base import Attack, Need, Role
+from bench.threats import Criterion, Threat
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,6 +22,7 @@ class GaussianRubbish(Attack):
 
     name: ClassVar[str] = "gaussian-rubbish"
     needs: ClassVar[Need] = "nothing"
+    role: ClassVar[Role] = "generated"
     summary: ClassVar[str] = "x ~ N(0, I); an error is to be confident of any class"
 
     draw: Annotated[int, Field(ge=0)] = 0
@@ -30,10 +31,6 @@ class GaussianRubbish(Attack):
     @property
     def criterion(self) -> Criterion:
         return Criterion(kind="confident", threshold=0.5)
-
-    @property
-    def generates(self) -> bool:
-        return True
 
     def craft(
         self, source: Adapter, x: Tensor, y: Tensor, goals: Tensor | None, budgets: Sequence[Threat], draws: Draws

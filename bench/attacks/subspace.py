@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from bench.attacks.base import within_range
-from bench.attacks.fgsm import GradientAttack, steepest
+from bench.attacks.gradient import GradientAttack
 from bench.errors import UsageError
-from bench.threats.threat import Norm, Threat
+from bench.threats import Threat, norm_named
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,7 +26,8 @@ class GradientAlignedSubspace(GradientAttack):
     """
 
     name: ClassVar[str] = "gradient-aligned-subspace"
-    norms: ClassVar[tuple[Norm, ...]] = ("l2",)
+    norms: ClassVar[Collection[str]] = ("l2",)
+    single_step: ClassVar[bool] = True
     summary: ClassVar[str] = "x + eps r, one of k orthogonal directions r that climb alike (GAAS)"
 
     directions: Annotated[int, Field(ge=1)] = 1
@@ -46,7 +46,7 @@ class GradientAlignedSubspace(GradientAttack):
             )
         direction = aligned(gradient, y.new_tensor(draws.indices % self.directions), self.directions)
         for budget in budgets:
-            yield within_range(x + (budget.eps or 0.0) * direction, budget)
+            yield budget.moved(x, direction)
 
 
 def aligned(gradient: Tensor, chosen: Tensor, directions: int) -> Tensor:
@@ -65,7 +65,7 @@ def aligned(gradient: Tensor, chosen: Tensor, directions: int) -> Tensor:
     """
     import torch
 
-    slope = steepest(gradient.flatten(1).double(), "l2")
+    slope = norm_named("l2").step(gradient.flatten(1).double())
     total = torch.zeros_like(slope)
     total[:, :directions] = directions**-0.5
     # A reflection takes the sum to the gradient or to its opposite; the farther one is free of cancellation.

@@ -13,7 +13,7 @@ from bench.board.statistics import ranks, wilson
 from bench.board.transfer import Transfer, transfer
 from bench.board.view import Measured, Status, View, mistaken
 from bench.records.record import ModelInfo
-from bench.threats.threat import Threat
+from bench.threats import Threat
 
 WORST = "worst-of-all"
 """Name of the row that a model is ranked by: the pointwise worst of all attacks within the suite's threat."""
@@ -56,6 +56,8 @@ class Row:
     rank: int | None
     older_versions: int
     fingerprint: str
+    effort: str | None
+    """How short a training the model had; None where it was no quick one."""
     cells: list[str]
     """Ids of the records that the row is read from, one a slice; `bench show` takes them."""
     transfer: Transfer | None = None
@@ -291,6 +293,7 @@ def _who(view: View, target: ModelInfo, shown: list[str], rank: int | None) -> d
         "rank": rank,
         "older_versions": view.older.get(target.name, 0),
         "fingerprint": target.fingerprint,
+        "effort": target.effort,
     }
 
 

@@ -14,7 +14,7 @@ from bench.datasets.base import Dataset
 from bench.planning.plan import CLEAN, expand
 from bench.planning.suite import Entry, Suite
 from bench.records.record import Cell, Failure, ModelInfo, Record, Result
-from bench.threats.threat import Threat
+from bench.threats import Threat
 
 Status = Literal["ok", "unsupported", "error", "missing"]
 

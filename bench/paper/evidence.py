@@ -17,7 +17,7 @@ from bench.paper.figures import Lack, lacking
 from bench.paper.numbers import Measure, Numbers
 from bench.paper.protocol import entry_of, models_of, runs_of
 from bench.records.record import Failure, ModelInfo, Record
-from bench.running.roster import Models, quick_note
+from bench.running.roster import Models
 
 STAND_INS = ("cifar10", "cifar10-preprocessed")
 """Datasets whose official files, a download, a folder of their images can stand in for."""
@@ -55,7 +55,7 @@ class Known:
     def alike(self, names: Iterable[str]) -> Known:
         """The same with models that were trained alike: where one of these is a quick one, all that have one are."""
         wanted = [name for name in names if name in self.models]
-        if not any(quick_note(self.models[name]) for name in wanted):
+        if not any(self.models[name].effort for name in wanted):
             return self
         return replace(
             self, models={**self.models, **{name: self.short[name] for name in wanted if name in self.short}}
@@ -69,7 +69,7 @@ class Known:
     def _effort(self, name: str, budget: zoo.Budget) -> str | None:
         """How short a training the model had or, not made yet, would have; None for that of its full recipe."""
         if name in self.models:
-            return quick_note(self.models[name])
+            return self.models[name].effort
         if budget == "full" or name not in self.names:
             return None
         quick = zoo.recipe(self.dataset.name, name, "quick")
@@ -178,7 +178,7 @@ def _read_records(name: str, split: str) -> Arrays:
 
 def _known(dataset: Dataset, records: Mapping[str, Record]) -> Known:
     names = zoo.names(dataset.name)
-    here = Models(dataset, "cpu", lambda line: None, budget="quick")
+    here = Models(dataset, "cpu", budget="quick")
     current = {model: here.info(model) for model in names if here.is_ready(model)}
     short = _last_judged(dataset, records, quick=True)
     found = short | _of(current, quick=True)
@@ -189,7 +189,7 @@ def _known(dataset: Dataset, records: Mapping[str, Record]) -> Known:
 
 def _of(models: Mapping[str, ModelInfo], quick: bool) -> dict[str, ModelInfo]:
     """Those of quick recipes, or the others."""
-    return {name: model for name, model in models.items() if (quick_note(model) is not None) == quick}
+    return {name: model for name, model in models.items() if (model.effort is not None) == quick}
 
 
 def _last_judged(dataset: Dataset, records: Mapping[str, Record], quick: bool) -> dict[str, ModelInfo]:
@@ -197,7 +197,7 @@ def _last_judged(dataset: Dataset, records: Mapping[str, Record], quick: bool) -
     found: dict[str, tuple[str, ModelInfo]] = {}
     for record in records.values():
         model = record.cell.target
-        if record.cell.craft.dataset.checksum != dataset.checksum or (quick_note(model) is not None) != quick:
+        if record.cell.craft.dataset.checksum != dataset.checksum or (model.effort is not None) != quick:
             continue
         if model.name not in found or found[model.name][0] < record.run.finished:
             found[model.name] = record.run.finished, model

@@ -11,7 +11,7 @@ from bench.errors import UsageError
 from bench.paper.claims import Claim, parse
 from bench.strict_yaml import Path as Where
 from bench.strict_yaml import read_yaml
-from bench.threats.threat import Epsilon, Norm
+from bench.threats import Epsilon, Norm
 
 PUBLISHED = Path(__file__).with_name("numbers.yaml")
 

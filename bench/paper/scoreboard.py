@@ -16,7 +16,6 @@ from bench.paper.numbers import Measure, Number, Numbers
 from bench.paper.protocol import cells_of, entry_of, models_of, suite_of
 from bench.planning.plan import CLEAN
 from bench.records.record import Cell, ModelInfo
-from bench.running.roster import QUICK, quick_note
 
 Verdict = Literal["match", "direction", "differs", "not run"]
 VERDICTS: tuple[Verdict, ...] = ("match", "direction", "differs", "not run")
@@ -165,7 +164,7 @@ def _raised(
 def _quick(measures: Sequence[Measure], evidence: Evidence) -> dict[str, str]:
     """The models of quick recipes that measurements met, and how short a training each had."""
     met = {name: evidence.known[measure.dataset].models[name] for measure in measures for name in models_of(measure)}
-    return {name: note for name, model in met.items() if (note := quick_note(model)) is not None}
+    return {name: note for name, model in met.items() if (note := model.effort) is not None}
 
 
 def _data(measures: Sequence[Measure], evidence: Evidence) -> str:
@@ -329,6 +328,5 @@ def _flags(numbers: Numbers, evidence: Evidence) -> dict[tuple[str, str], tuple[
         if asked:
             view = View(suite_of(asked), known.dataset, evidence.records, evidence.failures, known.models)
             for row in rows(view):
-                raised = [flag for flag in row.flags if not flag.startswith(QUICK)]
-                found[name, row.model] = known.models[row.model], raised
+                found[name, row.model] = known.models[row.model], row.flags
     return found

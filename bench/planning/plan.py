@@ -14,7 +14,7 @@ from bench.datasets.base import Dataset
 from bench.errors import UsageError, unknown
 from bench.planning.suite import Entry, Suite
 from bench.records.record import AttackId, Cell, Craft, DatasetId, ModelInfo, Slice
-from bench.threats.threat import MISCLASSIFIED, Threat
+from bench.threats import MISCLASSIFIED, Threat
 
 SLICE = 10_000
 """Examples in a slice: what one job covers and one record holds."""

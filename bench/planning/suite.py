@@ -13,7 +13,7 @@ from bench.attacks.base import Attack
 from bench.errors import UsageError, unknown
 from bench.strict_yaml import Path as Where
 from bench.strict_yaml import read_yaml
-from bench.threats.threat import Criterion, Epsilon, Norm
+from bench.threats import Criterion, Epsilon, Norm
 
 PUBLISHED = "published"
 """In place of a suite's attacks: all that are published."""

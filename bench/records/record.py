@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from bench.records.identity import identity
 from bench.records.packing import unpack_floats, unpack_integers
-from bench.threats.threat import Criterion, Threat
+from bench.threats import Criterion, Threat
 
 SCHEMA = 1
 
@@ -67,8 +67,22 @@ class ModelInfo(_Block):
     family: str
     gradient: Literal["exact", "surrogate", "none"]
     confidence_kind: str | None = None
-    stochastic: bool = False
     notes: tuple[str, ...] = ()
+    effort: str | None = None
+    """How short a training the model had, such as `5 epochs of all examples`; None where it was no quick one."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_schema_1(cls, data: Any) -> Any:
+        """There the effort was a note, and whether a model was declared to be stochastic was kept."""
+        if not isinstance(data, dict):
+            return data
+        notes = data.get("notes", ())
+        quick = [note.removeprefix("quick: ") for note in notes if str(note).startswith("quick: ")]
+        kept = {key: value for key, value in data.items() if key != "stochastic"}
+        if quick:
+            kept |= {"notes": [note for note in notes if not str(note).startswith("quick: ")], "effort": quick[0]}
+        return kept
 
 
 class Craft(_Block):
@@ -169,6 +183,12 @@ class Result(_Block):
     flags: tuple[str, ...] = ()
     """Sanity findings about the target; in the clean cell alone."""
     examples: Examples | None = None
+
+    @field_validator("flags")
+    @classmethod
+    def _of_schema_1(cls, flags: tuple[str, ...]) -> tuple[str, ...]:
+        """There the effort of a quick model was a flag."""
+        return tuple(flag for flag in flags if not flag.startswith("quick: "))
 
     @cached_property
     def predicted(self) -> NDArray[np.int64]:

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -15,10 +15,11 @@ from pydantic import ValidationError
 
 from bench.errors import UsageError
 from bench.files import create_file, replace_file
+from bench.progress import Say, quiet
 from bench.records.record import SCHEMA, Failure, Record
 
 Published = Literal["new", "same", "different"]
-Warn = Callable[[str], None]
+Warn = Say
 
 
 class Store:
@@ -29,7 +30,7 @@ class Store:
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
-    def records(self, warn: Warn) -> dict[str, Record]:
+    def records(self, warn: Say = quiet) -> dict[str, Record]:
         """All usable records by id. An unusable one is left alone and told of in a line."""
         found: dict[str, Record] = {}
         for path in _files(self.folder / "cells"):
@@ -38,7 +39,7 @@ class Store:
                 found[record.id] = record
         return found
 
-    def failures(self, warn: Warn) -> dict[str, Failure]:
+    def failures(self, warn: Say = quiet) -> dict[str, Failure]:
         """All usable failures by id."""
         found: dict[str, Failure] = {}
         for path in _files(self.folder / "failures"):
@@ -52,7 +53,7 @@ class Store:
 
     def record(self, id: str) -> Record | None:
         """One usable record, or None."""
-        return _read_record(self.folder / "cells" / f"{id}.json", lambda line: None)
+        return _read_record(self.folder / "cells" / f"{id}.json")
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
@@ -71,7 +72,7 @@ class Store:
         except OSError as error:
             raise UsageError(f"cannot write into {self.folder} ({error.strerror}); choose another with --out") from None
 
-    def publish(self, record: Record, warn: Warn) -> Published:
+    def publish(self, record: Record, warn: Say = quiet) -> Published:
         """Add a record unless its cell has one; never changes what is there.
 
         The file appears whole or not at all: written aside, flushed to the disk, then linked to its name, which fails
@@ -80,7 +81,7 @@ class Store:
         path = self.folder / "cells" / f"{record.id}.json"
         outcome: Published = "new"
         while not create_file(path, record.json_text().encode("ascii")):
-            present = _read_record(path, lambda line: None)
+            present = _read_record(path)
             if present is not None:
                 outcome = "same" if present.same_as(record) else "different"
                 break
@@ -110,7 +111,7 @@ def _files(folder: Path) -> Iterator[Path]:
     return (path for path in sorted(folder.glob("*.json")) if not path.name.startswith("."))
 
 
-def _read_record(path: Path, warn: Warn) -> Record | None:
+def _read_record(path: Path, warn: Say = quiet) -> Record | None:
     """The record in a file, or None with a line that says what is wrong with it."""
     try:
         record = _parsed(path.read_bytes())

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from bench.board.rows import Row
 from bench.planning.suite import Suite
 from bench.report.cells import by_model, first, label, percent
-from bench.running.roster import QUICK
 from bench.table import Table
 
 NOTE = (
@@ -22,7 +21,7 @@ TRIALS = " (quick): made by its quick recipe."
 def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
     """A table of rows, and one of flags where there are any."""
     models = by_model(row for row in rows if row.status == "ok")
-    quick = {name for name, own in models.items() if any(flag.startswith(QUICK) for flag in own[0].flags)}
+    quick = {name for name, own in models.items() if own[0].effort}
     marked = {name: f"{name} (quick)" if name in quick else name for name in models}
     varied = _varied(rows)
     lines = []

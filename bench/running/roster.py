@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from adapters.errors import AdapterError
@@ -11,49 +11,30 @@ from adapters.registry import Registration, checked_name, from_file, registered
 from bench import zoo
 from bench.datasets.base import Dataset
 from bench.errors import UsageError, unknown
+from bench.progress import SILENT, Progress
 from bench.records.record import ModelInfo
 
 if TYPE_CHECKING:
     from adapters.base import Adapter
-
-Report = Callable[[str], None]
-Training = Callable[[str, int, int, str], None]
-"""Called with a model's name, what of its training is done, what there is to do, and what goes on."""
-
-QUICK = "quick: "
-"""How the note begins that a model of a quick recipe carries: into its records, and as a flag onto the boards."""
-
-
-def quick_note(model: ModelInfo) -> str | None:
-    """How short a training the model had, such as `5 epochs of all examples`; None where it was no quick one."""
-    return next((note.removeprefix(QUICK) for note in model.notes if note.startswith(QUICK)), None)
 
 
 class Models:
     """Adapters by name, each made once."""
 
     def __init__(
-        self,
-        dataset: Dataset,
-        device: str,
-        report: Report,
-        *,
-        budget: zoo.Budget = "full",
-        training: Training | None = None,
+        self, dataset: Dataset, device: str, progress: Progress = SILENT, *, budget: zoo.Budget = "full"
     ) -> None:
         """
         Args:
             dataset: whose models.
             device: `auto`, `cpu` or `cuda`.
-            report: told in a line when a model has to be made.
+            progress: told when a model has to be made, and how its training goes.
             budget: with `quick`, a reference model that is not made yet is made by its quick recipe.
-            training: told how the training of a reference network goes.
         """
         self.dataset = dataset
         self._device = device
-        self._report = report
+        self._progress = progress
         self._budget = budget
-        self._training = training
         self._guests: dict[str, Any] = {}
         self._loaded: dict[str, Adapter] = {}
 
@@ -75,8 +56,8 @@ class Models:
             family=adapter.family,
             gradient=adapter.gradient,
             confidence_kind=adapter.confidence_kind,
-            stochastic=adapter.stochastic,
             notes=tuple(adapter.notes),
+            effort=None if name in self._guests else self._effort(name),
         )
 
     def is_ready(self, name: str) -> bool:
@@ -114,14 +95,12 @@ class Models:
             adapter = zoo.load(
                 self.dataset,
                 name,
-                self._report,
+                self._progress,
                 budget=self._budget_of(name),
                 device=self.resolved_device,
-                progress=partial(self._training, name) if self._training else None,
             )
             if planned is not None and planned != self._card(name):  # its files were damaged, and it was fitted anew
                 raise UsageError(f"model {name} had to be made anew and has changed; run the same command again")
-            adapter.notes.extend(self._notes(name))
             return adapter.to(self.resolved_device)
         from adapters.fitting import fit
         from adapters.wrapping import wrap
@@ -142,10 +121,9 @@ class Models:
             return "full"
         return "quick"
 
-    def _notes(self, name: str) -> tuple[str, ...]:
-        if self._budget_of(name) == "full":
-            return ()
-        return (f"{QUICK}{zoo.recipe(self.dataset.name, name, 'quick').effort}",)
+    def _effort(self, name: str) -> str | None:
+        """How short the training of a reference model is; None for that of its full recipe."""
+        return None if self._budget_of(name) == "full" else zoo.recipe(self.dataset.name, name, "quick").effort
 
     def _card(self, name: str) -> ModelInfo | None:
         card = self.card(name)
@@ -157,7 +135,7 @@ class Models:
             family=card.family,
             gradient=card.gradient,
             confidence_kind=card.confidence_kind,
-            notes=self._notes(name),
+            effort=self._effort(name),
         )
 
 

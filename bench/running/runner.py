@@ -33,7 +33,7 @@ from bench.progress import Progress
 from bench.records.record import Cell, Failure, Record, Result, Run
 from bench.records.store import Store
 from bench.running.judge import Audit, InvalidCandidate, Tally, ask, audit
-from bench.threats.threat import Threat
+from bench.threats import Threat
 
 BATCHES = {"cpu": 500, "cuda": 10_000}
 """Examples in a batch: enough to keep the device busy, few enough to keep memory flat."""

@@ -21,7 +21,7 @@ from bench.progress import Progress
 from bench.records.record import Failure, ModelInfo, Record
 from bench.records.store import Store, Warn
 from bench.report.leaderboard import render
-from bench.running.roster import Models, chosen, given, quick_note
+from bench.running.roster import Models, chosen, given
 
 if TYPE_CHECKING:
     from bench.running.runner import Summary
@@ -103,7 +103,7 @@ class Session:
             if name not in known:
                 raise unknown(f"model of suite {self.suite.suite}", name, known)
         self.device = device
-        self.models = Models(self.dataset, device, progress.starting, budget=budget, training=self._training)
+        self.models = Models(self.dataset, device, progress, budget=budget)
         named, guests = chosen(list(model_specs), self.models, self.suite.models)
         guests += given(self.models, objects or {})
         self.only = [*named, *guests] or None
@@ -116,9 +116,6 @@ class Session:
         if not (self._guests or self._references or self.unknown_models):
             raise UsageError(f"suite {self.suite.suite} has no models of its own; give some with --model")
         self._tell_apart()
-
-    def _training(self, name: str, done: int, total: int, text: str) -> None:
-        self.progress.doing(f"training {name}: {text}", done / max(total, 1))
 
     def _needed(self, named: Sequence[str]) -> list[str]:
         """The reference models that the plan has to know: those asked for and those that they meet in transfer."""
@@ -229,10 +226,10 @@ def on_board(items: Mapping[str, Item], suite: Suite) -> dict[str, Item]:
     """
     paper = suite.board == "paper"
     others = set() if paper else set(zoo.names(suite.dataset.name)) - set(suite.models)
-    full = {_named(item, item.cell.target) for item in items.values() if not quick_note(item.cell.target)}
+    full = {_named(item, item.cell.target) for item in items.values() if not item.cell.target.effort}
 
     def counts(item: Item, model: ModelInfo | None) -> bool:
-        if model is None or not quick_note(model):
+        if model is None or not model.effort:
             return model is None or model.name not in others
         return paper and _named(item, model) not in full
 

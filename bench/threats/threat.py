@@ -1,45 +1,28 @@
-"""What an adversary may do, and what counts as success. Plain values, part of every result's identity."""
+"""The set of inputs that an adversary may present. A plain value, part of every result's identity."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, model_validator
 
-Norm = Literal["linf", "l2"]
-NORMS: tuple[Norm, ...] = ("linf", "l2")
+from bench.threats.base import Geometry
+from bench.threats.norms import Norm, norm_named
 
+if TYPE_CHECKING:
+    from torch import Tensor
 
-def parse_epsilon(value: Any) -> float:
-    """A perturbation size: a positive number, or text such as `8/255` and `1e-3`, which plain YAML leaves as text.
-
-    Raises:
-        ValueError: it is no positive finite number.
-    """
-    remedy = "give a positive number such as 0.1, 8/255 or 1e-3"
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise ValueError(f"eps {value!r} is no number; {remedy}")
-    try:
-        if isinstance(value, str) and "/" in value:
-            above, below = value.split("/")
-            number = float(above) / float(below)
-        else:
-            number = float(value)
-    except (ValueError, ZeroDivisionError, OverflowError):
-        raise ValueError(f"eps {value!r} is no number; {remedy}") from None
-    if not 0 < number < float("inf"):
-        raise ValueError(f"eps {value} is not positive and finite; {remedy}")
-    return number
-
-
-Epsilon = Annotated[float, BeforeValidator(parse_epsilon)]
+    from bench.draws import Draws
 
 
 class Threat(BaseModel):
-    """The set of inputs that an adversary may present in place of `x`.
+    """The inputs that an adversary may present in place of `x`, and all that is to be known of their geometry.
 
     Without a norm it is everything (clean inputs, rubbish); with one, the ball of radius `eps` around `x` in the
-    dataset's units, cut to the dataset's range where `clip` gives it.
+    dataset's units, cut to the dataset's range where `clip` gives it. A norm without `eps` bounds nothing: the distance
+    is what is asked for.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,28 +32,68 @@ class Threat(BaseModel):
     clip: tuple[float, float] | None = None
     """Lowest and highest value that a feature may take, or None where the adversary is not bound to the range."""
 
+    @model_validator(mode="after")
+    def _has_a_size(self) -> Threat:
+        if self.norm is not None and self.eps is not None:
+            self.geometry.checked(self.eps)
+        return self
+
+    @property
+    def geometry(self) -> Geometry:
+        """The norm itself.
+
+        Raises:
+            ValueError: the threat has none.
+        """
+        if self.norm is None:
+            raise ValueError("a threat without a norm has no distances")
+        return norm_named(self.norm)
+
+    @property
+    def size(self) -> float:
+        """The radius.
+
+        Raises:
+            ValueError: the threat has none: taking 0 in its place would be an attack that does nothing.
+        """
+        if self.eps is None:
+            raise ValueError("a threat without an epsilon has no size")
+        return self.eps
+
     def within(self, other: Threat) -> bool:
         """Whether every input that this threat allows is allowed by `other` as well."""
-        if self.norm != other.norm or self.eps is None or other.eps is None:
+        if self.norm is None or self.norm != other.norm or self.eps is None or other.eps is None:
             return False
         return self.eps <= other.eps and (other.clip is None or self.clip == other.clip)
 
+    def cut(self, x: Tensor) -> Tensor:
+        """`x` cut to the range."""
+        return x if self.clip is None else x.clamp(*self.clip)
 
-class Criterion(BaseModel):
-    """What counts as success of an attack on one example."""
+    def step(self, gradient: Tensor) -> Tensor:
+        """The direction of norm 1 that climbs fastest; zero where the gradient is, and then the judge counts it."""
+        return self.geometry.step(gradient)
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    def moved(self, x: Tensor, direction: Tensor, share: float = 1.0) -> Tensor:
+        """`x` moved along a direction of norm 1 by a share of the radius, and cut to the range."""
+        return self.cut(x + self.geometry.sized(direction, share * self.size))
 
-    kind: Literal["misclassified", "targeted", "confident"] = "misclassified"
-    """`misclassified`: any other class than the true one. `targeted`: the goal class that the attack was set, with a
-    probability above `threshold` where there is one. `confident`: (rubbish) any class at all, with a probability above
-    `threshold`."""
-    threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
+    def project(self, x: Tensor, moved: Tensor) -> Tensor:
+        """The nearest allowed inputs."""
+        return self.cut(x + self.geometry.projected(moved - x, self.size))
 
-    @property
-    def asks_confidence(self) -> bool:
-        """Whether success takes a probability, which not every model gives."""
-        return self.kind == "confident" or (self.kind == "targeted" and self.threshold is not None)
+    def distance(self, x: Tensor, moved: Tensor) -> Tensor:
+        """`(N,)` float64 distances."""
+        return self.geometry.distance(x, moved)
 
+    def violation(self, x: Tensor, moved: Tensor) -> Tensor:
+        """`(N,)` float64 how far out of the ball, beyond all rounding: at most 0 inside, NaN is outside."""
+        return self.geometry.violation(x, moved, self.size)
 
-MISCLASSIFIED = Criterion()
+    def uniform(self, draws: Draws, shape: tuple[int, ...], draw: int = 0) -> NDArray[np.float64]:
+        """`(N, *shape)` drawn evenly from the ball of radius 1, for `moved` to bring to size."""
+        return self.geometry.uniform(draws, shape, draw)
+
+    def extreme(self, draws: Draws, shape: tuple[int, ...], draw: int = 0) -> NDArray[np.float64]:
+        """`(N, *shape)` drawn from the far end of the ball of radius 1: a step with the gradient thrown by a coin."""
+        return self.geometry.extreme(draws, shape, draw)

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from adapters.base import Adapter
 from bench.datasets import Dataset
 from bench.errors import UsageError, unknown
+from bench.progress import Doing, quiet
 from bench.training.checkpoint import Checkpoint
-from bench.training.loop import HeldOut, Progress, fit
+from bench.training.loop import HeldOut, fit
 from bench.zoo.cards import LearningCurve
 from bench.zoo.cookbook import Recipe
 from bench.zoo.kinds import NETS, kind_class
@@ -36,7 +37,7 @@ class Fitted(NamedTuple):
 def fit_model(
     dataset: Dataset,
     recipe: Recipe,
-    progress: Progress | None = None,
+    doing: Doing = quiet,
     device: str = "cpu",
     checkpoint: Checkpoint | None = None,
 ) -> Fitted:
@@ -45,7 +46,7 @@ def fit_model(
     Args:
         dataset: to fit on.
         recipe: of the model.
-        progress: told after every epoch.
+        doing: told after every epoch.
         device: where networks are trained.
         checkpoint: where a network's training goes on from, and what it keeps up to date.
     """
@@ -58,7 +59,7 @@ def fit_model(
         build = partial(kind_class(recipe.kind), x.shape[1], len(dataset.classes), **recipe.parameters)
         examples, labels = torch.tensor(x, device=device), torch.tensor(y, device=device)
         test = _test_set(dataset, recipe, device)
-        trained = fit(build, examples, labels, recipe.training, recipe.seed, progress, checkpoint, test)
+        trained = fit(build, examples, labels, recipe.training, recipe.seed, doing, checkpoint, test)
         clean, adversarial = (tuple(errors[place] for errors in trained.curve) for place in (0, 1))
         curve = LearningCurve(clean=clean, adversarial=adversarial) if recipe.curve else None
         return Fitted(trained.net.cpu(), trained.epochs, curve)

@@ -9,7 +9,7 @@ from fitted import batch, fitted, mnist
 from torch.nn import functional as F
 
 from bench.attacks.fgsm import FGSM
-from bench.threats.threat import Threat
+from bench.threats import Threat
 
 THREAT = Threat(norm="linf", eps=0.1, clip=(0, 1))
 FAMILIES = ("LogisticRegression", "LinearSVC")

@@ -21,7 +21,7 @@ from adapters.base import Adapter
 from bench.attacks.fgsm import FGSM
 from bench.datasets import open_dataset
 from bench.running.judge import ask, audit
-from bench.threats.threat import Threat
+from bench.threats import Threat
 
 TURNS = 3
 CLASSES = 10

@@ -8,7 +8,7 @@ from judged_sweep import EPSILONS, plan_sweep, run_sweep
 from sweepers import CRAFTS, SWEEPERS, bare_loop, batches
 
 from bench.attacks.fgsm import FGSM
-from bench.threats.threat import Threat
+from bench.threats import Threat
 
 TURNS = 5
 """The contestants take turns, so that a busy moment of the machine does not fall on one of them alone."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bench.datasets import open_dataset
 from bench.errors import UsageError, unknown
 from bench.files import replace_file
+from bench.progress import Say
 from bench.running.roster import Models
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def draw(id: str, out: Path) -> Path:
     return _publish(id, out, _function(TABLE[id]), _models(TABLE[id].dataset))
 
 
-def draw_all(out: Path, report: Callable[[str], None], ids: Iterable[str] = tuple(TABLE)) -> list[Path]:
+def draw_all(out: Path, report: Say, ids: Iterable[str] = tuple(TABLE)) -> list[Path]:
     """Draw every figure that lacks nothing; the paths of the images.
 
     Args:
@@ -123,7 +124,7 @@ def draw_all(out: Path, report: Callable[[str], None], ids: Iterable[str] = tupl
 
 
 def _models(dataset: str) -> Models:
-    return Models(open_dataset(dataset), "cpu", lambda line: None)
+    return Models(open_dataset(dataset), "cpu")
 
 
 def _publish(id: str, out: Path, function: Callable[[Models], Drawn], models: Models) -> Path:

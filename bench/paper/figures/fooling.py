@@ -10,7 +10,7 @@ from bench.draws import Draws
 from bench.paper.figures.drawn import Drawn
 from bench.paper.figures.style import MARGIN, bare, gray, mosaic, page
 from bench.running.roster import Models
-from bench.threats.threat import Threat
+from bench.threats import Threat
 
 ATTACK = Fooling(step="sign", step_size=0.25)
 SAMPLES = 100

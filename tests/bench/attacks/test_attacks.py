@@ -19,7 +19,7 @@ from bench.attacks import TABLE, attack_class, make_attack
 from bench.draws import Draws
 from bench.errors import UsageError
 from bench.running.judge import audit
-from bench.threats.threat import NORMS, Norm, Threat
+from bench.threats import NORMS, Norm, Threat
 
 GRID = [1e-3, 8 / 255, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3]
 UNIT = (0.0, 1.0)

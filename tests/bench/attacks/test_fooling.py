@@ -33,7 +33,7 @@ from bench.report.boards import tables
 from bench.running.judge import Audit, Tally
 from bench.running.roster import Models
 from bench.running.runner import Runner
-from bench.threats.threat import Criterion, Threat
+from bench.threats import Criterion, Threat
 
 SHAPE = (1, 8, 8)
 SURE = Criterion(kind="targeted", threshold=0.5)

@@ -22,7 +22,7 @@ from bench.cli.catalogue import attacks
 from bench.draws import Draws
 from bench.errors import UsageError
 from bench.planning.suite import parse_suite
-from bench.threats.threat import Threat
+from bench.threats import Threat
 
 ANGLES = [0.01, 1.0, 5.0, 10.0, 45.0, 90.0]
 

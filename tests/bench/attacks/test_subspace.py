@@ -21,7 +21,7 @@ from bench.attacks.subspace import aligned
 from bench.draws import Draws
 from bench.errors import UsageError
 from bench.planning.suite import parse_suite
-from bench.threats.threat import Threat
+from bench.threats import Threat
 
 NAME = "gradient-aligned-subspace"
 

@@ -15,7 +15,7 @@ from bench.errors import UsageError
 from bench.planning.plan import SLICE, expand, indices, jobs
 from bench.records.identity import canonical
 from bench.records.record import AttackId, Cell, Slice
-from bench.threats.threat import Criterion, Threat
+from bench.threats import Criterion, Threat
 
 FGSM = AttackId(name="fgsm", revision=1, parameters={"loss": "training", "label": "true", "target": None})
 GRADIENT = "  - {attack: fgsm, norm: linf, eps: [0.1, 0.2]}"

@@ -10,7 +10,7 @@ from bench import zoo
 from bench.datasets import open_dataset
 from bench.errors import UsageError
 from bench.planning.suite import Suite, load_suite, names, parse_suite
-from bench.threats.threat import Criterion
+from bench.threats import Criterion
 
 HEAD = "suite: tiny\ndataset: {name: digits}\n"
 

@@ -12,7 +12,7 @@ from handmade import cell, failure, model, record, result, run
 from pydantic import ValidationError
 
 from bench.records.record import AttackId, Failure, Record, Result, Slice
-from bench.threats.threat import Criterion, Threat
+from bench.threats import Criterion, Threat
 
 FIXTURES = Path(__file__).with_name("fixtures")
 FGSM = AttackId(name="fgsm", revision=1, parameters={"label": "true", "loss": "training", "target": "next"})

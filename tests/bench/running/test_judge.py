@@ -18,7 +18,7 @@ from adapters.base import Outputs
 from adapters.errors import InvalidOutput
 from bench.records.record import AttackId, Slice
 from bench.running.judge import Audit, InvalidCandidate, Tally, ask, audit
-from bench.threats.threat import Criterion, Threat
+from bench.threats import Criterion, Threat
 
 UNIT, BYTES = (0.0, 1.0), (0.0, 255.0)
 SCALES = pytest.mark.parametrize("scale", [1.0, 255.0])

@@ -20,7 +20,7 @@ import adapters
 import bench
 from adapters.base import Outputs
 from bench.attacks import TABLE
-from bench.attacks.base import Attack, Need
+from bench.attacks.base import Attack, Need, Role
 from bench.board.rows import Row, rows
 from bench.board.view import View
 from bench.datasets import Dataset
@@ -31,7 +31,7 @@ from bench.records.record import Failure, Record
 from bench.records.store import Store
 from bench.running.roster import Models
 from bench.running.runner import Runner, Summary
-from bench.threats.threat import Norm, Threat
+from bench.threats import Threat
 
 OWN = "  - {attack: fgsm, norm: linf, eps: [0.1, 0.2]}"
 TRANSFER = "  - {attack: fgsm, norm: linf, eps: 0.2, sources: all}"
@@ -343,7 +343,8 @@ class Cheating(Attack):
 
     name: ClassVar[str] = "cheating"
     needs: ClassVar[Need] = "nothing"
-    norms: ClassVar[tuple[Norm, ...]] = ("linf",)
+    role: ClassVar[Role] = "noise"
+    norms: ClassVar[tuple[str, ...]] = ("linf",)
     summary: ClassVar[str] = "a fake"
 
     way: str

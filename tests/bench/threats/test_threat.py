@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bench.threats.threat import Criterion, Threat, parse_epsilon
+from bench.threats import Criterion, Threat, parse_epsilon
 
 
 @pytest.mark.parametrize(

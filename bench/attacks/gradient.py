@@ -1,0 +1,60 @@
+"""What all attacks along the input gradient of a loss have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from bench.attacks.base import Attack, Need, Role
+from bench.threats import NORMS, Criterion
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from adapters.base import Adapter
+    from bench.draws import Draws
+
+
+class GradientAttack(Attack):
+    """Which loss to climb, of which class, towards which goal."""
+
+    needs: ClassVar[Need] = "gradient"
+    role: ClassVar[Role] = "gradient"
+    norms: ClassVar[Collection[str]] = NORMS
+
+    loss: Literal["training", "cross_entropy", "margin"] = "training"
+    """The loss to climb: the one that the source was trained on, cross-entropy, or the margin of its logits."""
+    label: Literal["true", "predicted"] = "true"
+    """The class whose loss is climbed. Untargeted only."""
+    target: Literal["next", "least-likely", "random"] | None = None
+    """How to choose the class to be taken for; None for an untargeted attack."""
+
+    @property
+    def criterion(self) -> Criterion:
+        return Criterion(kind="targeted" if self.target else "misclassified")
+
+    def goals(self, source: Adapter, x: Tensor, y: Tensor, draws: Draws) -> Tensor | None:
+        if self.target is None:
+            return None
+        logits = source.logits(x).detach()
+        size = logits.shape[1]
+        if self.target == "next":
+            goals = (y + 1) % size
+        elif self.target == "random":
+            goals = y.new_tensor(draws.classes(y.cpu().numpy(), size))
+        else:
+            goals = logits.argmin(1)
+        return goals.masked_fill(goals == y, -1)  # an example of the goal class would be a success of nothing
+
+    def labels(self, source: Adapter, x: Tensor, y: Tensor) -> Tensor:
+        """`(N,)` the classes whose loss is climbed, told once on the clean inputs."""
+        if self.label == "true" or self.target is not None:
+            return y
+        predicted = source.predict(x)
+        return predicted.where(predicted >= 0, y)
+
+    def gradient(self, source: Adapter, x: Tensor, labels: Tensor, goals: Tensor | None) -> Tensor:
+        """The direction to move in: up the loss of the label, or down the loss of the goal."""
+        if goals is not None:
+            return -source.input_gradient(x, goals.where(goals >= 0, labels), self.loss)
+        return source.input_gradient(x, labels, self.loss)

@@ -1,0 +1,88 @@
+"""What a norm is: the geometry of a ball around an example."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from bench.draws import Draws
+
+ULP = 2.0**-23
+"""Spacing of float32 numbers, relative to their size."""
+SECOND = 2**32
+"""Added to a draw's number for the second stream of random numbers that it needs."""
+
+
+class Geometry(ABC):
+    """One norm. `N` examples of any shape; distances are in float64, whatever the examples are in."""
+
+    name: ClassVar[str]
+    """As in suite files and records."""
+    title: ClassVar[str]
+    """As in messages."""
+
+    @abstractmethod
+    def step(self, gradient: Tensor) -> Tensor:
+        """The direction of norm 1, of the gradient's shape, that climbs fastest; zero where the gradient is."""
+
+    @abstractmethod
+    def projected(self, delta: Tensor, eps: float) -> Tensor:
+        """The nearest perturbation of norm at most `eps`."""
+
+    @abstractmethod
+    def lengths(self, delta: Tensor) -> Tensor:
+        """`(N,)` norms of `(N, features)` float64 perturbations."""
+
+    @abstractmethod
+    def slack(self, x: Tensor, eps: float) -> Tensor:
+        """`(N,)` how far beyond `eps` a right step from `(N, features)` float64 inputs can come to lie by rounding."""
+
+    @abstractmethod
+    def uniform(self, draws: Draws, shape: tuple[int, ...], draw: int) -> NDArray[np.float64]:
+        """`(N, *shape)` drawn evenly from the ball of radius 1."""
+
+    @abstractmethod
+    def extreme(self, draws: Draws, shape: tuple[int, ...], draw: int) -> NDArray[np.float64]:
+        """`(N, *shape)` drawn from the ball's far end: what a step is, with the gradient thrown by a coin."""
+
+    def checked(self, eps: float) -> float:
+        """`eps`, if a ball can have that radius.
+
+        Raises:
+            ValueError: it cannot.
+        """
+        return eps
+
+    def sized(self, direction: Tensor, eps: float) -> Tensor:
+        """A direction of norm 1, or a draw from the unit ball, brought to radius `eps`."""
+        return eps * direction
+
+    def distance(self, x: Tensor, moved: Tensor) -> Tensor:
+        """`(N,)` float64 distances."""
+        return self.lengths(difference(x, moved))
+
+    def violation(self, x: Tensor, moved: Tensor, eps: float) -> Tensor:
+        """`(N,)` float64 how far `moved` lies out of the ball beyond all rounding: at most 0 inside, NaN is outside."""
+        return self.lengths(difference(x, moved)) - eps - self.slack(x.double().flatten(1), eps)
+
+
+def difference(x: Tensor, moved: Tensor) -> Tensor:
+    """`(N, features)` float64."""
+    return (moved.double() - x.double()).flatten(1)
+
+
+def per_example(values: Tensor, like: Tensor) -> Tensor:
+    """`(N,)` values shaped to multiply `(N, *shape)`."""
+    return values.reshape(-1, *[1] * (like.ndim - 1))
+
+
+def laplace(uniform: NDArray[Any]) -> NDArray[np.float64]:
+    """Two-sided exponential numbers of uniform ones on (0, 1)."""
+    centred = uniform - 0.5
+    return np.asarray(-np.sign(centred) * np.log1p(-2 * np.abs(centred)), dtype=np.float64)
