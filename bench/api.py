@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from bench.choices import Budget, Device, Rerun, Style, check_choice
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,12 +39,12 @@ def run(
     models: Mapping[str, Any] | Sequence[str] | None = None,
     *,
     limit: int | None = None,
-    device: Literal["auto", "cpu", "cuda"] = "auto",
-    budget: Literal["full", "quick"] = "full",
+    device: Device = "auto",
+    budget: Budget = "full",
     data: str | Path | None = None,
     out: str | Path = "bench-out",
-    rerun: Literal["failed", "all"] | None = None,
-    progress: Literal["auto", "plain", "none"] = "none",
+    rerun: Rerun | None = None,
+    progress: Style = "none",
 ) -> Board:
     """Run what is missing of a suite and return its board.
 
@@ -68,13 +69,12 @@ def run(
 
     if limit is not None and limit < 1:
         raise UsageError(f"limit {limit}: give at least 1, or None for all examples")
-    if device not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"device {device!r}: give auto, cpu or cuda")
-    if budget not in ("full", "quick"):
-        raise UsageError(f"budget {budget!r}: give full or quick")
-    if models is not None and (isinstance(models, str) or not isinstance(models, (Mapping, Sequence))):
-        raise UsageError(f"models is a {type(models).__name__}: give names to models, such as {{'mine': model}}")
-    specs, objects = ([], models) if isinstance(models, Mapping) else (list(models or ()), {})
+    check_choice("device", device, Device)
+    check_choice("budget", budget, Budget)
+    if rerun is not None:
+        check_choice("rerun", rerun, Rerun)
+    check_choice("progress", progress, Style)
+    specs, objects = _models(models)
     with telling(progress) as teller:
         session = Session(
             suite,
@@ -93,3 +93,20 @@ def run(
     if summary is not None and summary.interrupted:
         raise KeyboardInterrupt
     return Board(session.suite, session.board(), session.failures())
+
+
+def _models(models: Any) -> tuple[list[str], Mapping[str, Any]]:
+    """The models asked for: what `--model` takes, and objects by name."""
+    if models is None:
+        return [], {}
+    remedy = "give names to models, such as {'mine': model}, or None for the suite's own"
+    if isinstance(models, str) or not isinstance(models, (Mapping, Sequence)):
+        raise UsageError(f"models is a {type(models).__name__}: {remedy}")
+    if not models:
+        raise UsageError(f"models is {models!r}, which names none: {remedy}")
+    if isinstance(models, Mapping):
+        return [], models
+    for spec in models:
+        if not isinstance(spec, str):
+            raise UsageError(f"models holds a {type(spec).__name__}: {remedy}")
+    return list(models), {}

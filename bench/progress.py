@@ -10,9 +10,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Literal, Protocol
+from typing import Protocol
 
-Style = Literal["auto", "plain", "none"]
+from bench.choices import Style
+
 EVERY = 15.0
 """Seconds between plain lines."""
 

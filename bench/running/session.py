@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bench import zoo
 from bench.board.rows import Row, rows
 from bench.board.view import View
+from bench.choices import Rerun
 from bench.datasets import open_dataset, options_of
 from bench.datasets.base import Dataset
 from bench.errors import UsageError, unknown
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 PUBLISHED = Path("results")
 """Records that a folder publishes; read wherever the command is run, written by `--out .` alone."""
 
-Rerun = Literal["failed", "all"]
 Item = TypeVar("Item", Record, Failure)
 
 

@@ -11,16 +11,15 @@ import torch
 from numpy.typing import NDArray
 
 from adapters.base import Adapter
+from bench.choices import Device, check_choice
 from bench.datasets import Dataset
-from bench.errors import UsageError, unknown
+from bench.errors import UsageError
 from bench.progress import Doing, quiet
 from bench.training.checkpoint import Checkpoint
 from bench.training.loop import HeldOut, fit
 from bench.zoo.cards import LearningCurve
 from bench.zoo.cookbook import Recipe
 from bench.zoo.kinds import NETS, kind_class
-
-DEVICES = ("auto", "cpu", "cuda")
 
 
 class Fitted(NamedTuple):
@@ -80,8 +79,7 @@ def training_device(device: str) -> str:
     Raises:
         UsageError: no such device.
     """
-    if device not in DEVICES:
-        raise unknown("device", device, DEVICES)
+    check_choice("device", device, Device)
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and not torch.cuda.is_available():

@@ -17,12 +17,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.choices import Budget
 from bench.datasets import Dataset, open_dataset
 from bench.errors import UsageError
 from bench.home import home
 from bench.progress import SILENT, Progress
 from bench.zoo.cards import Card, CardError, read_card, write_card
-from bench.zoo.cookbook import Budget, Recipe, recipe
+from bench.zoo.cookbook import Recipe, recipe
 from bench.zoo.files import file_sha256, read_model, suffix, write_model
 from bench.zoo.kinds import ESTIMATORS
 

@@ -89,7 +89,7 @@ def carry_out(
     guests = guests or {}
     suite = suite_of(attacks, list(models), rank_eps=0.2)
     teller = Silent()
-    shelf = Models(digits, "cpu", teller.say)
+    shelf = Models(digits, "cpu")
     for name, offered in {**models, **guests}.items():
         shelf.add_guest(name, lambda offered=offered: offered)
     known, visiting = ({name: shelf.info(name) for name in group} for group in (models, guests))
@@ -463,7 +463,7 @@ def test_recomputing_compares_and_overwrites_nothing(
     runs: list[Summary] = []
     first: list[bytes] = []
     for count in (0, moved):
-        shelf = Models(digits, "cpu", print)
+        shelf = Models(digits, "cpu")
         shelf.add_guest("m", lambda count=count: lying(digits_net, count))
         cells = [item.cell for item in expand(suite_of(NOISE, ["m"]), digits, {"m": shelf.info("m")}, {})][:1]
         runs.append(Runner(digits, shelf.adapter, store, Silent(), "cpu", batch=1000).run(jobs(cells)))
