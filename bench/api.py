@@ -89,7 +89,7 @@ def run(
         )
         missing = session.missing(rerun)
         summary = session.run(missing) if missing else None
-    write_leaderboard(session.shelf, session.suite)
+    write_leaderboard(session.shelf, session.suite, session.only or ())
     if summary is not None and summary.interrupted:
         raise KeyboardInterrupt
     return Board(session.suite, session.board(), session.failures())

@@ -67,7 +67,7 @@ def command(
             return
         summary = session.run(missing) if missing else None
     print_board(session.suite, session.board())
-    write_leaderboard(shelf, session.suite)
+    write_leaderboard(shelf, session.suite, session.only or ())
     again = ["bench suite", name, *(f"--model {spec}" for spec in model or [])]
     again += [f"--budget {budget}"] * (budget != "full")
     again += [f"--data {data}"] * (data is not None)

@@ -140,20 +140,23 @@ class Models:
 
 
 def chosen(specs: list[str], models: Models, references: list[str]) -> tuple[list[str], list[str]]:
-    """What `--model` means: the reference models named, and the guests, now known to `models`.
+    """What `--model` means: the suite's own models named, and the guests, now known to `models`.
 
-    A spec is a reference model's name, a registered name, `FILE.py` or `FILE.py:OBJECT`.
+    A spec is a reference model's name, a registered name, `FILE.py` or `FILE.py:OBJECT`. A reference model that the
+    suite does not name is a guest that is made by its recipe.
 
     Raises:
         UsageError: a name that is none of these, or a model that is for another dataset.
     """
-    known, guests = [], []
+    known: list[str] = []
+    guests: list[str] = []
+    made = zoo.names(models.dataset.name)
     for spec in specs:
-        if spec in references:
-            known.append(spec)
+        if spec in made:
+            (known if spec in references else guests).append(spec)
             continue
-        for offer in offers(spec, references, models.dataset.name):
-            if offer.name in zoo.names(models.dataset.name):
+        for offer in offers(spec, made, models.dataset.name):
+            if offer.name in made:
                 raise UsageError(f"{offer.name!r} is a reference model's name; register yours under another")
             models.add_guest(offer.name, offer.resolve)
             guests.append(offer.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -191,7 +191,8 @@ class Session:
         """The suite's rows, from all records."""
         records, failures = self.shelf.records(lambda line: None), self.shelf.failures(lambda line: None)
         if self.suite.board != "paper":  # which shows what was just run, whatever else there is
-            records, failures = on_board(records, self.suite), on_board(failures, self.suite)
+            keep = self.only or ()
+            records, failures = on_board(records, self.suite, keep), on_board(failures, self.suite, keep)
         current = {**self._references, **self._guests}
         return rows(View(self.suite, self.dataset, records, failures, current))
 
@@ -218,14 +219,15 @@ def board_of(suite: Suite, dataset: Dataset, shelf: Shelf, warn: Warn = lambda l
     return rows(View(suite, dataset, on_board(records, suite), on_board(failures, suite)))
 
 
-def on_board(items: Mapping[str, Item], suite: Suite) -> dict[str, Item]:
+def on_board(items: Mapping[str, Item], suite: Suite, keep: Collection[str] = ()) -> dict[str, Item]:
     """The records, or failures, that a suite's board is made of.
 
     Models by a quick recipe, on either side, stand in for `bench paper` alone, and reference models that the suite does
-    not name are other suites'. On boards of the paper's numbers a quick model counts where there is no full one.
+    not name are other suites' unless they are to `keep`. On boards of the paper's numbers a quick model counts where
+    there is no full one.
     """
     paper = suite.board == "paper"
-    others = set() if paper else set(zoo.names(suite.dataset.name)) - set(suite.models)
+    others = set() if paper else set(zoo.names(suite.dataset.name)) - {*suite.models, *keep}
     full = {_named(item, item.cell.target) for item in items.values() if not item.cell.target.effort}
 
     def counts(item: Item, model: ModelInfo | None) -> bool:
@@ -245,8 +247,10 @@ def _named(item: Record | Failure, model: ModelInfo) -> tuple[str, str]:
     return item.cell.craft.dataset.checksum, model.name
 
 
-def leaderboard(shelf: Shelf, warn: Warn = lambda line: None, extra: Suite | None = None) -> str:
-    """`leaderboard.md` of all suites that the records know, and of one more that does not ship.
+def leaderboard(
+    shelf: Shelf, warn: Warn = lambda line: None, extra: Suite | None = None, keep: Collection[str] = ()
+) -> str:
+    """`leaderboard.md` of all suites that the records know, and of one more, with models to `keep` on its board.
 
     The numbers of the paper are left to `bench paper`.
     """
@@ -262,13 +266,14 @@ def leaderboard(shelf: Shelf, warn: Warn = lambda line: None, extra: Suite | Non
             continue
         dataset = dataset_of(suite)
         if dataset.checksum in checksums:
-            shown = View(suite, dataset, on_board(records, suite), on_board(failures, suite))
+            kept = keep if suite is extra else ()
+            shown = View(suite, dataset, on_board(records, suite, kept), on_board(failures, suite, kept))
             boards.append((suite, rows(shown)))
     return render(boards)
 
 
-def write_leaderboard(shelf: Shelf, extra: Suite | None = None) -> Path:
+def write_leaderboard(shelf: Shelf, extra: Suite | None = None, keep: Collection[str] = ()) -> Path:
     """Bring the out folder's leaderboard up to date."""
     path = shelf.out / "leaderboard.md"
-    replace_file(path, leaderboard(shelf, extra=extra).encode())
+    replace_file(path, leaderboard(shelf, extra=extra, keep=keep).encode())
     return path

@@ -482,11 +482,22 @@ def test_recomputing_compares_and_overwrites_nothing(
         ({"budget": "slow"}, "budget 'slow': give full or quick"),
         ({"limit": 0}, "limit 0: give at least 1"),
         ({"models": "net"}, "models is a str"),
+        ({"models": 3}, "models is a int"),
+        ({"models": {}}, "models is {}, which names none: give names to models, .* or None for the suite's own"),
+        ({"models": []}, r"models is \[\], which names none"),
+        ({"models": [3]}, "models holds a int: give names to models"),
+        ({"rerun": "everything"}, "rerun 'everything': give failed or all"),
+        ({"progress": "verbose"}, "progress 'verbose': give auto, plain or none"),
     ],
 )
 def test_bad_input_from_python_is_one_line(options: dict[str, Any], message: str, elsewhere: Path) -> None:
     with pytest.raises(UsageError, match=message):
         bench.run("digits-fgsm", **options)
+
+
+def test_an_unknown_argument_from_python_is_an_error(elsewhere: Path) -> None:
+    with pytest.raises(TypeError, match="unexpected keyword argument 'modles'"):
+        bench.run("digits-fgsm", **{"modles": {}})
 
 
 def test_from_python(digits_net: nn.Module, digits_svc: Any, elsewhere: Path) -> None:
