@@ -49,7 +49,7 @@ def _world(spec: WorldSpec) -> World:
     from bench.running.world import World
 
     dataset = open_dataset(spec.dataset, **dict(spec.options))
-    models = Models(dataset, spec.device, lambda line: None, budget=spec.budget)
+    models = Models(dataset, spec.device, budget=spec.budget)
     for name, given in spec.guests:
         (offer,) = [offer for offer in offers(given, [], dataset.name) if offer.name == name]
         models.add_guest(name, offer.resolve)

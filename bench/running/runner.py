@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from bench.attacks import make_attack
 from bench.errors import UsageError
 from bench.planning.plan import Job, can_craft
-from bench.progress import Progress
+from bench.progress import Progress, quiet
 from bench.records.cell import Cell
 from bench.records.part import CellPart, Part
 from bench.records.record import Failure, Record, Result, Run
@@ -224,7 +224,7 @@ class Runner:
         if not self.known:
             ids = {job.craft.id for job in jobs}
             cells = {cell.id: cell for job in jobs for cell in job.cells}
-            others = [part for part in self.store.parts(lambda line: None) if part.craft in ids]
+            others = [part for part in self.store.parts(quiet) if part.craft in ids]
             for part in others:
                 for item in part.cells:
                     if item.cell.id in cells and item.cell.id not in self._settled and item.broken is None:

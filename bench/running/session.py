@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bench import zoo
 from bench.board.rows import Row, rows
 from bench.board.view import View
+from bench.choices import Rerun
 from bench.datasets import open_dataset, options_of
 from bench.datasets.base import Dataset
 from bench.errors import UsageError, unknown
+from bench.files import replace_file
 from bench.planning.plan import Job, Planned, expand, jobs
 from bench.planning.suite import DatasetChoice, Suite, load_suite, names
-from bench.progress import Progress
+from bench.progress import Progress, quiet
 from bench.records.record import Failure, ModelInfo, Record
 from bench.records.store import Store, Warn
-from bench.report.leaderboard import render, write
+from bench.report.leaderboard import render
 from bench.running.remote import WorldSpec
 from bench.running.roster import Models, chosen, cuda_devices, given
 
@@ -36,7 +38,6 @@ PUBLISHED = Path("results")
 AT_ONCE = 64
 """Parts that an executor of unknown size is given at once."""
 
-Rerun = Literal["failed", "all"]
 Item = TypeVar("Item", Record, Failure)
 
 
@@ -58,6 +59,10 @@ class Shelf:
     def failures(self, warn: Warn) -> dict[str, Failure]:
         published = Store(PUBLISHED).failures(warn) if self._reads_published else {}
         return published | self.own.failures(warn)
+
+    def stores(self) -> list[Store]:
+        """The folders that are read, the own one first."""
+        return [self.own, *([Store(PUBLISHED)] if self._reads_published else [])]
 
     @property
     def _reads_published(self) -> bool:
@@ -118,7 +123,7 @@ class Session:
             if name not in known:
                 raise unknown(f"model of suite {self.suite.suite}", name, known)
         self.device = device
-        self.models = Models(self.dataset, device, progress.starting, budget=budget, training=self._training)
+        self.models = Models(self.dataset, device, progress, budget=budget)
         named, guests = chosen(list(model_specs), self.models, self.suite.models)
         guests += given(self.models, objects or {})
         self.only = [*named, *guests] or None
@@ -131,9 +136,6 @@ class Session:
         if not (self._guests or self._references or self.unknown_models):
             raise UsageError(f"suite {self.suite.suite} has no models of its own; give some with --model")
         self._tell_apart()
-
-    def _training(self, name: str, done: int, total: int, text: str) -> None:
-        self.progress.doing(f"training {name}: {text}", done / max(total, 1))
 
     def _needed(self, named: Sequence[str]) -> list[str]:
         """The reference models that the plan has to know: those asked for and those that they meet in transfer."""
@@ -179,13 +181,13 @@ class Session:
             return self.planned
         have = set(self.shelf.records(self.progress.say))
         if rerun != "failed":
-            have |= set(self.shelf.failures(lambda line: None))
+            have |= set(self.shelf.failures(quiet))
         return [item for item in self.planned if item.cell.id not in have]
 
     def failures(self) -> list[Failure]:
         """Failures among the planned cells."""
-        kept = self.shelf.failures(lambda line: None)
-        done = self.shelf.records(lambda line: None)
+        kept = self.shelf.failures(quiet)
+        done = self.shelf.records(quiet)
         ids = [item.cell.id for item in self.planned]
         return [kept[id] for id in ids if id in kept and id not in done]
 
@@ -193,7 +195,7 @@ class Session:
         """Run cells and publish them; those that have a record already are compared with it."""
         from bench.running.runner import Runner
 
-        known = self.shelf.records(lambda line: None)
+        known = self.shelf.records(quiet)
         asked = {item.cell.id for item in missing}
         runner = Runner(
             self.shelf.own,
@@ -245,9 +247,10 @@ class Session:
 
     def board(self) -> list[Row]:
         """The suite's rows, from all records."""
-        records, failures = self.shelf.records(lambda line: None), self.shelf.failures(lambda line: None)
+        records, failures = self.shelf.records(quiet), self.shelf.failures(quiet)
         if self.suite.board != "paper":  # which shows what was just run, whatever else there is
-            records, failures = on_board(records, self.suite), on_board(failures, self.suite)
+            keep = self.only or ()
+            records, failures = on_board(records, self.suite, keep), on_board(failures, self.suite, keep)
         current = {**self._references, **self._guests}
         return rows(View(self.suite, self.dataset, records, failures, current))
 
@@ -274,14 +277,15 @@ def board_of(suite: Suite, dataset: Dataset, shelf: Shelf, warn: Warn = lambda l
     return rows(View(suite, dataset, on_board(records, suite), on_board(failures, suite)))
 
 
-def on_board(items: Mapping[str, Item], suite: Suite) -> dict[str, Item]:
+def on_board(items: Mapping[str, Item], suite: Suite, keep: Collection[str] = ()) -> dict[str, Item]:
     """The records, or failures, that a suite's board is made of.
 
     Models by a quick recipe, on either side, stand in for `bench paper` alone, and reference models that the suite does
-    not name are other suites'. On boards of the paper's numbers a quick model counts where there is no full one.
+    not name are other suites' unless they are to `keep`. On boards of the paper's numbers a quick model counts where
+    there is no full one.
     """
     paper = suite.board == "paper"
-    others = set() if paper else set(zoo.names(suite.dataset.name)) - set(suite.models)
+    others = set() if paper else set(zoo.names(suite.dataset.name)) - {*suite.models, *keep}
     full = {_named(item, item.cell.target) for item in items.values() if not item.cell.target.effort}
 
     def counts(item: Item, model: ModelInfo | None) -> bool:
@@ -301,8 +305,10 @@ def _named(item: Record | Failure, model: ModelInfo) -> tuple[str, str]:
     return item.cell.craft.dataset.checksum, model.name
 
 
-def leaderboard(shelf: Shelf, warn: Warn = lambda line: None, extra: Suite | None = None) -> str:
-    """`leaderboard.md` of all suites that the records know, and of one more that does not ship.
+def leaderboard(
+    shelf: Shelf, warn: Warn = lambda line: None, extra: Suite | None = None, keep: Collection[str] = ()
+) -> str:
+    """`leaderboard.md` of all suites that the records know, and of one more, with models to `keep` on its board.
 
     The numbers of the paper are left to `bench paper`.
     """
@@ -318,13 +324,14 @@ def leaderboard(shelf: Shelf, warn: Warn = lambda line: None, extra: Suite | Non
             continue
         dataset = dataset_of(suite)
         if dataset.checksum in checksums:
-            shown = View(suite, dataset, on_board(records, suite), on_board(failures, suite))
+            kept = keep if suite is extra else ()
+            shown = View(suite, dataset, on_board(records, suite, kept), on_board(failures, suite, kept))
             boards.append((suite, rows(shown)))
     return render(boards)
 
 
-def write_leaderboard(shelf: Shelf, extra: Suite | None = None) -> Path:
+def write_leaderboard(shelf: Shelf, extra: Suite | None = None, keep: Collection[str] = ()) -> Path:
     """Bring the out folder's leaderboard up to date."""
     path = shelf.out / "leaderboard.md"
-    write(path, leaderboard(shelf, extra=extra))
+    replace_file(path, leaderboard(shelf, extra=extra, keep=keep).encode())
     return path

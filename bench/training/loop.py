@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from bench.progress import Doing, quiet
 from bench.training.checkpoint import Checkpoint, Saved
 from bench.training.compiled import compiled
 from bench.training.early_stopping import best_epoch, exhausted, held_out
@@ -18,9 +19,6 @@ from bench.training.objectives import make_objective
 from bench.training.penalties import penalty
 from bench.training.random_state import random_state, set_random_state
 from bench.zoo.cookbook import EarlyStopping, OwnFGSM, Training
-
-Progress = Callable[[int, int, str], None]
-"""Called with what is done, what there is to do, and what goes on."""
 
 
 class Trained(NamedTuple):
@@ -50,7 +48,7 @@ def fit(
     y: Tensor,
     training: Training,
     seed: int,
-    progress: Progress | None = None,
+    doing: Doing = quiet,
     checkpoint: Checkpoint | None = None,
     test: HeldOut | None = None,
 ) -> Trained:
@@ -65,7 +63,7 @@ def fit(
         y: `(N,)` class indices.
         training: the schedule.
         seed: of the initial weights, the order of the examples, dropout, noise, and the examples held out.
-        progress: told after every epoch.
+        doing: told after every epoch.
         checkpoint: where to go on from and what to keep up to date; None to train at one go.
         test: measured on after every epoch of the training that counts; decides nothing.
 
@@ -82,11 +80,11 @@ def fit(
             if saved is None or saved.state["stage"] == "validation":
                 kept, out = held_out(len(x), stopping.held_out, seed, x.device)
                 run = _Run(build, x[kept], y[kept], training, seed, saved)
-                _validate(run, epochs, told, _Validation(x[out], y[out], stopping), progress, checkpoint)
+                _validate(run, epochs, told, _Validation(x[out], y[out], stopping), doing, checkpoint)
                 saved = None
             epochs = best_epoch(told.errors)
         run = _Run(build, x, y, training, seed, saved)
-        _learn(run, epochs, told, test, progress, checkpoint)
+        _learn(run, epochs, told, test, doing, checkpoint)
     return Trained(run.net.eval().requires_grad_(False), epochs, told.curve)
 
 
@@ -109,14 +107,14 @@ class _Validation(NamedTuple):
 
 
 def _validate(
-    run: _Run, epochs: int, told: _Told, on: _Validation, progress: Progress | None, checkpoint: Checkpoint | None
+    run: _Run, epochs: int, told: _Told, on: _Validation, doing: Doing, checkpoint: Checkpoint | None
 ) -> None:
     """Train until the validation error no longer falls, or for so many epochs."""
     while run.epoch < epochs and not exhausted(told.errors, on.stopping.patience):
         loss = run.advance()
         told.errors.append(error(run.net, on.x, on.y, on.stopping))
         text = f"loss {loss:.4f}, adversarial validation error {told.errors[-1]:.2%}"
-        _tell(run, epochs, text, told, "validation", progress, checkpoint)
+        _tell(run, epochs, text, told, "validation", doing, checkpoint)
 
 
 def _learn(
@@ -124,7 +122,7 @@ def _learn(
     epochs: int,
     told: _Told,
     test: HeldOut | None,
-    progress: Progress | None,
+    doing: Doing,
     checkpoint: Checkpoint | None,
 ) -> None:
     """Train for so many epochs."""
@@ -132,7 +130,7 @@ def _learn(
         text = f"loss {run.advance():.4f}"
         if test is not None:
             told.curve.append([error(run.net, test.x, test.y, attack) for attack in (None, test.attack)])
-        _tell(run, epochs, text, told, "whole", progress, checkpoint)
+        _tell(run, epochs, text, told, "whole", doing, checkpoint)
 
 
 def _tell(
@@ -141,15 +139,14 @@ def _tell(
     text: str,
     told: _Told,
     stage: str,
-    progress: Progress | None,
+    doing: Doing,
     checkpoint: Checkpoint | None,
 ) -> None:
     """Keep what the last epoch gave, and report it."""
     if checkpoint is not None and checkpoint.due:
         state = {**run.state(), "stage": stage, "errors": told.errors, "curve": told.curve}
         checkpoint.save(run.tensors(), state)
-    if progress is not None:
-        progress(run.epoch, epochs, text)
+    doing(text, run.epoch / epochs)
 
 
 class _Run:

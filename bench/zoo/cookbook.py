@@ -10,14 +10,12 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
+from bench.choices import Budget
 from bench.errors import UsageError, unknown
 from bench.strict_yaml import read_yaml
 from bench.zoo.kinds import ENSEMBLE
 
 FOLDER = Path(__file__).with_name("recipes")
-
-Budget = Literal["full", "quick"]
-"""What the source did, or what a processor does in minutes; the same where a recipe has no `quick` block."""
 
 
 class _Part(BaseModel):
