@@ -28,8 +28,9 @@ def command(
     if len(hits) > 1:
         raise UsageError(f"{cell!r} begins the ids of {len(hits)} records, such as {hits[0]}; give more of it")
     (id,) = hits
-    records = [found for store in stores if store.ids("cells", id) and (found := store.record(id, warn))]
-    failures = [found for store in stores if store.ids("failures", id) and (found := store.failure(id, warn))]
-    if not (records or failures):
+    records = [store.record(id, warn) for store in stores if store.ids("cells", id)]
+    failures = [store.failure(id, warn) for store in stores if store.ids("failures", id)]
+    shown = next((found for found in (*records, *failures) if found is not None), None)
+    if shown is None:
         raise UsageError(f"the record {id} cannot be read; run its suite again")
-    typer.echo(describe((records or failures)[0]))
+    typer.echo(describe(shown))

@@ -56,4 +56,4 @@ def _world(spec: WorldSpec) -> World:
     live: Mapping[str, Any] = spec.live.get() if spec.live is not None else {}
     for name, model in live.items():
         models.add_guest(name, Registration(name, model).resolve)
-    return World(dataset, models.adapter, models.resolved_device)
+    return World(dataset, models.adapter, models.resolved_device, sent=live)

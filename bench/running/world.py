@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -29,7 +29,12 @@ class World:
     """One dataset and its models on one device."""
 
     def __init__(
-        self, dataset: Dataset, adapter: Callable[[str], Adapter], device: str, batch: int | None = None
+        self,
+        dataset: Dataset,
+        adapter: Callable[[str], Adapter],
+        device: str,
+        batch: int | None = None,
+        sent: Collection[str] = (),
     ) -> None:
         """
         Args:
@@ -37,6 +42,8 @@ class World:
             adapter: gives the model of a name, on the device.
             device: `cpu` or `cuda`.
             batch: examples in a batch, at most; None for the device's usual number.
+            sent: names of models that came as objects from the process that planned: they are what it says they are,
+                and show another process less of themselves, such as no source of classes.
         """
         self.dataset = dataset
         self.device = device
@@ -44,7 +51,8 @@ class World:
         self.fits = self.most
         """The most that memory has been seen to hold: what did not fit once is not tried again."""
         self._adapter = adapter
-        self._known: dict[str, tuple[str, Adapter]] = {}
+        self._sent = frozenset(sent)
+        self._known: dict[str, tuple[str | None, Adapter]] = {}
         if device == "cuda":  # rounding products to 10 bits would move labels that a CPU does not
             torch.backends.cudnn.allow_tf32 = False
 
@@ -56,9 +64,9 @@ class World:
         """
         if info.name not in self._known:
             adapter = self._adapter(info.name)
-            self._known[info.name] = adapter.fingerprint, adapter
+            self._known[info.name] = None if info.name in self._sent else adapter.fingerprint, adapter
         fingerprint, adapter = self._known[info.name]
-        if fingerprint != info.fingerprint:
+        if fingerprint not in (None, info.fingerprint):
             raise Changed(f"model {info.name} has changed since it was planned; run the same command again")
         return adapter
 
