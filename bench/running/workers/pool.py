@@ -123,6 +123,8 @@ class Pool:
         with self._changed:  # nothing starts between a kill's decision and its end
             worker = self.workers[slot]
             if worker is None or not worker.alive:
+                if worker is not None:
+                    worker.stop()
                 if self._killed:
                     raise WorkerCrashed("the workers were killed")
                 worker = self.workers[slot] = Worker(self._environments[slot])

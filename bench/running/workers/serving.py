@@ -28,7 +28,7 @@ def serve() -> None:
     requests, replies = _private_pipes()
     tasks = SimpleQueue[Frame | None]()
     Thread(target=_listen, args=(requests, tasks), daemon=True).start()
-    with replies, contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(OSError), replies:  # nobody reads: the parent is gone
         write(replies, GREETING)
         while (task := tasks.get()) is not None:
             send(replies, answer(task))
