@@ -17,7 +17,7 @@ from bench.training.nets.base import Net
 from bench.training.objectives import make_objective
 from bench.training.penalties import penalty
 from bench.training.random_state import random_state, set_random_state
-from bench.zoo.cookbook import EarlyStopping, OwnFGSM, Training
+from bench.training.spec import EarlyStopping, OwnFGSM, Training
 
 Progress = Callable[[int, int, str], None]
 """Called with what is done, what there is to do, and what goes on."""
