@@ -8,6 +8,7 @@ def test_my_adapter():
 
 from __future__ import annotations
 
-from bench.checks.kit import Report, check_adapter
+from bench.checks.kit import check_adapter
+from bench.checks.report import Report
 
 __all__ = ["Report", "check_adapter"]

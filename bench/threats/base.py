@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +58,7 @@ class Geometry(ABC):
     def slack(self, x: Tensor, eps: float) -> Tensor:
         """`(N,)` how far beyond `eps` a right step from `(N, features)` float64 inputs can come to lie by rounding.
 
-        What rounding x + step to float32 adds at most, which counts where eps is small, and 1e-5 eps for the step itself.
+        What rounding x + step to float32 adds at most, which counts where eps is small, and 1e-5 eps for the step.
         """
         return self.lengths(ULP * x) + 1e-5 * eps
 

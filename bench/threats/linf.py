@@ -26,7 +26,7 @@ class LInf(Geometry):
 
     def projected(self, delta: Tensor, eps: float | Tensor) -> Tensor:
         """As the base; `eps` may be a size for each feature."""
-        return delta.clamp(-eps, eps)
+        return delta.clamp(-eps, eps)  # type: ignore[arg-type]  # torch takes either
 
     def lengths(self, delta: Tensor) -> Tensor:
         return delta.abs().amax(1)

@@ -8,11 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from bench.errors import UsageError, unknown
 from bench.strict_yaml import read_yaml
-from bench.training.spec import OwnFGSM, Part, Training
+from bench.training.spec import OwnFGSM, Training
 from bench.zoo.kinds import ENSEMBLE
 
 FOLDER = Path(__file__).with_name("recipes")
@@ -21,8 +21,10 @@ Budget = Literal["full", "quick"]
 """What the source did, or what a processor does in minutes; the same where a recipe has no `quick` block."""
 
 
-class Recipe(Part):
+class Recipe(BaseModel):
     """How a reference model is made: all that decides it, apart from the data and the libraries."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: str
     """Which network or estimator; see `bench.zoo.kinds`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from bench.errors import UsageError, unknown
+from bench.errors import refused, unknown
 from bench.training.objectives.adversarial_logistic import AdversarialLogistic
 from bench.training.objectives.base import Objective, Plain
 from bench.training.objectives.hidden_perturbation import HiddenPerturbation
@@ -38,6 +38,4 @@ def make_objective(spec: ObjectiveSpec) -> Objective:
     try:
         return TABLE[spec.kind](**spec.parameters)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{key} of training objective {spec.kind}: {first['msg']}") from None
+        raise refused(f"training objective {spec.kind}", TABLE[spec.kind].model_fields, error) from None

@@ -23,7 +23,7 @@ class Perturbation(Objective):
     alpha: float
     """Share of the loss on clean examples."""
     masks: Literal[1, 2]
-    """Draws of dropout a step: 1 for the same units in both passes, 2 for others in the second. The paper does not say."""
+    """Draws of dropout a step: 1 for the same units in both passes, 2 for others. The paper does not say."""
 
     @abstractmethod
     def passes(self, net: Net, x: Tensor, y: Tensor) -> tuple[Tensor, Callable[[], Tensor]]:
