@@ -31,7 +31,7 @@ def refused(of: str, known: Iterable[str], error: ValidationError) -> UsageError
         error: what pydantic raised.
     """
     first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
-    key = ".".join(str(part) for part in first["loc"])
+    key = str(first["loc"][0]) if first["loc"] else ""
     if first["type"] == "extra_forbidden":
         return unknown(f"key of {of}", key, known)
     value = "" if first["type"] == "missing" else f" {first['input']!r}"
