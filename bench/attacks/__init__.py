@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from bench.attacks.base import Attack
-from bench.errors import UsageError, unknown
+from bench.errors import refused, unknown
 
 TABLE = {
     "clean": "bench.attacks.clean:Clean",
@@ -46,8 +46,4 @@ def make_attack(name: str, parameters: Mapping[str, Any]) -> Attack:
     try:
         return kind(**parameters)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = str(first["loc"][0]) if first["loc"] else ""
-        if first["type"] == "extra_forbidden":
-            raise unknown(f"key of attack {name}", key, kind.model_fields) from None
-        raise UsageError(f"{key} {first['input']!r} of attack {name}: {first['msg']}") from None
+        raise refused(f"attack {name}", kind.model_fields, error) from None

@@ -21,6 +21,9 @@ from bench.zoo.cards import LearningCurve
 from bench.zoo.cookbook import Recipe
 from bench.zoo.kinds import NETS, kind_class
 
+BATCH = 1000
+"""Examples asked at once."""
+
 
 class Fitted(NamedTuple):
     """What `fit_model` gives."""
@@ -120,12 +123,12 @@ def adapter_of(model: Any, recipe: Recipe, dataset: Dataset) -> Adapter:
     return compile_estimator(model)
 
 
-def clean_error(adapter: Adapter, dataset: Dataset, batch: int = 1000) -> float:
+def clean_error(adapter: Adapter, dataset: Dataset) -> float:
     """Share of the test split that the model gets wrong."""
     truth = torch.tensor(dataset.labels("test"))
     wrong = 0
-    for start in range(0, len(truth), batch):
-        part = slice(start, start + batch)
+    for start in range(0, len(truth), BATCH):
+        part = slice(start, start + BATCH)
         x = torch.from_numpy(dataset.examples("test", part)).to(adapter.device)
         wrong += int((adapter.predict(x).cpu() != truth[part]).sum())
     return wrong / len(truth)

@@ -217,6 +217,7 @@ def test_cuda_where_there_is_none(bench: Bench) -> None:
         (["show", "abc"], "no record 'abc'"),
         (["train", "maxuot"], "unknown model 'maxuot'"),
         (["leaderboard", "mnist-fgms"], "unknown suite 'mnist-fgms'"),
+        (["merge", "out", "nowhere"], "no results in nowhere"),
         (["paper", "--data", "nowhere"], "nowhere"),
     ],
     ids=COMMANDS,
@@ -466,7 +467,7 @@ def test_family_and_gradient_of_every_reference_model_are_listed(bench: Bench) -
     assert all(entry["family"] and entry["gradient"] for entry in entries)
     assert {entry["gradient"] for entry in entries if entry["name"] == "knn"} == {"surrogate"}
     for kind, place in NETS.items():
-        assert family_and_gradient(kind) == (kind_class(kind).family, "exact"), place
+        assert family_and_gradient(kind) == (kind_class(kind).kind.replace("-", " "), "exact"), place
         assert (kind_class(kind).confidence_kind != "softmax") == (kind in SIGMOIDS), place
     for kind in ESTIMATORS:
         assert family_and_gradient(kind) == _told_by_the_table(kind)

@@ -16,8 +16,8 @@ from bench.training.nets.maxout import Maxout, MaxoutLayer
 from bench.training.nets.maxout_sigmoid import MaxoutSigmoid
 from bench.training.nets.rbf_network import RBFNetwork, log1mexp
 from bench.training.nets.softmax_regression import SoftmaxRegression
+from bench.training.spec import Training
 from bench.zoo.adapter import NetAdapter
-from bench.zoo.cookbook import Training
 
 FEATURES, CLASSES = 6, 3
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +25,7 @@ from bench.training.nets.maxout import Maxout
 from bench.training.nets.softmax_regression import SoftmaxRegression
 from bench.training.objectives import TABLE as OBJECTIVES
 from bench.training.objectives import make_objective
-from bench.zoo.cookbook import EarlyStopping, ObjectiveSpec, OwnFGSM, Training
+from bench.training.spec import EarlyStopping, ObjectiveSpec, OwnFGSM, Training
 
 SGD = Training(optimiser="sgd", rate=0.1, decay=1.001, momentum=(0.5, 0.7), epochs=6, batch=50)
 STOPPING = EarlyStopping(held_out=200, eps=0.1, patience=2)
@@ -282,12 +281,15 @@ def test_layers_can_have_a_share_of_the_rate(digits_flat: tuple[Tensor, Tensor])
         torch.testing.assert_close(part[name] - start[name], share * (whole[name] - start[name]), atol=1e-7, rtol=1e-4)
 
 
-def test_compiled_passes_are_those_of_the_network(digits_flat: tuple[Tensor, Tensor]) -> None:
+def test_compiled_passes_are_those_of_the_network(
+    digits_flat: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By the compiler's front end alone, which needs no machine code."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
     x, y = (part[:50] for part in digits_flat)
     net = Maxout(64, 10, units=[8], pieces=2, spread=0.1)
     state = torch.random.get_rng_state()
-    fused = compiled(net, x, y, "aot_eager")
+    fused = compiled(net, x, y)
     assert torch.equal(torch.random.get_rng_state(), state)
     assert fused is not net
     assert all(parameter.grad is None for parameter in net.parameters())
@@ -298,14 +300,17 @@ def test_compiled_passes_are_those_of_the_network(digits_flat: tuple[Tensor, Ten
     torch.testing.assert_close(first, second)
 
 
-def test_a_network_that_cannot_be_compiled_is_trained_as_it_is(digits_flat: tuple[Tensor, Tensor]) -> None:
+def test_a_network_that_cannot_be_compiled_is_trained_as_it_is(
+    digits_flat: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
     x, y = (part[:50] for part in digits_flat)
     net = BUILD()
 
     def broken(*given: object) -> None:
         raise RuntimeError("no compiler here")
 
-    assert compiled(net, x, y, broken) is net
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=broken))
+    assert compiled(net, x, y) is net
 
 
 ADVERSARIAL = {"alpha": 0.5, "eps": 0.25, "clip": None, "masks": 2}
@@ -314,9 +319,8 @@ ADVERSARIAL = {"alpha": 0.5, "eps": 0.25, "clip": None, "masks": 2}
 @pytest.mark.parametrize("kind", OBJECTIVES)
 def test_objectives_that_compiled_passes_serve(kind: str) -> None:
     """The others look into the network, or differentiate a gradient."""
-    module, name = OBJECTIVES[kind].split(":")
     served = {"plain", "adversarial", "sign-noise", "uniform-noise", "gaussian-rubbish"}
-    assert getattr(import_module(module), name).once == (kind in served)
+    assert OBJECTIVES[kind].once == (kind in served)
 
 
 @pytest.mark.gpu
