@@ -1,6 +1,6 @@
 """The lowest versions that `pyproject.toml` claims, as constraints for pip.
 
-    python tests/lowest.py [NAME==VERSION ...] > FILE     with other versions of some
+python tests/lowest.py [NAME==VERSION ...] > FILE     with other versions of some
 """
 
 from __future__ import annotations
