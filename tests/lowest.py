@@ -1,4 +1,7 @@
-"""The lowest versions that `pyproject.toml` claims, as constraints for pip: python -m tests.lowest > FILE."""
+"""The lowest versions that `pyproject.toml` claims, as constraints for pip.
+
+python tests/lowest.py [NAME==VERSION ...] > FILE     with other versions of some
+"""
 
 from __future__ import annotations
 
@@ -9,26 +12,30 @@ from itertools import chain
 from pathlib import Path
 
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
-CLAIM = re.compile(r"(?P<name>[\w.-]+)>=(?P<version>[\d.]+)")
+CLAIM = re.compile(r"([\w.-]+)(?:>=([\d.]+))?")
 
 
-def lowest() -> dict[str, str]:
-    """Version by distribution, of what the package needs and of its extras; a package bound twice has one bound.
+def claims(text: str | None = None) -> dict[str, str]:
+    """Lowest version by distribution, of what the package needs and of its extras; tools without a bound left out.
 
     Raises:
-        ValueError: two bounds of one package, or a requirement that is no plain `name>=version`.
+        ValueError: a claim that cannot be tested.
     """
-    project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8") if text is None else text)["project"]
     found: dict[str, str] = {}
-    for line in [*project["dependencies"], *chain(*project["optional-dependencies"].values())]:
+    needed = project["dependencies"]
+    for line in chain(needed, *project["optional-dependencies"].values()):
         claim = CLAIM.fullmatch(line)
         if claim is None:
-            continue
-        name, version = claim["name"], claim["version"]
-        if found.setdefault(name, version) != version:
+            raise ValueError(f"{line} is no plain NAME>=VERSION")
+        name, version = claim.groups()
+        if version is None and line in needed:
+            raise ValueError(f"{name} has no lower bound")
+        if version is not None and found.setdefault(name, version) != version:
             raise ValueError(f"{name} is bound by both {found[name]} and {version}")
     return found
 
 
 if __name__ == "__main__":
-    sys.stdout.writelines(f"{name}=={version}\n" for name, version in lowest().items())
+    others = dict(given.split("==") for given in sys.argv[1:])
+    sys.stdout.writelines(f"{name}=={version}\n" for name, version in (claims() | others).items())
