@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.datasets.base import Dataset
+from bench.planning.entry import Entry
 from bench.planning.plan import CLEAN, expand
-from bench.planning.suite import Entry, Suite
+from bench.planning.suite import Suite
 from bench.records.record import Cell, Failure, ModelInfo, Record, Result
 from bench.threats import Threat
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from bench.board.rows import WORST, Row
-from bench.planning.suite import Entry, Suite
+from bench.planning.entry import Entry
+from bench.planning.suite import Suite
 from bench.report.cells import interval, percent
 from bench.table import Table
 

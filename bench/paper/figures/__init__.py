@@ -12,13 +12,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from bench.datasets import open_dataset
 from bench.errors import UsageError, unknown
+from bench.registry import Offer
 from bench.running.roster import Models
 
 if TYPE_CHECKING:
@@ -99,7 +99,8 @@ def draw(id: str, out: Path) -> Path:
     lack = lacking(id)
     if lack is not None:
         raise NotReady(f"{lack.reason}; run {lack.command}")
-    return _publish(id, out, _function(TABLE[id]), _models(TABLE[id].dataset))
+    function: Callable[[Models], Drawn] = Offer(f"{__name__}.{TABLE[id].function}").resolve()
+    return _publish(id, out, function, _models(TABLE[id].dataset))
 
 
 def draw_all(out: Path, report: Callable[[str], None], ids: Iterable[str] = tuple(TABLE)) -> list[Path]:
@@ -151,9 +152,3 @@ def _replace(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_bytes(content)
     temporary.replace(path)
-
-
-def _function(entry: Entry) -> Callable[[Models], Drawn]:
-    module, name = entry.function.split(":")
-    function: Callable[[Models], Drawn] = getattr(import_module(f"{__name__}.{module}"), name)
-    return function
