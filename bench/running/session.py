@@ -19,7 +19,7 @@ from bench.datasets.base import Dataset
 from bench.errors import UsageError, unknown
 from bench.files import replace_file
 from bench.planning.plan import Job, Planned, expand, jobs
-from bench.planning.suite import DatasetChoice, Suite, load_suite, names
+from bench.planning.suite import DatasetChoice, Suite, known_suites, load_suite
 from bench.progress import Progress, quiet
 from bench.records.record import Failure, ModelInfo, Record
 from bench.records.store import Store, Warn
@@ -312,7 +312,7 @@ def leaderboard(
 
     The numbers of the paper are left to `bench paper`.
     """
-    suites = {name: load_suite(name) for name in names()}
+    suites = known_suites()
     if extra is not None:
         suites[extra.suite] = extra  # one that ships may have been run on other data
     records, failures = shelf.records(warn), shelf.failures(warn)

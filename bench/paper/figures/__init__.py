@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,6 +19,7 @@ from bench.datasets import open_dataset
 from bench.errors import UsageError, unknown
 from bench.files import replace_file
 from bench.progress import Say
+from bench.registry import Offer
 from bench.running.roster import Models
 
 if TYPE_CHECKING:
@@ -100,7 +100,8 @@ def draw(id: str, out: Path) -> Path:
     lack = lacking(id)
     if lack is not None:
         raise NotReady(f"{lack.reason}; run {lack.command}")
-    return _publish(id, out, _function(TABLE[id]), _models(TABLE[id].dataset))
+    function: Callable[[Models], Drawn] = Offer(f"{__name__}.{TABLE[id].function}").resolve()
+    return _publish(id, out, function, _models(TABLE[id].dataset))
 
 
 def draw_all(out: Path, report: Say, ids: Iterable[str] = tuple(TABLE)) -> list[Path]:
@@ -144,9 +145,3 @@ def _publish(id: str, out: Path, function: Callable[[Models], Drawn], models: Mo
     }
     replace_file(path.with_suffix(".json"), (json.dumps(found, indent=2, sort_keys=True) + "\n").encode())
     return path
-
-
-def _function(entry: Entry) -> Callable[[Models], Drawn]:
-    module, name = entry.function.split(":")
-    function: Callable[[Models], Drawn] = getattr(import_module(f"{__name__}.{module}"), name)
-    return function

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 import adapters
 import bench
 from adapters.base import Outputs
-from bench.attacks import TABLE
+from bench import registry
 from bench.attacks.base import Attack, Need, Role
 from bench.board.rows import Row, rows
 from bench.board.view import View
@@ -371,8 +371,9 @@ class Cheating(Attack):
 
 
 @pytest.fixture
-def cheating(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(TABLE, "cheating", f"{__name__}:Cheating")
+def cheating() -> Iterator[None]:
+    with registry.adding("attack", "cheating", f"{__name__}:Cheating"):
+        yield
 
 
 @pytest.mark.usefixtures("cheating")
