@@ -12,7 +12,7 @@ Z95 = 1.959963984540054
 """Two-sided 95% quantile of the normal distribution."""
 CHUNK = 10_000
 """Examples that are compared at once."""
-Counts = NDArray[np.float64] | int
+Counts = NDArray[np.int64] | int
 
 
 def wilson(successes: int, n: int) -> tuple[float, float]:
@@ -63,7 +63,7 @@ def ranks(robust: Sequence[NDArray[np.bool_]], level: float = 0.05) -> list[int]
     for start in range(0, len(robust[0]) if robust else 0, CHUNK):  # counts this small are exact in float32
         part = np.array([right[start : start + CHUNK] for right in robust], dtype=np.float32)
         both += part @ part.T
-    only = both.diagonal()[:, None] - both
+    only = (both.diagonal()[:, None] - both).astype(np.int64)
     first, second = np.tril_indices(len(robust), -1)
     apart = np.array(holm(mcnemar(only[first, second], only[second, first]))) < level
     worse = np.where(only[first, second] > only[second, first], second, first)[apart]
