@@ -7,6 +7,7 @@ of features)` in the dataset's declared units, tensors in and out on the adapter
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
@@ -194,6 +195,16 @@ class Adapter(Movable, ABC):
         for item in self._state():
             _feed(digest, item)
         return digest.hexdigest()
+
+    def copied(self) -> Self:
+        """A copy that can be moved and fitted to a dataset while its owner's stays as it is.
+
+        What cannot be copied in depth, such as an adapter that holds a lock or a connection, shares its parts.
+        """
+        try:
+            return copy.deepcopy(self)
+        except Exception:  # noqa: BLE001 - whatever the parts of somebody's adapter raise
+            return copy.copy(self)
 
     def called(self, name: str) -> Self:
         """Tell the model its name on the board: the identity of those that show no parameters, with their version."""
