@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.attacks.base import Attack
-from bench.planning.suite import Entry
+from bench.planning.entry import Entry
 from bench.records.record import Cell, ModelInfo, Result
 from bench.threats import Threat
 

@@ -8,8 +8,9 @@ from itertools import chain
 
 from bench.board.measured import Measured, Status
 from bench.datasets.base import Dataset
+from bench.planning.entry import Entry
 from bench.planning.plan import CLEAN, expand
-from bench.planning.suite import Entry, Suite
+from bench.planning.suite import Suite
 from bench.records.record import Cell, Failure, ModelInfo, Record
 
 

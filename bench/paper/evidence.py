@@ -179,7 +179,7 @@ def _read_records(name: str, split: str) -> Arrays:
 
 def _known(dataset: Dataset, records: Mapping[str, Record]) -> Known:
     names = zoo.names(dataset.name)
-    here = Models(dataset, "cpu", lambda line: None, budget="quick")
+    here = Models(dataset, "cpu", budget="quick")
     current = {model: here.info(model) for model in names if here.is_ready(model)}
     short = _last_judged(dataset, records, quick=True)
     found = short | _of(current, quick=True)

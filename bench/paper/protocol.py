@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable, Mapping
 
 from bench.datasets.base import Dataset
 from bench.paper.numbers import SEEDS, Measure
+from bench.planning.entry import Entry
 from bench.planning.plan import expand
-from bench.planning.suite import DatasetChoice, Entry, Suite
+from bench.planning.suite import DatasetChoice, Suite
 from bench.records.record import Cell, ModelInfo
 
 

@@ -8,7 +8,7 @@ from bench import zoo
 from bench.errors import UsageError
 from bench.paper.numbers import Measure, load_numbers
 from bench.paper.protocol import models_of, runs_of, suite_of
-from bench.planning.suite import Entry
+from bench.planning.entry import Entry
 
 
 def published(dataset: str, split: str) -> tuple[list[Entry], list[str]]:

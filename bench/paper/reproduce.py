@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench.datasets.base import Dataset
 from bench.errors import UsageError
+from bench.files import replace_file
 from bench.paper.document import document
 from bench.paper.evidence import STAND_INS, Evidence, gather, obstacle, opened
 from bench.paper.figures import TABLE, draw_all
@@ -18,8 +19,7 @@ from bench.paper.protocol import models_of, suite_of
 from bench.paper.scoreboard import Line, scoreboard
 from bench.planning.plan import expand
 from bench.planning.suite import Suite
-from bench.progress import Progress
-from bench.report.leaderboard import write
+from bench.progress import Progress, Say, quiet
 from bench.running.roster import Models
 from bench.running.session import Session, Shelf
 from bench.zoo import Budget
@@ -95,9 +95,9 @@ def reproduce(
                 break
     if not interrupted:
         _draw(asked, path.parent / "figures", progress)
-    evidence = _evidence(asked, shelf, path, given, progress)
+    evidence = _evidence(asked, shelf, path, given, progress.say)
     lines = scoreboard(asked, replace(evidence, unreadable=unreadable))
-    write(path, document(asked, lines))
+    replace_file(path, document(asked, lines).encode())
     return Reproduction(lines, path, failed, interrupted)
 
 
@@ -109,14 +109,12 @@ def _draw(numbers: Numbers, folder: Path, progress: Progress) -> None:
         draw_all(folder, progress.say, lacking)
 
 
-def _evidence(
-    numbers: Numbers, shelf: Shelf, path: Path, given: Mapping[str, Dataset], progress: Progress | None = None
-) -> Evidence:
-    records = shelf.records(progress.say if progress else lambda line: None)
+def _evidence(numbers: Numbers, shelf: Shelf, path: Path, given: Mapping[str, Dataset], say: Say = quiet) -> Evidence:
+    records = shelf.records(say)
     figures = [path.parent / "figures"]
     if shelf.with_published:
         figures.insert(0, FIGURES)
-    return gather(numbers, records, shelf.failures(lambda line: None), figures, given)
+    return gather(numbers, records, shelf.failures(quiet), figures, given)
 
 
 def _suites(numbers: Numbers, budget: Budget, evidence: Evidence) -> Iterator[Suite]:
@@ -136,7 +134,7 @@ def _suites(numbers: Numbers, budget: Budget, evidence: Evidence) -> Iterator[Su
 def _complete(suite: Suite, budget: Budget, evidence: Evidence) -> bool:
     """Whether the models are made and the cells recorded, so that no example has to be read."""
     dataset = evidence.known[suite.dataset.name].dataset
-    models = Models(dataset, "cpu", lambda line: None, budget=budget)
+    models = Models(dataset, "cpu", budget=budget)
     if not all(models.is_ready(name) for name in suite.models):
         return False
     infos = {name: models.info(name) for name in suite.models}
