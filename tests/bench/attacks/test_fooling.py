@@ -365,9 +365,9 @@ def test_the_rubbish_board_tells_fooling_images_apart() -> None:
     assert table.title == "toy-suite v1: fooling images"
     lines = [dict(zip(table.headers, line, strict=True)) for line in table.rows]
     own = next(line for line in lines if line["model"] == line["crafted on"] == "a")
-    assert (own["step"], own["fooled"], own["mean of classes"]) == ("sign 0.25", "50.0", "50.0")
+    assert (own["attack"], own["fooled"], own["mean of classes"]) == ("fooling sign step_size 0.25 steps 1", "50.0", "50.0")
     assert own["by class, hardest first"] == "2: 0.0, 1: 50.0, 0: 100.0"
-    assert {line["step"] for line in lines} == {"sign 0.25", "gradient 100, up to 5 times"}
+    assert {line["attack"] for line in lines} == {own["attack"], "fooling gradient step_size 100 steps 5"}
     assert {line["fooled"] for line in lines if line["model"] == "b"} == {"n/a"}
     assert "probability above 0.5" in table.note
 
