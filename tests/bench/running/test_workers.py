@@ -172,7 +172,7 @@ def test_a_worker_that_dies_idle_is_replaced_in_silence() -> None:
     with LocalWorkers(1) as one:
         pid = one.submit(os.getpid).result()
         os.kill(pid, signal.SIGKILL)
-        assert eventually(lambda: not alive(pid))
+        assert eventually(lambda: pid not in processes())
         assert one.submit(os.getpid).result() != pid
 
 
