@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class UsageError(Exception):
@@ -16,3 +20,19 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     near = get_close_matches(name, known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known) or 'none'}"
     return UsageError(f"unknown {kind} {name!r}; {hint}")
+
+
+def refused(of: str, known: Iterable[str], error: ValidationError) -> UsageError:
+    """The error for parameters that a pydantic model does not take: an unknown one if there is, else the first bad one.
+
+    Args:
+        of: what has the parameters, such as `attack fgsm`.
+        known: their names.
+        error: what pydantic raised.
+    """
+    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+    key = str(first["loc"][0]) if first["loc"] else ""
+    if first["type"] == "extra_forbidden":
+        return unknown(f"key of {of}", key, known)
+    value = "" if first["type"] == "missing" else f" {first['input']!r}"
+    return UsageError(f"{key}{value} of {of}: {first['msg']}")

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from bench import registry
 from bench.attacks.base import Attack
-from bench.errors import UsageError, unknown
+from bench.errors import UsageError, refused
 
 
 def attack_class(name: str) -> type[Attack]:
@@ -34,8 +34,4 @@ def make_attack(name: str, parameters: Mapping[str, Any]) -> Attack:
     try:
         return kind(**parameters)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = str(first["loc"][0]) if first["loc"] else ""
-        if first["type"] == "extra_forbidden":
-            raise unknown(f"key of attack {name}", key, kind.model_fields) from None
-        raise UsageError(f"{key} {first['input']!r} of attack {name}: {first['msg']}") from None
+        raise refused(f"attack {name}", kind.model_fields, error) from None

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from bench.attacks.base import Attack, Need, Role
 from bench.errors import UsageError
-from bench.threats import Criterion, Threat
+from bench.threats import Criterion, Threat, norm_named
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -83,7 +83,7 @@ class Fooling(Attack):
         """
         value, gradient = _log_probability(source, x, goals)
         if self.step == "sign":
-            return gradient.sign()
+            return norm_named("linf").step(gradient)
         if self.step == "gradient":
             return value.exp().reshape(-1, *[1] * (x.ndim - 1)) * gradient
         return gradient

@@ -22,7 +22,7 @@ from bench.checks.base import (
     told,
     warned,
 )
-from bench.running.judge import verified
+from bench.checks.outputs import verified
 
 PASSES = 5
 SUMMING = ("softmax", "votes", "leaf fraction", "calibrated")

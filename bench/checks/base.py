@@ -17,11 +17,13 @@ from adapters.base import Adapter, Outputs
 from adapters.ensembles import Ensemble
 from adapters.errors import Unsupported
 from bench.draws import Draws
+from bench.threats.linf import LInf
 
 Status = Literal["pass", "warn", "fail", "skipped"]
 
 POINTS = 32
 """Examples that the costly checks look at."""
+LINF = LInf()
 ITERATIONS = 10
 """Steps of an iterated attack."""
 SCORE_TOLERANCE = 1e-4
@@ -68,10 +70,7 @@ class Subject:
         *,
         clip: Clip | None = None,
         classes: int | None = None,
-        directions: int = 4,
-        singles: int = 8,
-        tolerance: float = 0.01,
-        seed: int = 0,
+        thorough: bool = False,
     ) -> None:
         """
         Args:
@@ -80,20 +79,14 @@ class Subject:
             y: `(N,)` true classes.
             clip: lowest and highest value of the inputs, each a number or of the shape of one; None where not known.
             classes: number of classes; None for whatever tells it.
-            directions: number of directions in which a gradient is held against finite differences.
-            singles: number of examples that are also shown alone.
-            tolerance: how far the cosine of a gradient with finite differences may be from 1.
-            seed: of all that is drawn.
+            thorough: hold gradients against finite differences in more directions, show more examples alone.
         """
         self.adapter = adapter
         self.x = x
         self.y = y
         self.clip = clip
         self._classes = classes
-        self.directions = directions
-        self.singles = singles
-        self.tolerance = tolerance
-        self.seed = seed
+        self.directions, self.singles = (POINTS, POINTS) if thorough else (4, 8)
 
     # -- the model ----------------------------------------------------------------------------------------------------
 
@@ -151,7 +144,7 @@ class Subject:
 
     def attacked(self, share: float) -> Tensor:
         """FGSM with a step of this share of each feature's range."""
-        return self.within_range(self.x + share * self.span * self.gradient.sign())
+        return self.within_range(self.x + share * self.span * LINF.step(self.gradient))
 
     def climbed(self, count: int, share: float, *, clipped: bool) -> Iterator[Tensor]:
         """Ten iterates of iterated FGSM on the first examples, within this share of each feature's range."""
@@ -159,15 +152,15 @@ class Subject:
         reach = share * self.span
         moved = x
         for _ in range(ITERATIONS):
-            step = self.adapter.input_gradient(moved, y).sign()
-            moved = x + torch.maximum(torch.minimum(moved + 0.25 * reach * step - x, reach), -reach)
+            step = LINF.step(self.adapter.input_gradient(moved, y))
+            moved = x + LINF.projected(moved + 0.25 * reach * step - x, reach)
             if clipped:
                 moved = self.within_range(moved)
             yield moved
 
     def draws(self, purpose: str, count: int) -> Draws:
         """Random numbers for a purpose, the same in every run."""
-        return Draws(("checks", purpose, self.seed), np.arange(count))
+        return Draws(("checks", purpose, 0), np.arange(count))
 
 
 @dataclass(frozen=True)

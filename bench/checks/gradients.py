@@ -15,6 +15,8 @@ from bench.checks.base import POINTS, Finding, Subject, failed, modules, parts, 
 
 STEPS = {torch.float64: (1e-6, 1e-5, 1e-4), torch.float32: (1e-3, 3e-3, 1e-2)}
 """Sizes of a difference, as shares of each feature's range."""
+TOLERANCE = 0.01
+"""How far the cosine of a gradient with finite differences may be from 1."""
 SLACK = 10
 """In float32, where differences are coarse, a cosine may be so many times as far from 1."""
 
@@ -82,7 +84,7 @@ def as_differences(subject: Subject) -> Finding:
     expected = (gradient * subject.span).flatten(1).double() @ directions.T
     best = torch.full((count,), -1.0, dtype=torch.float64, device=points.device)
     wrong = torch.arange(count, device=points.device)
-    allowed = 1 - subject.tolerance * (1 if twin is not None else SLACK)
+    allowed = 1 - TOLERANCE * (1 if twin is not None else SLACK)
     for step in STEPS[dtype]:
         measured, noise = _differences(subject, asked, points[wrong], given[wrong], directions, step)
         best[wrong] = torch.maximum(best[wrong], _cosine(expected[wrong], measured, noise))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,10 +40,6 @@ class Geometry(ABC):
         """`(N,)` norms of `(N, features)` float64 perturbations."""
 
     @abstractmethod
-    def slack(self, x: Tensor, eps: float) -> Tensor:
-        """`(N,)` how far beyond `eps` a right step from `(N, features)` float64 inputs can come to lie by rounding."""
-
-    @abstractmethod
     def uniform(self, draws: Draws, shape: tuple[int, ...], draw: int) -> NDArray[np.float64]:
         """`(N, *shape)` drawn evenly from the ball of radius 1."""
 
@@ -58,6 +54,13 @@ class Geometry(ABC):
             ValueError: it cannot.
         """
         return eps
+
+    def slack(self, x: Tensor, eps: float) -> Tensor:
+        """`(N,)` how far beyond `eps` a right step from `(N, features)` float64 inputs can come to lie by rounding.
+
+        What rounding x + step to float32 adds at most, which counts where eps is small, and 1e-5 eps for the step.
+        """
+        return self.lengths(ULP * x) + 1e-5 * eps
 
     def sized(self, direction: Tensor, eps: float) -> Tensor:
         """A direction of norm 1, or a draw from the unit ball, brought to radius `eps`."""
@@ -80,9 +83,3 @@ def difference(x: Tensor, moved: Tensor) -> Tensor:
 def per_example(values: Tensor, like: Tensor) -> Tensor:
     """`(N,)` values shaped to multiply `(N, *shape)`."""
     return values.reshape(-1, *[1] * (like.ndim - 1))
-
-
-def laplace(uniform: NDArray[Any]) -> NDArray[np.float64]:
-    """Two-sided exponential numbers of uniform ones on (0, 1)."""
-    centred = uniform - 0.5
-    return np.asarray(-np.sign(centred) * np.log1p(-2 * np.abs(centred)), dtype=np.float64)

@@ -45,7 +45,7 @@ class L0(Geometry):
         return self.projected(direction, math.ceil(eps))
 
     def lengths(self, delta: Tensor) -> Tensor:
-        return (delta != 0).sum(1).double().where(delta.isfinite().all(1), delta.sum(1))
+        return (delta != 0).sum(1).double().where(delta.isfinite().all(1), delta.abs().sum(1))
 
     def slack(self, x: Tensor, eps: float) -> Tensor:
         """A count has no rounding."""

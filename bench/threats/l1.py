@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.threats.base import SECOND, ULP, Geometry, laplace
+from bench.threats.base import SECOND, Geometry
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,12 +43,10 @@ class L1(Geometry):
     def lengths(self, delta: Tensor) -> Tensor:
         return delta.abs().sum(1)
 
-    def slack(self, x: Tensor, eps: float) -> Tensor:
-        return ULP * x.abs().sum(1) + 1e-5 * eps
-
     def uniform(self, draws: Draws, shape: tuple[int, ...], draw: int) -> NDArray[np.float64]:
         """Two-sided exponential numbers, divided by their sum and one more (Barthe et al. 2005)."""
-        values = laplace(draws.uniform(shape, draw))
+        centred = draws.uniform(shape, draw) - 0.5
+        values = -np.sign(centred) * np.log1p(-2 * np.abs(centred))
         flat = values.reshape(len(values), -1)
         rest = -np.log(draws.uniform((1,), draw + SECOND))
         return np.asarray(flat / (np.abs(flat).sum(1, keepdims=True) + rest)).reshape(values.shape)

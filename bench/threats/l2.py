@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.threats.base import SECOND, ULP, Geometry, per_example
+from bench.threats.base import SECOND, Geometry, per_example
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,11 +33,6 @@ class L2(Geometry):
 
     def lengths(self, delta: Tensor) -> Tensor:
         found: Tensor = delta.norm(dim=1)
-        return found
-
-    def slack(self, x: Tensor, eps: float) -> Tensor:
-        """1e-5 eps, and what rounding x + step to float32 can add at most, which counts where eps is small."""
-        found: Tensor = ULP * x.norm(dim=1) + 1e-5 * eps
         return found
 
     def uniform(self, draws: Draws, shape: tuple[int, ...], draw: int) -> NDArray[np.float64]:

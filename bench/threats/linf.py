@@ -24,14 +24,12 @@ class LInf(Geometry):
     def step(self, gradient: Tensor) -> Tensor:
         return gradient.sign()
 
-    def projected(self, delta: Tensor, eps: float) -> Tensor:
-        return delta.clamp(-eps, eps)
+    def projected(self, delta: Tensor, eps: float | Tensor) -> Tensor:
+        """As the base; `eps` may be a size for each feature."""
+        return delta.clamp(-eps, eps)  # type: ignore[arg-type]  # torch takes either
 
     def lengths(self, delta: Tensor) -> Tensor:
         return delta.abs().amax(1)
-
-    def slack(self, x: Tensor, eps: float) -> Tensor:
-        return 2 * ULP * (x.abs().amax(1) + eps)
 
     def violation(self, x: Tensor, moved: Tensor, eps: float) -> Tensor:
         """Two ulp of float32 at |x| + eps, feature by feature: a pixel of 0 gets no slack from one of 255."""

@@ -74,12 +74,12 @@ class Threat(BaseModel):
         """The direction of norm 1 that climbs fastest; zero where the gradient is, and then the judge counts it."""
         return self.geometry.step(gradient)
 
-    def moved(self, x: Tensor, direction: Tensor, share: float = 1.0) -> Tensor:
-        """`x` moved along a direction of norm 1 by a share of the radius, and cut to the range."""
-        return self.cut(x + self.geometry.sized(direction, share * self.size))
+    def moved(self, x: Tensor, direction: Tensor) -> Tensor:
+        """`x` moved along a direction of norm 1 by the radius, and cut to the range."""
+        return self.cut(x + self.geometry.sized(direction, self.size))
 
     def project(self, x: Tensor, moved: Tensor) -> Tensor:
-        """The nearest allowed inputs."""
+        """The nearest inputs in the ball, cut to the range; the nearest that are allowed where the norm is L_inf."""
         return self.cut(x + self.geometry.projected(moved - x, self.size))
 
     def distance(self, x: Tensor, moved: Tensor) -> Tensor:

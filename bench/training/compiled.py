@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -11,7 +10,7 @@ from torch import Tensor
 from bench.training.nets.base import Net
 
 
-def compiled(net: Net, x: Tensor, y: Tensor, backend: str | Callable[..., Any] = "inductor") -> Net:
+def compiled(net: Net, x: Tensor, y: Tensor) -> Net:
     """The same network, sharing its weights, with compiled passes; the network itself where they cannot be had.
 
     Compiled passes differ by rounding, draw other dropout masks, and can be differentiated once only.
@@ -20,9 +19,8 @@ def compiled(net: Net, x: Tensor, y: Tensor, backend: str | Callable[..., Any] =
         net: on the device of `x`, in training mode.
         x: `(N, features)` a batch of the size to come, on which it is tried.
         y: `(N,)` class indices.
-        backend: torch's compiler.
     """
-    fused = cast("Net", torch.compile(net, backend=backend))
+    fused = cast("Net", torch.compile(net))
     try:
         with torch.random.fork_rng(devices=[x.device] if x.device.type == "cuda" else []):
             net.loss(fused(x), y).sum().backward()  # type: ignore[no-untyped-call]

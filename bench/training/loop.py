@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from bench.progress import Doing, quiet
 from bench.training.checkpoint import Checkpoint, Saved
 from bench.training.compiled import compiled
 from bench.training.early_stopping import best_epoch, exhausted, held_out
@@ -17,10 +18,7 @@ from bench.training.nets.base import Net
 from bench.training.objectives import make_objective
 from bench.training.penalties import penalty
 from bench.training.random_state import random_state, set_random_state
-from bench.zoo.cookbook import EarlyStopping, OwnFGSM, Training
-
-Progress = Callable[[int, int, str], None]
-"""Called with what is done, what there is to do, and what goes on."""
+from bench.training.spec import OwnFGSM, Training
 
 
 class Trained(NamedTuple):
@@ -50,7 +48,7 @@ def fit(
     y: Tensor,
     training: Training,
     seed: int,
-    progress: Progress | None = None,
+    doing: Doing = quiet,
     checkpoint: Checkpoint | None = None,
     test: HeldOut | None = None,
 ) -> Trained:
@@ -65,91 +63,59 @@ def fit(
         y: `(N,)` class indices.
         training: the schedule.
         seed: of the initial weights, the order of the examples, dropout, noise, and the examples held out.
-        progress: told after every epoch.
+        doing: told after every epoch.
         checkpoint: where to go on from and what to keep up to date; None to train at one go.
         test: measured on after every epoch of the training that counts; decides nothing.
 
     Raises:
-        UsageError: an objective that does not exist.
+        UsageError: an objective that does not exist, or not with these parameters.
         TypeError: an objective or a penalty that this network cannot be trained on.
         ValueError: all examples are held out.
     """
     with torch.random.fork_rng(devices=[x.device] if x.device.type == "cuda" else []):
         saved = checkpoint.load() if checkpoint is not None else None
-        told = _Told() if saved is None else _Told(saved.state["errors"], saved.state["curve"])
-        epochs, stopping = training.epochs, training.early_stopping
+        log = _Log(training.epochs, doing, checkpoint)
+        if saved is not None:
+            log.errors, log.curve = saved.state["errors"], saved.state["curve"]
+        stopping = training.early_stopping
         if stopping is not None:
             if saved is None or saved.state["stage"] == "validation":
                 kept, out = held_out(len(x), stopping.held_out, seed, x.device)
-                run = _Run(build, x[kept], y[kept], training, seed, saved)
-                _validate(run, epochs, told, _Validation(x[out], y[out], stopping), progress, checkpoint)
+                run, unseen = _Run(build, x[kept], y[kept], training, seed, saved), (x[out], y[out])
+                while run.epoch < log.epochs and not exhausted(log.errors, stopping.patience):
+                    loss = run.advance()
+                    log.errors.append(error(run.net, *unseen, stopping))
+                    text = f"loss {loss:.4f}, adversarial validation error {log.errors[-1]:.2%}"
+                    log.tell(run, "validation", text)
                 saved = None
-            epochs = best_epoch(told.errors)
+            log.epochs = best_epoch(log.errors)
         run = _Run(build, x, y, training, seed, saved)
-        _learn(run, epochs, told, test, progress, checkpoint)
-    return Trained(run.net.eval().requires_grad_(False), epochs, told.curve)
+        while run.epoch < log.epochs:
+            loss = run.advance()
+            if test is not None:
+                log.curve.append([error(run.net, test.x, test.y, attack) for attack in (None, test.attack)])
+            log.tell(run, "whole", f"loss {loss:.4f}")
+    return Trained(run.net.eval().requires_grad_(False), log.epochs, log.curve)
 
 
 @dataclass
-class _Told:
-    """What was measured on the way."""
+class _Log:
+    """What was measured on the way, and who is told."""
 
+    epochs: int
+    doing: Doing
+    checkpoint: Checkpoint | None
     errors: list[float] = field(default_factory=list)
     """Adversarial validation errors of early stopping's first training."""
     curve: list[list[float]] = field(default_factory=list)
     """Clean and adversarial errors on the test set."""
 
-
-class _Validation(NamedTuple):
-    """Where the error is measured after every epoch."""
-
-    x: Tensor
-    y: Tensor
-    stopping: EarlyStopping
-
-
-def _validate(
-    run: _Run, epochs: int, told: _Told, on: _Validation, progress: Progress | None, checkpoint: Checkpoint | None
-) -> None:
-    """Train until the validation error no longer falls, or for so many epochs."""
-    while run.epoch < epochs and not exhausted(told.errors, on.stopping.patience):
-        loss = run.advance()
-        told.errors.append(error(run.net, on.x, on.y, on.stopping))
-        text = f"loss {loss:.4f}, adversarial validation error {told.errors[-1]:.2%}"
-        _tell(run, epochs, text, told, "validation", progress, checkpoint)
-
-
-def _learn(
-    run: _Run,
-    epochs: int,
-    told: _Told,
-    test: HeldOut | None,
-    progress: Progress | None,
-    checkpoint: Checkpoint | None,
-) -> None:
-    """Train for so many epochs."""
-    while run.epoch < epochs:
-        text = f"loss {run.advance():.4f}"
-        if test is not None:
-            told.curve.append([error(run.net, test.x, test.y, attack) for attack in (None, test.attack)])
-        _tell(run, epochs, text, told, "whole", progress, checkpoint)
-
-
-def _tell(
-    run: _Run,
-    epochs: int,
-    text: str,
-    told: _Told,
-    stage: str,
-    progress: Progress | None,
-    checkpoint: Checkpoint | None,
-) -> None:
-    """Keep what the last epoch gave, and report it."""
-    if checkpoint is not None and checkpoint.due:
-        state = {**run.state(), "stage": stage, "errors": told.errors, "curve": told.curve}
-        checkpoint.save(run.tensors(), state)
-    if progress is not None:
-        progress(run.epoch, epochs, text)
+    def tell(self, run: _Run, stage: str, text: str) -> None:
+        """Keep what the last epoch gave, and report it."""
+        if self.checkpoint is not None and self.checkpoint.due:
+            state = {**run.state(), "stage": stage, "errors": self.errors, "curve": self.curve}
+            self.checkpoint.save(run.tensors(), state)
+        self.doing(text, run.epoch / self.epochs)
 
 
 class _Run:

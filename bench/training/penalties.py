@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from bench.training.nets.base import Net
-from bench.zoo.cookbook import Training
+from bench.training.spec import Training
 
 
 def penalty(net: Net, training: Training) -> Tensor | None:

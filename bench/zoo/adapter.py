@@ -9,6 +9,7 @@ from torch import Tensor
 
 from adapters.base import Adapter, Outputs
 from bench.training.nets.base import Net
+from bench.zoo.kinds import net_family
 
 
 class NetAdapter(Adapter):
@@ -22,7 +23,7 @@ class NetAdapter(Adapter):
 
     def __init__(self, net: Net, features: int) -> None:
         super().__init__(input_shape=(features,), classes=None)
-        self.family = net.family  # type: ignore[misc]  # an instance speaks for its network
+        self.family = net_family(net.kind)  # type: ignore[misc]  # an instance speaks for its network
         self.confidence_kind = net.confidence_kind
         self.net = net.eval().requires_grad_(False)
 

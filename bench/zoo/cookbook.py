@@ -8,76 +8,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
+from bench.choices import Budget
 from bench.errors import UsageError, unknown
 from bench.strict_yaml import read_yaml
+from bench.training.spec import OwnFGSM, Training
 from bench.zoo.kinds import ENSEMBLE
 
 FOLDER = Path(__file__).with_name("recipes")
 
-Budget = Literal["full", "quick"]
-"""What the source did, or what a processor does in minutes; the same where a recipe has no `quick` block."""
 
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ObjectiveSpec(_Part):
-    """What a network is trained on; see `bench.training.objectives`."""
-
-    kind: str = "plain"
-    parameters: dict[str, Any] = {}
-    """Of the objective's constructor."""
-
-
-class OwnFGSM(_Part):
-    """The attack that a network in training is tested under: one step up its own loss."""
-
-    eps: PositiveFloat
-    """L_inf norm of the step."""
-    clip: tuple[float, float] | None = None
-    """Lowest and highest value of a feature under attack, or None for no limit, as in the paper."""
-
-
-class EarlyStopping(OwnFGSM):
-    """Stop a first training where the adversarial validation error is least, then train anew on everything for as long.
-
-    The procedure of arXiv 1412.6572, section 6. The error is that under the network's own FGSM on held-out examples.
-    """
-
-    held_out: PositiveInt
-    """Number of training examples kept for validation, drawn without replacement by the recipe's seed."""
-    patience: PositiveInt
-    """Epochs without a new least error after which the first training ends."""
-
-
-class Training(_Part):
-    """How a network's weights are found: stochastic gradient steps over shuffled batches."""
-
-    optimiser: Literal["sgd", "adam"]
-    rate: PositiveFloat
-    """Learning rate of the first step."""
-    shares: dict[str, PositiveFloat] = {}
-    """Of the rate, for parameters whose names begin so; all others get the whole of it."""
-    decay: float = Field(default=1.0, ge=1.0)
-    """The rate is divided by this after every step."""
-    momentum: tuple[NonNegativeFloat, NonNegativeFloat] = (0.0, 0.0)
-    """In the first epoch and in the last, in a straight line between; of `sgd` only."""
-    epochs: PositiveInt
-    """With early stopping, at most."""
-    batch: PositiveInt
-    objective: ObjectiveSpec = ObjectiveSpec()
-    l1: NonNegativeFloat = 0.0
-    """Coefficient of the sum of the first layer's absolute weights, added to a batch's mean loss."""
-    weight_decay: NonNegativeFloat = 0.0
-    """Coefficient of half the sum of all squared weights, biases left out, added to a batch's mean loss."""
-    early_stopping: EarlyStopping | None = None
-
-
-class Recipe(_Part):
+class Recipe(BaseModel):
     """How a reference model is made: all that decides it, apart from the data and the libraries."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: str
     """Which network or estimator; see `bench.zoo.kinds`."""

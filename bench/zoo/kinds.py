@@ -33,10 +33,15 @@ def kind_class(kind: str) -> Any:
     return registry.get("network" if kind in NETS else "estimator", kind)
 
 
+def net_family(kind: str) -> str:
+    """The family of a kind of network: the kind itself, in words."""
+    return kind.replace("-", " ")
+
+
 def family_and_gradient(kind: str, members: Iterable[str] = ()) -> tuple[str, str]:
     """What the adapters of a kind, or of an ensemble of such kinds, say of themselves, known without importing any."""
     if kind in NETS:
-        return kind.replace("-", " "), "exact"
+        return net_family(kind), "exact"
     if kind == ENSEMBLE:
         return kind, "exact" if set(members) <= NETS.keys() - SIGMOIDS else "surrogate"
     package, name = ESTIMATORS[kind].split(":")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from bench.paper.figures.drawn import Drawn
-from bench.paper.figures.style import CLASSES, page
+from bench.paper.figures.style import CLASSES, beside, page
 from bench.running.roster import Models
 
 COLOURS = {"clean": CLASSES[1], "adversarial": CLASSES[0]}
@@ -34,36 +37,6 @@ def curve(models: Models) -> Drawn:
         )
     last = {key: errors[-1] for key, errors in lines.items()}
 
-    figure = page(3.2)
-    panel = figure.subplots()
-    for trained, tested in sorted(last, key=lambda key: -last[key]):
-        errors = 100 * np.array(lines[trained, tested])
-        panel.plot(
-            np.arange(1, len(errors) + 1),
-            errors,
-            color=COLOURS[trained],
-            linestyle=STYLES[tested],
-            label=f"train {trained},\ntest {tested}: {errors[-1]:.2f}%",
-        )
-    panel.set_yscale("log")
-    panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    panel.yaxis.set_minor_locator(NullLocator())
-    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, position: f"{value:g}"))
-    panel.set_ylim(top=100)
-    panel.margins(x=0.01)
-    panel.grid(color="#dddddd", linewidth=0.5)
-    panel.set_xlabel("training time, in epochs")
-    panel.set_ylabel("test error, %")
-    panel.set_title(titles[0])
-    panel.legend(
-        loc="center left",
-        bbox_to_anchor=(1.01, 0.5),
-        frameon=False,
-        title="error after the last epoch",
-        labelspacing=1.2,
-        handlelength=3,
-    )
-
     finding = (
         f"At the end of training the error under FGSM is {last['clean', 'adversarial']:.2%} for the network trained on "
         f"clean examples, {last['adversarial', 'adversarial']:.2%} for the one trained on adversarial examples; on "
@@ -75,4 +48,28 @@ def curve(models: Models) -> Drawn:
         and last["adversarial", "clean"] <= last["clean", "clean"] + 0.005
     )
     numbers = {f"{trained}_{tested}": error for (trained, tested), error in last.items()}
-    return Drawn(figure, shows, finding, numbers)
+    return Drawn(_plot(lines, titles[0]), shows, finding, numbers)
+
+
+def _plot(lines: Mapping[tuple[str, str], Sequence[float]], title: str) -> Figure:
+    """Each errors over their epochs, those that end highest first."""
+    figure = page(3.2)
+    panel = figure.subplots()
+    for (trained, tested), errors in sorted(lines.items(), key=lambda line: -line[1][-1]):
+        panel.plot(
+            np.arange(1, len(errors) + 1),
+            100 * np.array(errors),
+            color=COLOURS[trained],
+            linestyle=STYLES[tested],
+            label=f"train {trained},\ntest {tested}: {100 * errors[-1]:.2f}%",
+        )
+    panel.set_yscale("log")
+    panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    panel.yaxis.set_minor_locator(NullLocator())
+    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, position: f"{value:g}"))
+    panel.set_ylim(top=100)
+    panel.margins(x=0.01)
+    panel.grid(color="#dddddd", linewidth=0.5)
+    panel.set(xlabel="training time, in epochs", ylabel="test error, %", title=title)
+    beside(panel, "error after the last epoch", labelspacing=1.2, handlelength=3)
+    return figure

@@ -9,8 +9,10 @@ import torch
 from numpy.typing import NDArray
 
 from bench.paper.figures.drawn import Drawn
-from bench.paper.figures.style import BOX, CLASSES, gray, mosaic, page
+from bench.paper.figures.style import BOX, CLASSES, beside, gray, mosaic, page
 from bench.running.roster import Models
+from bench.threats import norm_named
+from bench.threats.base import per_example
 
 LABEL = 4
 FARTHEST = 10.0
@@ -24,9 +26,9 @@ def eps_trace(models: Models) -> Drawn:
     data, model = models.dataset, models.adapter("maxout")
     index = int(np.flatnonzero(data.labels("test") == LABEL)[0])
     x = torch.from_numpy(data.examples("test", slice(index, index + 1)))
-    direction = model.input_gradient(x, torch.tensor([LABEL])).sign()
+    direction = norm_named("linf").step(model.input_gradient(x, torch.tensor([LABEL])))
     eps = np.linspace(-FARTHEST, FARTHEST, POINTS)
-    line = x + torch.tensor(eps, dtype=x.dtype).reshape(-1, *[1] * (x.ndim - 1)) * direction
+    line = x + per_example(torch.tensor(eps, dtype=x.dtype), x) * direction
     logits = model.logits(line).detach().numpy()
     right = model.predict(line).numpy() == LABEL
     straight = straightness(eps, logits)
@@ -47,10 +49,8 @@ def eps_trace(models: Models) -> Drawn:
     above.fill_between(
         eps, 0, 1, where=list(right), color=BOX, linewidth=0, transform=above.get_xaxis_transform(), label="label right"
     )
-    above.set_xlim(-FARTHEST, FARTHEST)
-    above.set_xlabel("eps, in units of pixel intensity")
-    above.set_ylabel("logit")
-    above.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, title="class")
+    above.set(xlim=(-FARTHEST, FARTHEST), xlabel="eps, in units of pixel intensity", ylabel="logit")
+    beside(above, "class")
     steps = np.linspace(0, POINTS - 1, IMAGES).round().astype(int)
     pictures = gray(line[torch.from_numpy(steps)].numpy())
     mosaic(below, _each_to_its_own_range(pictures), COLUMNS, (0, 1), boxed=right[steps])

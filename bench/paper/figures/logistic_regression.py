@@ -6,10 +6,13 @@ import numpy as np
 import torch
 
 from bench.paper.figures.drawn import Drawn
-from bench.paper.figures.style import DIVERGING, bare, gray, mosaic, page, picture
+from bench.paper.figures.style import DIVERGING, gray, mosaic, page, picture
 from bench.running.roster import Models
+from bench.threats import Threat
+from bench.threats.base import per_example
 
 EPS = 0.25
+THREAT = Threat(norm="linf", eps=EPS)
 SIDE = 6
 """Images along a side of a panel; the upper half of them is of the first class."""
 
@@ -23,9 +26,9 @@ def logistic_regression(models: Models) -> Drawn:
     x = torch.from_numpy(data.examples("test", slice(None)))
     y = torch.tensor(data.labels("test"))
     weights = model.input_gradient(x[:1], torch.zeros_like(y[:1]), "margin")
-    direction = model.input_gradient(x, y).sign()
-    attacked = x + EPS * direction
-    towards = torch.where(y == 0, 1.0, -1.0).reshape(-1, *[1] * (x.ndim - 1))
+    direction = THREAT.step(model.input_gradient(x, y))
+    attacked = THREAT.moved(x, direction)
+    towards = per_example(torch.where(y == 0, 1.0, -1.0), x)
     same = float((direction == towards * weights.sign())[direction != 0].double().mean())
     clean, fooled = (float((model.predict(batch) != y).double().mean()) for batch in (x, attacked))
 
@@ -42,15 +45,15 @@ def logistic_regression(models: Models) -> Drawn:
         mosaic(panels[2], gray(x[chosen].numpy()), SIDE, (-EPS, 1 + EPS)),
         mosaic(panels[3], gray(attacked[chosen].numpy()), SIDE, (-EPS, 1 + EPS)),
     ]
-    panels[0].set_title("weights")
-    panels[1].set_title("sign of the weights")
-    panels[2].set_title(f"clean, error {clean:.2%}")
-    panels[3].set_title(f"FGSM {EPS:g}, unclipped,\nerror {fooled:.2%}")
-    labels = [f"weight, > 0 for {second}", "sign", "pixel intensity", "pixel intensity"]
-    ticks = [None, [-1, 0, 1], [0, 0.5, 1], [0, 0.5, 1]]
-    for panel, drawn, label, values in zip(panels, shown, labels, ticks, strict=True):
-        bare(panel)
-        figure.colorbar(drawn, ax=panel, location="bottom", label=label, ticks=values, shrink=0.9)
+    told = [
+        ("weights", f"weight, > 0 for {second}", None),
+        ("sign of the weights", "sign", [-1, 0, 1]),
+        (f"clean, error {clean:.2%}", "pixel intensity", [0, 0.5, 1]),
+        (f"FGSM {EPS:g}, unclipped,\nerror {fooled:.2%}", "pixel intensity", [0, 0.5, 1]),
+    ]
+    for panel, drawn, (title, label, ticks) in zip(panels, shown, told, strict=True):
+        panel.set_title(title)
+        figure.colorbar(drawn, ax=panel, location="bottom", label=label, ticks=ticks, shrink=0.9)
 
     finding = (
         f"FGSM moves {same:.1%} of the pixels that have a weight along the sign of that weight, up for {first} and "

@@ -15,6 +15,8 @@ from bench.draws import Draws
 from bench.paper.figures.drawn import Drawn
 from bench.paper.figures.style import CLASSES, bare, key, page
 from bench.running.roster import Models
+from bench.threats import norm_named
+from bench.threats.base import per_example
 
 FARTHEST = 0.5
 POINTS = 81
@@ -33,7 +35,7 @@ def maps(models: Models) -> Drawn:
     truth = torch.tensor(data.labels("test")[: 10 * count])
     chosen = (model.predict(pool) == truth).nonzero()[:count, 0]
     x, y = pool[chosen], truth[chosen]
-    signs = model.input_gradient(x, y).sign()
+    signs = norm_named("linf").step(model.input_gradient(x, y))
     draws = Draws(("figure", data.checksum, "maps"), chosen.numpy())
     first, second = (torch.tensor(draws.normal(data.input_shape, draw), dtype=x.dtype) for draw in (0, 1))
     planes = {
@@ -52,10 +54,7 @@ def maps(models: Models) -> Drawn:
         for panel, seen, true in zip(panels.flat, labels, y.tolist(), strict=True):
             _show(panel, seen, true, data.classes[true])
             present |= set(np.unique(seen[seen != true]).tolist())
-        for panel in panels[-1]:
-            panel.set_xticks([-FARTHEST, 0, FARTHEST])
-        for panel in panels[:, 0]:
-            panel.set_yticks([-FARTHEST, 0, FARTHEST])
+        panels[0, 0].set(xticks=[-FARTHEST, 0, FARTHEST], yticks=[-FARTHEST, 0, FARTHEST])
         half.supxlabel("size along the first direction, as eps of FGSM", fontsize=7)
         half.supylabel("along the second", fontsize=7)
         wrong.append(np.mean([(seen != true).mean() for seen, true in zip(labels, y.tolist(), strict=True)]))
@@ -90,7 +89,7 @@ def orthogonal(across: Tensor, up: Tensor, lengths: Tensor) -> tuple[Tensor, Ten
 def regions(predict: Callable[[Tensor], Tensor], x: Tensor, across: Tensor, up: Tensor) -> Iterator[NDArray[np.int64]]:
     """`(POINTS, POINTS)` labels on the plane through each example, rows from the lowest up."""
     steps = torch.linspace(-FARTHEST, FARTHEST, POINTS, dtype=x.dtype)
-    rows, columns = (grid.reshape(-1, *[1] * (x.ndim - 1)) for grid in torch.meshgrid(steps, steps, indexing="ij"))
+    rows, columns = (per_example(grid, x) for grid in torch.meshgrid(steps, steps, indexing="ij"))
     for point, one, other in zip(x, across, up, strict=True):
         yield predict(point + columns * one + rows * other).numpy().reshape(POINTS, POINTS)
 

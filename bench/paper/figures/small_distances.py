@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from bench.draws import Draws
@@ -47,32 +48,11 @@ def small_distances(models: Models, norm: float = NORM) -> Drawn:
     perturbations = torch.stack(
         [_scaled(noise, norm), _scaled(x[pair.other] - clean, norm), erasure(clean, norm, draws)]
     )
-    reached = clean + perturbations
-    inputs = torch.cat([clean[None], reached])
+    inputs = torch.cat([clean[None], clean + perturbations])
     labels, _, probabilities = model.outputs(inputs)
     assert probabilities is not None
     confidences = probabilities.amax(1).tolist()
     said = [f"{data.classes[label]}, {sure:.1%}" for label, sure in zip(labels.tolist(), confidences, strict=True)]
-
-    figure = page(5.8)
-    panels = figure.subplots(3, 3)
-    rows = [f"random: still a {true}", f"another class: a {other}", "rubbish: no digit"]
-    low, high = float(inputs.min()), float(inputs.max())
-    largest = float(perturbations.abs().max())
-    for row, (name, change, image, verdict) in enumerate(zip(rows, perturbations, reached, said[1:], strict=True)):
-        left, middle, right = panels[row]
-        picture(left, clean.mean(0).numpy(), low, high)
-        shown = picture(middle, change.mean(0).numpy(), -largest, largest, DIVERGING)
-        gray = picture(right, image.mean(0).numpy(), low, high)
-        left.set_ylabel(name)
-        left.set_xlabel(said[0])
-        middle.set_xlabel(f"L2 norm {float(change.norm()):.2f}")
-        right.set_xlabel(verdict)
-    figure.colorbar(shown, ax=panels, label="change of pixel intensity", shrink=0.5)
-    figure.colorbar(gray, ax=panels, label="pixel intensity", shrink=0.5)
-    for panel, title in zip(panels[0], ("clean example", "+ perturbation", "= perturbed"), strict=True):
-        panel.set_title(title)
-    figure.supxlabel("below each image: the class that maxout gives it, and with what confidence", fontsize=8)
 
     norms = perturbations.flatten(1).norm(dim=1)
     gone = float(-perturbations[2].sum() / clean.sum())
@@ -88,7 +68,32 @@ def small_distances(models: Models, norm: float = NORM) -> Drawn:
         "rubbish": confidences[3],
         "ink_gone": gone,
     }
+    rows = [f"random: still a {true}", f"another class: a {other}", "rubbish: no digit"]
+    figure = _plot(inputs, perturbations, said, rows)
     return Drawn(figure, kept and changed and gone >= 0.5, finding, numbers)
+
+
+def _plot(inputs: Tensor, perturbations: Tensor, said: list[str], rows: list[str]) -> Figure:
+    """A row a perturbation: the clean example, which is the first input, what is added, and what comes of it."""
+    figure = page(5.8)
+    panels = figure.subplots(3, 3)
+    low, high = float(inputs.min()), float(inputs.max())
+    largest = float(perturbations.abs().max())
+    for (left, middle, right), name, change, image, verdict in zip(
+        panels, rows, perturbations, inputs[1:], said[1:], strict=True
+    ):
+        picture(left, inputs[0].mean(0).numpy(), low, high)
+        shown = picture(middle, change.mean(0).numpy(), -largest, largest, DIVERGING)
+        gray = picture(right, image.mean(0).numpy(), low, high)
+        left.set(ylabel=name, xlabel=said[0])
+        middle.set_xlabel(f"L2 norm {float(change.norm()):.2f}")
+        right.set_xlabel(verdict)
+    figure.colorbar(shown, ax=panels, label="change of pixel intensity", shrink=0.5)
+    figure.colorbar(gray, ax=panels, label="pixel intensity", shrink=0.5)
+    for panel, title in zip(panels[0], ("clean example", "+ perturbation", "= perturbed"), strict=True):
+        panel.set_title(title)
+    figure.supxlabel("below each image: the class that maxout gives it, and with what confidence", fontsize=8)
+    return figure
 
 
 def faintest_pair(x: Tensor, y: Tensor, norm: float) -> Pair:

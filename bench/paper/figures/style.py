@@ -103,6 +103,11 @@ def mosaic(
     return shown
 
 
+def beside(panel: Axes, title: str, **how: Any) -> None:
+    """The legend of a panel, to the right of it."""
+    panel.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, title=title, **how)
+
+
 def gray(images: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     """`(N, H, W)` of images `(N, C, H, W)`: the mean of their channels."""
     shades: NDArray[np.floating[Any]] = images.mean(1)

@@ -17,11 +17,9 @@ class Net(nn.Module):
     """
 
     kind: ClassVar[str]
-    """Its name in recipes; part of the fingerprint, with `version`."""
+    """Its name in recipes and, in words, its family on leaderboards; part of the fingerprint, with `version`."""
     version: ClassVar[str] = "1"
     """Raised whenever the same weights would give other outputs."""
-    family: ClassVar[str]
-    """Printed on the leaderboard."""
     confidence_kind: ClassVar[str] = "softmax"
 
     def prepare(self, x: Tensor, y: Tensor) -> None:

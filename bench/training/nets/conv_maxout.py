@@ -72,7 +72,6 @@ class ConvMaxout(Net):
     """
 
     kind: ClassVar[str] = "conv-maxout"
-    family: ClassVar[str] = "conv maxout"
 
     def __init__(
         self,

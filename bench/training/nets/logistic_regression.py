@@ -18,7 +18,6 @@ class LogisticRegression(Net):
     """
 
     kind: ClassVar[str] = "logistic-regression"
-    family: ClassVar[str] = "logistic regression"
 
     def __init__(self, features: int, classes: int) -> None:
         """

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench.training.nets.base import Net
+from bench.training.nets.max_norm import limit_norm
 
 
 class MaxoutLayer(nn.Module):
@@ -35,7 +36,6 @@ class Maxout(Net):
     """
 
     kind: ClassVar[str] = "maxout"
-    family: ClassVar[str] = "maxout"
 
     def __init__(
         self,
@@ -87,10 +87,7 @@ class Maxout(Net):
         return list(self.hidden)
 
     def constrain(self) -> None:
-        if self.max_norm is None:
-            return
-        with torch.no_grad():
-            for name, parameter in self.named_parameters():
+        if self.max_norm is not None:
+            for name, weights in self.named_parameters():
                 if name.endswith("weight"):
-                    norms = torch.linalg.vector_norm(parameter, dim=-1, keepdim=True)
-                    parameter.mul_((self.max_norm / norms.clamp_min(1e-12)).clamp_max(1.0))
+                    limit_norm(weights, self.max_norm)

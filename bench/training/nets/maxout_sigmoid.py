@@ -14,7 +14,6 @@ class MaxoutSigmoid(Maxout):
     """Maxout with an independent sigmoid a class on top: all of them may say no (arXiv 1412.6572, appendix A)."""
 
     kind: ClassVar[str] = "maxout-sigmoid"
-    family: ClassVar[str] = "maxout sigmoid"
     confidence_kind: ClassVar[str] = "sigmoid"
 
     def loss(self, logits: Tensor, y: Tensor) -> Tensor:

@@ -23,7 +23,6 @@ class MPDBM(Net):
     """
 
     kind: ClassVar[str] = "mp-dbm"
-    family: ClassVar[str] = "mp dbm"
 
     def __init__(
         self,

@@ -20,7 +20,6 @@ class RBFNetwork(Net):
     """
 
     kind: ClassVar[str] = "rbf-network"
-    family: ClassVar[str] = "rbf network"
     confidence_kind: ClassVar[str] = "sigmoid"
 
     def __init__(self, features: int, classes: int, *, initial_beta: float) -> None:

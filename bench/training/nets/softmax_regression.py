@@ -13,7 +13,6 @@ class SoftmaxRegression(Net):
     """One affine map to the logits, from zero weights ("shallow softmax", section 4 of arXiv 1412.6572)."""
 
     kind: ClassVar[str] = "softmax-regression"
-    family: ClassVar[str] = "softmax regression"
 
     def __init__(self, features: int, classes: int) -> None:
         super().__init__()

@@ -1,28 +1,29 @@
-"""What networks are trained on, by name. A new objective is one file here and one line in this table."""
+"""What networks are trained on, by name. A new objective is a class in one of these files and one line in the table."""
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from pydantic import ValidationError
 
-from bench.errors import unknown
+from bench.errors import refused, unknown
+from bench.training.objectives.adversarial_logistic import AdversarialLogistic
+from bench.training.objectives.base import Objective, Plain
+from bench.training.objectives.hidden_perturbation import HiddenPerturbation
+from bench.training.objectives.multi_prediction import MultiPrediction
+from bench.training.objectives.noise import GaussianRubbish, SignNoise, UniformNoise
+from bench.training.objectives.perturbation import Adversarial, Rotation, ScaledGradient
+from bench.training.spec import ObjectiveSpec
 
-if TYPE_CHECKING:
-    from bench.training.objectives.base import Objective
-    from bench.zoo.cookbook import ObjectiveSpec
-
-# Strings, so that knowing the names imports no torch.
-TABLE = {
-    "plain": "bench.training.objectives.plain:Plain",
-    "adversarial": "bench.training.objectives.adversarial:Adversarial",
-    "adversarial-logistic": "bench.training.objectives.adversarial_logistic:AdversarialLogistic",
-    "rotation": "bench.training.objectives.rotation:Rotation",
-    "scaled-gradient": "bench.training.objectives.scaled_gradient:ScaledGradient",
-    "hidden-perturbation": "bench.training.objectives.hidden_perturbation:HiddenPerturbation",
-    "sign-noise": "bench.training.objectives.noise:SignNoise",
-    "uniform-noise": "bench.training.objectives.noise:UniformNoise",
-    "multi-prediction": "bench.training.objectives.multi_prediction:MultiPrediction",
-    "gaussian-rubbish": "bench.training.objectives.rubbish:GaussianRubbish",
+TABLE: dict[str, type[Objective]] = {
+    "plain": Plain,
+    "adversarial": Adversarial,
+    "adversarial-logistic": AdversarialLogistic,
+    "rotation": Rotation,
+    "scaled-gradient": ScaledGradient,
+    "hidden-perturbation": HiddenPerturbation,
+    "sign-noise": SignNoise,
+    "uniform-noise": UniformNoise,
+    "multi-prediction": MultiPrediction,
+    "gaussian-rubbish": GaussianRubbish,
 }
 
 
@@ -30,10 +31,11 @@ def make_objective(spec: ObjectiveSpec) -> Objective:
     """The objective that a recipe describes.
 
     Raises:
-        UsageError: no objective of that name.
-        TypeError: parameters that it does not take.
+        UsageError: no objective of that name, or parameters that it does not take.
     """
     if spec.kind not in TABLE:
         raise unknown("training objective", spec.kind, TABLE)
-    module, name = TABLE[spec.kind].split(":")
-    return cast("Objective", getattr(import_module(module), name)(**spec.parameters))
+    try:
+        return TABLE[spec.kind](**spec.parameters)
+    except ValidationError as error:
+        raise refused(f"training objective {spec.kind}", TABLE[spec.kind].model_fields, error) from None

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor
 from torch.nn import functional as F
 
+from bench.threats import Epsilon
 from bench.training.nets.base import Net
 from bench.training.nets.logistic_regression import LogisticRegression
 from bench.training.objectives.base import Objective
 
 
-@dataclass(frozen=True, kw_only=True)
 class AdversarialLogistic(Objective):
     """`softplus(eps ||w||_1 - y (w.x + b))` with y = -1 for class 0 and +1 for class 1: the worst loss in the eps ball.
 
@@ -21,8 +20,7 @@ class AdversarialLogistic(Objective):
     would reward the norm.
     """
 
-    eps: float
-
+    eps: Epsilon
     once: ClassVar[bool] = False
 
     def __call__(self, net: Net, x: Tensor, y: Tensor) -> Tensor:

@@ -8,10 +8,11 @@ from typing import ClassVar
 from torch import Tensor
 
 from bench.training.nets.base import Net
+from bench.training.spec import Part
 
 
-class Objective(ABC):
-    """A loss to train on. Subclasses are frozen dataclasses of their parameters, which stand in recipes.
+class Objective(Part, ABC):
+    """A loss to train on, with its parameters, which stand in recipes.
 
     All randomness comes from torch's global generator, which the training loop seeds and keeps.
     """
@@ -28,3 +29,10 @@ class Objective(ABC):
             x: `(N, features)` training examples.
             y: `(N,)` class indices.
         """
+
+
+class Plain(Objective):
+    """The network's own loss on the examples as they are, J(x)."""
+
+    def __call__(self, net: Net, x: Tensor, y: Tensor) -> Tensor:
+        return net.loss(net(x), y)

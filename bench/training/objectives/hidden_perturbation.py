@@ -4,56 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
+from bench.threats import norm_named
 from bench.training.nets.base import Net
-from bench.training.objectives.base import Objective
 from bench.training.objectives.directions import rotated
-from bench.training.random_state import random_state, set_random_state
+from bench.training.objectives.perturbation import Perturbation
 
 
-@dataclass(frozen=True, kw_only=True)
-class HiddenPerturbation(Objective):
-    """`alpha J + (1 - alpha) J~`, where J~ is the loss with the outputs h of hidden layers moved up the gradient of J.
+class HiddenPerturbation(Perturbation):
+    """J~ is the loss with the outputs h of hidden layers moved up the gradient of J.
 
     `additive`: `h + size sign(g)`, which a network of unbounded units escapes by making h large. `rotation`: h turned
     by `size` radians towards g, which it cannot. The gradients are those of the clean pass and count as constants.
     """
 
-    alpha: float
-    """Share of the loss without perturbation."""
-    masks: Literal[1, 2]
-    """Draws of dropout a step: 1 for the same units in both passes, 2 for others in the perturbed one."""
     form: Literal["additive", "rotation"]
     size: float
-    layers: Sequence[int] | Literal["all"] = "all"
+    layers: Literal["all"] | tuple[int, ...] = "all"
     """Which hidden layers, counted from 0 at the input."""
-
     once: ClassVar[bool] = False
 
     def perturbed(self, h: Tensor, gradient: Tensor) -> Tensor:
         """`(N, units)` moved outputs of a layer."""
         if self.form == "additive":
-            return h + self.size * gradient.sign()
+            return h + self.size * norm_named("linf").step(gradient)
         return rotated(h, gradient, self.size)
 
-    def __call__(self, net: Net, x: Tensor, y: Tensor) -> Tensor:
+    def passes(self, net: Net, x: Tensor, y: Tensor) -> tuple[Tensor, Callable[[], Tensor]]:
         hidden = net.hidden_layers()
         chosen = hidden if self.layers == "all" else [hidden[layer] for layer in self.layers]
-        before = random_state(x.device)
         outputs: list[Tensor] = []
         with _changed(chosen, [partial(_kept, outputs)] * len(chosen)):
             clean = net.loss(net(x), y)
         gradients = torch.autograd.grad(clean.sum(), outputs, retain_graph=True)
-        if self.masks == 1:
-            set_random_state(before, x.device)
-        with _changed(chosen, [partial(self.perturbed, gradient=gradient) for gradient in gradients]):
-            return self.alpha * clean + (1 - self.alpha) * net.loss(net(x), y)
+
+        def again() -> Tensor:
+            with _changed(chosen, [partial(self.perturbed, gradient=gradient) for gradient in gradients]):
+                return net.loss(net(x), y)
+
+        return clean, again
 
 
 def _kept(outputs: list[Tensor], h: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -14,7 +13,6 @@ from bench.training.nets.mp_dbm import MPDBM
 from bench.training.objectives.base import Objective
 
 
-@dataclass(frozen=True, kw_only=True)
 class MultiPrediction(Objective):
     """Cross-entropy of hidden pixels and labels, summed over them, as inference fills them in from the others.
 

@@ -1,22 +1,21 @@
-"""Training on noise, the control of adversarial training (arXiv 1412.6572, section 6)."""
+"""Training on noise, the control of adversarial training (arXiv 1412.6572, section 6), and on rubbish (appendix A)."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from bench.threats import Epsilon
 from bench.training.nets.base import Net
 from bench.training.objectives.base import Objective
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Noise(Objective):
     """J(x + noise), with noise drawn anew at every step."""
 
-    eps: float
+    eps: Epsilon
     """Largest change of a feature."""
 
     @abstractmethod
@@ -27,7 +26,6 @@ class _Noise(Objective):
         return net.loss(net(x + self.eps * self.noise(x)), y)
 
 
-@dataclass(frozen=True, kw_only=True)
 class SignNoise(_Noise):
     """+eps or -eps on every feature, at random."""
 
@@ -35,9 +33,17 @@ class SignNoise(_Noise):
         return 2.0 * torch.empty_like(x).bernoulli_(0.5) - 1.0
 
 
-@dataclass(frozen=True, kw_only=True)
 class UniformNoise(_Noise):
     """Independent noise on every feature, uniform on [-eps, eps]."""
 
     def noise(self, x: Tensor) -> Tensor:
         return torch.empty_like(x).uniform_(-1.0, 1.0)
+
+
+class GaussianRubbish(Objective):
+    """`J(x) + weight R(z)`, one `z ~ N(0, I)` an example, with R the network's own loss on inputs of no class."""
+
+    weight: float
+
+    def __call__(self, net: Net, x: Tensor, y: Tensor) -> Tensor:
+        return net.loss(net(x), y) + self.weight * net.rubbish_loss(net(torch.randn_like(x)))

@@ -27,6 +27,11 @@ UNIT = (0.0, 1.0)
 NAMES = registry.names("attack")
 
 
+def sizes(norm: str | None, grid: list[float]) -> list[float]:
+    """Budgets of a norm: of L0 they are numbers of features."""
+    return [float(k) for k in range(1, 1 + len(grid))] if norm == "l0" else grid
+
+
 def linear(features: int = 12, classes: int = 4, seed: int = 0) -> Adapter:
     """A linear classifier: its gradient is the same on a whole line, so FGSM is the best step."""
     with torch.random.fork_rng(devices=[]):
@@ -64,9 +69,8 @@ def crafted(
 def budgets_of(name: str, clip: bool, grid: list[float]) -> list[list[Threat]]:
     """The threats that an attack can be set, a list a norm."""
     limits = UNIT if clip else None
-    return [[Threat(norm=norm, eps=eps, clip=limits) for eps in grid] for norm in attack_class(name).norms] or [
-        [Threat()]
-    ]
+    norms = attack_class(name).norms
+    return [[Threat(norm=norm, eps=eps, clip=limits) for eps in sizes(norm, grid)] for norm in norms] or [[Threat()]]
 
 
 # -- every attack -----------------------------------------------------------------------------------------------------
@@ -84,7 +88,7 @@ def test_every_attack_stays_within_its_threat(name: str, clip: bool) -> None:
         assert len(candidates) == len(budgets)
         for candidate, budget in zip(candidates, budgets, strict=True):
             found = audit(candidate, x, budget, generated=kind.generates)
-            if budget.norm is not None and not clip and name != "uniform-noise":
+            if budget.norm is not None and not clip and (name != "uniform-noise" or budget.norm == "l0"):
                 assert found.largest == pytest.approx(budget.eps, rel=1e-4)
     assert torch.equal(x, before)
 
@@ -106,9 +110,8 @@ def test_whatever_the_shape_and_the_scale(
     y = torch.randint(4, (n,), generator=generator)
     source = curved(features=int(np.prod(shape)))
     for norm in attack_class(name).norms or [None]:
-        # Below 0.05 the rounding of x + step alone can exceed the L2 tolerance, which knows eps but not x.
-        size = max(eps, 0.05) if norm == "l2" else eps
-        budget = Threat(norm=norm, eps=norm and size * scale, clip=(0.0, scale) if clip and norm else None)
+        size = float(1 + n) if norm == "l0" else eps * scale
+        budget = Threat(norm=norm, eps=norm and size, clip=(0.0, scale) if clip and norm else None)
         (candidate,) = crafted(name, source, x, y, [budget])
         audit(candidate, x, budget, generated=make_attack(name, {}).generates)
 
@@ -208,7 +211,7 @@ class Counting(Adapter):
 def test_one_gradient_serves_a_whole_grid(norm: Norm) -> None:
     x, y = batch()
     source = Counting(curved())
-    crafted("fgsm", source, x, y, [Threat(norm=norm, eps=eps, clip=UNIT) for eps in GRID])
+    crafted("fgsm", source, x, y, [Threat(norm=norm, eps=eps, clip=UNIT) for eps in sizes(norm, GRID)])
     assert source.calls == 1
 
 
@@ -234,7 +237,7 @@ def test_a_zero_gradient_moves_nothing(name: str, norm: Norm) -> None:
     x, y = batch()
     with torch.no_grad():
         flat.module[1].bias += 1  # type: ignore[attr-defined]
-    (candidate,) = crafted(name, flat, x, y, [Threat(norm=norm, eps=0.1, clip=UNIT)])
+    (candidate,) = crafted(name, flat, x, y, [Threat(norm=norm, eps=eps, clip=UNIT) for eps in sizes(norm, [0.1])])
     assert torch.equal(candidate, x)
 
 
@@ -311,7 +314,7 @@ def test_iterated_fgsm_does_no_worse_than_fgsm_on_a_linear_model(loss: str) -> N
 def test_iterated_fgsm_climbs_higher_on_a_curved_one() -> None:
     x, y = batch(50)
     source = curved()
-    for norm, eps in (("linf", 0.5), ("l2", 1.5)):
+    for norm, eps in (("linf", 0.5), ("l2", 1.5), ("l1", 4.0), ("l0", 4.0)):
         budget = [Threat(norm=norm, eps=eps)]
         (once,) = crafted("fgsm", source, x, y, budget)
         (often,) = crafted("iterated-fgsm", source, x, y, budget)
@@ -335,19 +338,19 @@ RANDOM = ["uniform-noise", "sign-noise", "gaussian-rubbish"]
 @pytest.mark.parametrize("name", RANDOM)
 def test_random_candidates_do_not_depend_on_batch_or_order(name: str) -> None:
     x, y = batch(6)
-    (budgets,) = budgets_of(name, False, [0.1])
-    (whole,) = crafted(name, None, x, y, budgets, draws(range(6)))
     order = [4, 1, 5]
-    (part,) = crafted(name, None, x[order], y[order], budgets, draws(order))
-    assert torch.equal(part, whole[order])
+    for budgets in budgets_of(name, False, [0.1]):
+        (whole,) = crafted(name, None, x, y, budgets, draws(range(6)))
+        (part,) = crafted(name, None, x[order], y[order], budgets, draws(order))
+        assert torch.equal(part, whole[order])
 
 
 @pytest.mark.parametrize("name", RANDOM)
 def test_another_draw_is_other_noise(name: str) -> None:
     x, y = batch(6)
-    (budgets,) = budgets_of(name, False, [0.1])
-    (first,), (second,) = (crafted(name, None, x, y, budgets, draw=number) for number in (0, 1))
-    assert not torch.equal(first, second)
+    for budgets in budgets_of(name, False, [0.1]):
+        (first,), (second,) = (crafted(name, None, x, y, budgets, draw=number) for number in (0, 1))
+        assert not torch.equal(first, second)
 
 
 @pytest.mark.parametrize("name", ["uniform-noise", "sign-noise"])

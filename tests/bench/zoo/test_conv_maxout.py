@@ -14,8 +14,9 @@ from torch.nn import functional as F
 from adapters.base import LOSSES
 from bench.training.loop import fit
 from bench.training.nets.conv_maxout import ConvMaxout, ConvMaxoutLayer
+from bench.training.spec import Training
 from bench.zoo.adapter import NetAdapter
-from bench.zoo.cookbook import Training, recipe
+from bench.zoo.cookbook import recipe
 
 DIGITS: dict[str, Any] = {
     "shape": (1, 8, 8),

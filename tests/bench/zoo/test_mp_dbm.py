@@ -15,8 +15,8 @@ from bench.training.loop import fit
 from bench.training.nets.maxout import Maxout
 from bench.training.nets.mp_dbm import MPDBM
 from bench.training.objectives.multi_prediction import MultiPrediction
+from bench.training.spec import ObjectiveSpec, Training
 from bench.zoo.adapter import NetAdapter
-from bench.zoo.cookbook import ObjectiveSpec, Training
 
 FEATURES, CLASSES = 6, 3
 SMALL = {"units": (5, 4), "connections": (3, 2), "spread": 0.5, "hidden_bias": (-0.3, -0.2)}

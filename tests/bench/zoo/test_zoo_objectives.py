@@ -20,7 +20,7 @@ from bench.training.nets.maxout_sigmoid import MaxoutSigmoid
 from bench.training.nets.softmax_regression import SoftmaxRegression
 from bench.training.objectives import TABLE, make_objective
 from bench.training.objectives.directions import rotated, unit
-from bench.zoo.cookbook import ObjectiveSpec, Training
+from bench.training.spec import ObjectiveSpec, OwnFGSM, Training
 from bench.zoo.kinds import kind_class
 
 Split = tuple[Tensor, Tensor]
@@ -116,8 +116,19 @@ def test_objectives_are_made_by_name_and_refuse_what_they_do_not_take() -> None:
         make_objective(spec(kind))
     with pytest.raises(UsageError, match="unknown training objective 'adverserial'; did you mean adversarial"):
         make_objective(ObjectiveSpec(kind="adverserial"))
-    with pytest.raises(TypeError, match="epsilon"):
+    with pytest.raises(UsageError, match="unknown key of training objective sign-noise 'epsilon'; did you mean eps"):
         make_objective(ObjectiveSpec(kind="sign-noise", parameters={"epsilon": 0.1}))
+    with pytest.raises(UsageError, match="eps of training objective sign-noise: Field required"):
+        make_objective(ObjectiveSpec(kind="sign-noise"))
+    with pytest.raises(UsageError, match="masks 3 of training objective adversarial"):
+        make_objective(spec("adversarial", masks=3))
+
+
+def test_sizes_in_recipes_are_read_as_those_in_suites() -> None:
+    objective = make_objective(spec("adversarial", eps="8/255"))
+    assert objective.eps == OwnFGSM(eps="8/255").eps == 8 / 255  # type: ignore[attr-defined,arg-type]
+    with pytest.raises(UsageError, match=r"eps 0 of training objective adversarial: .*8/255 or 1e-3"):
+        make_objective(spec("adversarial", eps=0))
 
 
 def test_adversarial_training_lowers_the_fgsm_error(plain: Net, adversarial: Net, test_split: Split) -> None:
@@ -282,10 +293,10 @@ def test_adversarial_examples_are_unclipped_unless_asked(test_split: Split) -> N
 @pytest.mark.parametrize("kind", ["adversarial", "hidden-perturbation"])
 @pytest.mark.parametrize("masks", [1, 2])
 def test_dropout_is_drawn_once_or_twice(kind: str, masks: int, test_split: Split) -> None:
-    """A perturbation of size zero tells: with one mask both losses are the same, with two they are not."""
+    """A perturbation of next to no size tells: with one mask both losses are the same, with two they are not."""
     torch.manual_seed(0)
     net = Maxout(64, 10, **MAXOUT | {"hidden_dropout": 0.5}).train()
-    size = {"eps": 0.0} if kind == "adversarial" else {"form": "additive", "size": 0.0}
+    size = {"eps": 1e-30} if kind == "adversarial" else {"form": "additive", "size": 0.0}
     losses = []
     for alpha in (0.0, 1.0):
         torch.manual_seed(1)
