@@ -365,7 +365,11 @@ def test_the_rubbish_board_tells_fooling_images_apart() -> None:
     assert table.title == "toy-suite v1: fooling images"
     lines = [dict(zip(table.headers, line, strict=True)) for line in table.rows]
     own = next(line for line in lines if line["model"] == line["crafted on"] == "a")
-    assert (own["attack"], own["fooled"], own["mean of classes"]) == ("fooling sign step_size 0.25 steps 1", "50.0", "50.0")
+    assert (own["attack"], own["fooled"], own["mean of classes"]) == (
+        "fooling sign step_size 0.25 steps 1",
+        "50.0",
+        "50.0",
+    )
     assert own["by class, hardest first"] == "2: 0.0, 1: 50.0, 0: 100.0"
     assert {line["attack"] for line in lines} == {own["attack"], "fooling gradient step_size 100 steps 5"}
     assert {line["fooled"] for line in lines if line["model"] == "b"} == {"n/a"}
