@@ -1,5 +1,7 @@
 # make bench   run the main suite for real and print our board beside the published one
 # make test    linters, types, tests, and whether leaderboard.md matches its records
+# make test-lowest   the fast tests with the lowest versions that pyproject.toml claims; best with PYTHON=python3.11.
+#              TORCH=2.13.0 takes that torch in place of the lowest, of which there may be no small build without CUDA
 # make speed   compare with other libraries in an environment of its own; writes docs/performance.md
 # make publish run the published suites into results/ and leaderboard.md
 #
@@ -7,11 +9,12 @@
 
 PYTHON ?= python3
 PIP_ARGS ?=
+TORCH ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PUBLISHED := mnist-fgsm mnist-transfer mnist-rubbish
 
-.PHONY: bench test speed publish clean
+.PHONY: bench test test-lowest speed publish clean
 
 bench: $(VENV)/.ready
 	$(BIN)/bench suite mnist-fgsm --ignore-published
@@ -24,6 +27,9 @@ test: $(VENV)/.ready
 	$(BIN)/python -m pytest
 	$(BIN)/bench leaderboard --check
 
+test-lowest: .venv-lowest/.ready
+	.venv-lowest/bin/python -m pytest -m "not slow"
+
 publish: $(VENV)/.ready
 	for suite in $(PUBLISHED); do $(BIN)/bench suite $$suite --out . || exit; done
 
@@ -31,11 +37,15 @@ speed: .venv-speed/.ready
 	.venv-speed/bin/python -m tests.speed
 
 clean:
-	rm -rf .venv .venv-speed bench-out
+	rm -rf .venv .venv-lowest .venv-lowest.txt .venv-speed bench-out
 
 # A stamp that is newer than what it was made from: the environment is made anew when either file changes.
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(call make_environment,$(VENV),-e '.[dev]' -c constraints.txt)
+
+.venv-lowest/.ready: pyproject.toml tests/lowest.py
+	$(PYTHON) tests/lowest.py $(TORCH:%=torch==%) >.venv-lowest.txt
+	$(call make_environment,.venv-lowest,-e '.[dev]' -c .venv-lowest.txt)
 
 .venv-speed/.ready: pyproject.toml constraints.txt tests/speed/requirements.txt
 	$(call make_environment,.venv-speed,-e '.[dev]' -r tests/speed/requirements.txt)

@@ -73,9 +73,6 @@ class Aligned(Adapter):
         yield self.positions
         yield self.size
 
-    def _move(self, device: torch.device) -> None:
-        self.inner.to(device)
-
 
 def align(adapter: Adapter, names: Sequence[str]) -> Adapter:
     """`adapter` over the classes `names`, in that order; itself where it has no labels of its own or the same ones.

@@ -7,6 +7,7 @@ of features)` in the dataset's declared units, tensors in and out on the adapter
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
@@ -37,11 +38,25 @@ class Outputs(NamedTuple):
     """`(N, K)` class probabilities; None where the model has none."""
 
 
-class Adapter(ABC):
+class Movable:
+    """What holds tensors, or other things that do."""
+
+    def to(self, device: torch.device | str) -> Self:
+        """Move every tensor to `device`, where all that are given and returned live from now on."""
+        self._move(torch.device(device))
+        return self
+
+    def _move(self, device: torch.device) -> None:
+        for name, value in vars(self).items():
+            vars(self)[name] = _moved(value, device)
+
+
+class Adapter(Movable, ABC):
     """One fitted classifier.
 
-    A subclass implements `_outputs` and `_state`, `_logits` where it has a gradient, and `_move` where it has tensors.
-    It receives `x` already in `input_shape`; everything public takes the dataset's shape and brings it into that.
+    A subclass implements `_outputs` and `_state`, and `_logits` where it has a gradient. It receives `x` already in
+    `input_shape`; everything public takes the dataset's shape and brings it into that. `to` moves all tensors, networks
+    and adapters that it has for attributes, those in lists and dictionaries too; another way to move is its `_move`.
     """
 
     family: ClassVar[str]
@@ -95,9 +110,6 @@ class Adapter(ABC):
     def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
         """`(N,)` the loss that the model was trained on, or the strongest stand-in for it."""
         return F.cross_entropy(self._logits(x), y, reduction="none")
-
-    def _move(self, device: torch.device) -> None:  # noqa: B027 - a model without tensors has nothing to move
-        """Move parameters to `device`; nothing to do for a model that stays on the CPU."""
 
     # -- what everybody calls -----------------------------------------------------------------------------------------
 
@@ -184,15 +196,23 @@ class Adapter(ABC):
             _feed(digest, item)
         return digest.hexdigest()
 
+    def copied(self) -> Self:
+        """A copy that can be moved and fitted to a dataset while its owner's stays as it is.
+
+        What cannot be copied in depth, such as an adapter that holds a lock or a connection, shares its parts.
+        """
+        try:
+            return copy.deepcopy(self)
+        except Exception:  # noqa: BLE001 - whatever the parts of somebody's adapter raise
+            return copy.copy(self)
+
     def called(self, name: str) -> Self:
         """Tell the model its name on the board: the identity of those that show no parameters, with their version."""
         return self
 
     def to(self, device: torch.device | str) -> Self:
-        """Move the model; every tensor given and returned lives there from now on."""
         self.device = torch.device(device)
-        self._move(self.device)
-        return self
+        return super().to(device)
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
@@ -206,6 +226,13 @@ class Adapter(ABC):
             raise ShapeMismatch(
                 f"the model takes inputs of shape {self.input_shape}, not {tuple(x.shape[1:])}"
             ) from None
+
+
+def worst(*kinds: GradientKind) -> GradientKind:
+    """The gradient of something made of parts: none if a part has none, exact if all are."""
+    if "none" in kinds:
+        return "none"
+    return "surrogate" if "surrogate" in kinds else "exact"
 
 
 def checked_bounds(bounds: Bounds | None, input_shape: tuple[int, ...] | None) -> Bounds | None:
@@ -226,6 +253,19 @@ def checked_bounds(bounds: Bounds | None, input_shape: tuple[int, ...] | None) -
     if not (low <= high).all():
         raise NotWrappable(f"bounds have a lowest value above the highest, or NaN: {bounds!r}")
     return bounds
+
+
+def _moved(value: Any, device: torch.device) -> Any:
+    """`value` with all that moves in it on `device`: itself, where nothing does."""
+    if isinstance(value, (Tensor, torch.nn.Module, Movable)):
+        return value.to(device)
+    if type(value) is dict:
+        return dict(zip(value, _moved(list(value.values()), device), strict=True))
+    if type(value) in (list, tuple):
+        parts = [_moved(part, device) for part in value]
+        if any(new is not old for new, old in zip(parts, value, strict=True)):
+            return type(value)(parts)
+    return value
 
 
 def _feed(digest: Any, item: object) -> None:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import copy
 import importlib
 import warnings
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -30,11 +31,13 @@ from torch import Tensor
 
 from adapters.base import Adapter, GradientKind, Outputs
 from adapters.errors import NotWrappable, Unsupported
+from adapters.rounding import log_odds_against
 
 AGREEMENT = 1e-6
 """How far compiled probabilities, and decision values relative to their size, may be from the estimator's own."""
 
 
+AttackLoss = Literal["log-odds", "margin"]
 Container = Literal["array", "columns", "sparse", "table"]
 
 
@@ -54,6 +57,9 @@ class SklearnAdapter(Adapter):
     that give a Fortran-ordered one or a sparse matrix, that; where columns are picked by name, a table with those."""
     jumps: bool = False
     """Whether the smallest change of an input can change outputs by much, as at the thresholds of a tree."""
+    attacked_by: AttackLoss = "log-odds"
+    """The training loss: the log-odds against the label, of the direction of the cross entropy and never vanishing as
+    that does; or the margin, which is the stronger where scores have no scale for a cross entropy to go by."""
     agreement: float = AGREEMENT
     """How far `probabilities` and `decision_values` may be from the estimator's own; 0 where they are the same bits."""
 
@@ -89,9 +95,16 @@ class SklearnAdapter(Adapter):
 
     def log_probabilities(self, x: Tensor) -> Tensor:
         """`(N, K)` differentiable logarithm of `predict_proba`, finite and with a gradient where that underflows."""
-        raise Unsupported(f"{self.family} has no probabilities")
+        if self.probability == "none":
+            raise Unsupported(f"{self.family} has no probabilities")
+        return self._logits(x).log_softmax(1)
 
     # -- what they share ----------------------------------------------------------------------------------------------
+
+    def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
+        if self.attacked_by == "margin":
+            return self.loss(x, y, "margin")
+        return log_odds_against(self._logits(x), y)
 
     def _outputs(self, x: Tensor) -> Outputs:
         return self._estimated(x) if x.device.type == "cpu" else self._compiled(x)
@@ -99,10 +112,6 @@ class SklearnAdapter(Adapter):
     def reference_predict(self, x: Tensor) -> Tensor:
         """`(N,)` labels by the estimator's own `predict`."""
         return self._own_labels(self._shaped(x))
-
-    def _move(self, device: torch.device) -> None:
-        self._constants = {name: tensor.to(device) for name, tensor in self._constants.items()}
-        self._casts.clear()
 
     def _constant(self, name: str, dtype: torch.dtype | None = None) -> Tensor:
         """A compiled tensor, in `dtype` if given; casts are kept, as one is needed in every batch."""
@@ -119,12 +128,16 @@ class SklearnAdapter(Adapter):
 
     def _own_probabilities(self, x: Tensor) -> Tensor:
         """`(N, K)` float64 probabilities by the estimator's own `predict_proba`, on the device of `x`."""
-        return torch.as_tensor(self._ask("predict_proba", x), dtype=torch.float64, device=x.device)
+        return self._numbers_of("predict_proba", x)
 
     def _own_decision(self, x: Tensor) -> Tensor:
         """`(N, K)` or `(N, 1)` float64 values of the estimator's own `decision_function`, on the device of `x`."""
-        values = torch.as_tensor(self._ask("decision_function", x), dtype=torch.float64, device=x.device)
+        values = self._numbers_of("decision_function", x)
         return values[:, None] if values.ndim == 1 else values
+
+    def _numbers_of(self, method: str, x: Tensor) -> Tensor:
+        """What a method of the estimator says of a batch, in float64, on the device of `x`."""
+        return torch.as_tensor(self._ask(method, x), dtype=torch.float64, device=x.device)
 
     def _ask(self, method: str, x: Tensor) -> np.ndarray:
         """What a method of the estimator says of a batch."""
@@ -143,6 +156,22 @@ class SklearnAdapter(Adapter):
         if self.container == "table":
             return importlib.import_module("pandas").DataFrame(array, columns=self.estimator.feature_names_in_)
         return array
+
+
+def settled(values: Tensor, x: Tensor, rows: Tensor, own: Callable[[Tensor], Tensor]) -> Tensor:
+    """`values` with those of the `rows`, which rounding leaves open, set in place to what `own` says of their inputs.
+
+    Args:
+        values: `(N, ...)`.
+        x: `(N, D)` inputs.
+        rows: `(M,)` indices, or an `(N,)` mask.
+        own: from inputs to values, by the estimator's own code.
+    """
+    if rows.dtype == torch.bool:
+        rows = rows.nonzero()[:, 0]
+    if len(rows):
+        values[rows] = own(x[rows])
+    return values
 
 
 def refuse(
@@ -171,76 +200,3 @@ def as_sparse(array: np.ndarray) -> sparse.csr_matrix:
     places = np.flatnonzero(given)
     starts = np.append(0, np.cumsum(np.count_nonzero(given, axis=1)))
     return sparse.csr_matrix((array.ravel()[places], places % array.shape[1], starts), shape=array.shape)
-
-
-def gap(scores: Tensor) -> Tensor:
-    """`(N,)` difference between the two largest scores of each row; infinite where there is one class only."""
-    if scores.shape[1] < 2:
-        return scores.new_full(scores.shape[:1], torch.inf)
-    best = scores.topk(2, dim=1).values
-    return best[:, 0] - best[:, 1]
-
-
-def undecided(scores: Tensor, error: Tensor) -> Tensor:
-    """`(M,)` rows whose first argmax could be another, were each of the `(N, K)` scores off by its `error`."""
-    best, winner = (scores - error).max(1, keepdim=True)
-    rival = (scores + error).scatter(1, winner, -torch.inf).amax(1, keepdim=True)
-    return (~(best > rival)).nonzero()[:, 0]
-
-
-def two_sided(values: Tensor) -> Tensor:
-    """`(N, K)` scores of a decision function, whose single column `(N, 1)` in the binary case is class 1's over 0."""
-    return torch.cat([torch.zeros_like(values), values], dim=1) if values.shape[1] == 1 else values
-
-
-def softmax(scores: Tensor) -> Tensor:
-    """`(N, K)` shares of the classes. Many rows of few columns are a fifth of the work the other way round."""
-    return scores.T.contiguous().softmax(0).T.contiguous()
-
-
-def worst(*kinds: GradientKind) -> GradientKind:
-    """The gradient of something made of parts: none if a part has none, exact if all are."""
-    if "none" in kinds:
-        return "none"
-    return "surrogate" if "surrogate" in kinds else "exact"
-
-
-def topped(scores: Tensor, labels: Tensor) -> Tensor:
-    """`(N, K)` scores whose first argmax is the label: where it is not, the label's score is lifted just above the top.
-
-    The rules that scores alone do not tell (vote ties, rounding) move a label between classes of nearly equal score.
-    """
-    wrong = (scores.argmax(1) != labels).nonzero()[:, 0]
-    if len(wrong):
-        scores = scores.clone()
-        scores[wrong, labels[wrong]] = torch.nextafter(scores[wrong].amax(1), scores.new_tensor(torch.inf))
-    return scores
-
-
-def log_odds_against(logits: Tensor, y: Tensor) -> Tensor:
-    """`(N,)` log-odds against class `y`: logsumexp of the rivals' logits minus the logit of `y`.
-
-    Cross entropy is the softplus of this, so both have gradients of one direction. Cross entropy's vanishes in float32
-    as soon as the model is sure; this one's does not.
-    """
-    own = logits.gather(1, y[:, None])
-    rivals = logits.scatter(1, y[:, None], -torch.inf)
-    return rivals.logsumexp(1) - own[:, 0]
-
-
-def sum_roundoff(terms: int, *dtypes: torch.dtype) -> float:
-    """Relative error bound of a sum of `terms` products in the coarsest of `dtypes`, in any order of summation.
-
-    Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section 3.1: gamma_n = n u / (1 - n u); the few
-    operations around the sum are allowed for by counting eight more terms.
-    """
-    unit = max(torch.finfo(dtype).eps for dtype in dtypes) / 2
-    return (terms + 8) * unit / (1 - (terms + 8) * unit)
-
-
-def float32_is_exact_enough() -> bool:
-    """Whether float32 products are IEEE ones: with TF32 or bfloat16 switched on no error bound here would hold."""
-    try:
-        return torch.get_float32_matmul_precision() == "highest"
-    except RuntimeError:  # set through torch's newer switches, one for each backend: it is not "highest" for all
-        return False

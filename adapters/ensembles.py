@@ -83,10 +83,6 @@ class Ensemble(Adapter):
         yield self.rule
         yield [member.fingerprint for member in self.members]
 
-    def _move(self, device: torch.device) -> None:
-        for member in self.members:
-            member.to(device)
-
 
 def ensemble(members: Sequence[Any], *, rule: Rule | None = None) -> Adapter:
     """One adapter of several models, crafted on as a whole.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Self
@@ -60,6 +61,10 @@ class BlackBox(Adapter):
         if answer.dtype.kind not in "iuf" or (answer.dtype.kind == "f" and (answer % 1 != 0).any()):
             raise InvalidOutput("the predict function returns no class indices; tell its labels with classes=[...]")
         return answer.astype(np.int64)
+
+    def copied(self) -> Self:
+        """The function stays one and the same: it may be a method of something large, or hold a connection."""
+        return copy.copy(self)
 
     def called(self, name: str) -> Self:
         self._name = name

@@ -9,9 +9,11 @@ import inspect
 import re
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -85,12 +87,17 @@ def checked_name(name: str) -> str:
 
 
 def registered() -> dict[str, Registration]:
-    """All models registered so far in this process, and those that installed packages offer by entry point."""
-    offers = {
-        checked_name(point.name): Registration(point.name, point.load)
-        for point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
-    }
-    return {**{name: _from_entry_point(offer) for name, offer in offers.items()}, **_registered}
+    """All models registered so far in this process, and those that installed packages offer by entry point.
+
+    A package is imported when its model is resolved, and not before. Of a bad name there is a warning, no more.
+    """
+    offers = {}
+    for point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
+        try:
+            offers[checked_name(point.name)] = _from_entry_point(point)
+        except NotRegistrable as error:
+            warnings.warn(f"package {_package(point)}: {error}; its model is left out", stacklevel=2)
+    return offers | _registered
 
 
 def from_file(spec: str) -> list[Registration]:
@@ -171,8 +178,17 @@ def _is_factory(offer: Any) -> bool:
     return callable(offer) and not hasattr(offer, "predict") and not hasattr(offer, "state_dict")
 
 
-def _from_entry_point(offer: Registration) -> Registration:
+def _from_entry_point(point: EntryPoint) -> Registration:
     def resolve() -> Any:
-        return Registration(offer.name, offer.offer()).resolve()
+        try:
+            offer = point.load()
+        except (Exception, SystemExit) as error:
+            reason = f"{point.value} does not import: {_first_line(error)}"
+            raise NotRegistrable(f"package {_package(point)}: {reason}") from error
+        return Registration(point.name, offer).resolve()
 
-    return Registration(offer.name, resolve)
+    return Registration(point.name, resolve)
+
+
+def _package(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else point.module

@@ -139,13 +139,6 @@ class TorchModule(Adapter):
             yield name
             yield tensor
 
-    def _move(self, device: torch.device) -> None:
-        self.module.to(device)
-        if self.mean is not None:
-            self.mean = self.mean.to(device)
-        if self.std is not None:
-            self.std = self.std.to(device)
-
 
 def _per_channel(value: float | Sequence[float]) -> Tensor:
     """A scalar, or `(C, 1, 1)` to line up with images."""

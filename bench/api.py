@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from bench.choices import Budget, Device, Rerun, Style, check_choice
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from bench.board.rows import Row
     from bench.planning.suite import Suite
     from bench.records.record import Failure
@@ -38,12 +41,15 @@ def run(
     models: Mapping[str, Any] | Sequence[str] | None = None,
     *,
     limit: int | None = None,
-    device: Literal["auto", "cpu", "cuda"] = "auto",
-    budget: Literal["full", "quick"] = "full",
+    device: Device = "auto",
+    budget: Budget = "full",
     data: str | Path | None = None,
     out: str | Path = "bench-out",
-    rerun: Literal["failed", "all"] | None = None,
-    progress: Literal["auto", "plain", "none"] = "none",
+    rerun: Rerun | None = None,
+    progress: Style = "none",
+    jobs: int = 1,
+    executor: Executor | None = None,
+    shard: tuple[int, int] | None = None,
 ) -> Board:
     """Run what is missing of a suite and return its board.
 
@@ -58,6 +64,10 @@ def run(
         out: folder for records and `leaderboard.md`.
         rerun: try failed cells again, or recompute all and compare.
         progress: how to tell what is being done.
+        jobs: number of worker processes on this machine; 1 runs everything in this one.
+        executor: runs the parts in place of these: Dask's, submitit's, a process pool, whatever `concurrent.futures`
+            calls one. Models handed over as objects travel to its workers as they are (docs/scale.md).
+        shard: `(i, n)`: run the i-th of n shares, counted from 1; others run the rest, into this folder or their own.
 
     Raises:
         UsageError: bad input, in one line that says what to do.
@@ -66,15 +76,18 @@ def run(
     from bench.progress import progress as telling
     from bench.running.session import Session, Shelf, write_leaderboard
 
+    if jobs < 1:
+        raise UsageError(f"jobs {jobs}: give at least 1")
+    if shard is not None and not 1 <= shard[0] <= shard[1]:
+        raise UsageError(f"shard {shard}: give (i, n), with i from 1 to n")
     if limit is not None and limit < 1:
         raise UsageError(f"limit {limit}: give at least 1, or None for all examples")
-    if device not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"device {device!r}: give auto, cpu or cuda")
-    if budget not in ("full", "quick"):
-        raise UsageError(f"budget {budget!r}: give full or quick")
-    if models is not None and (isinstance(models, str) or not isinstance(models, (Mapping, Sequence))):
-        raise UsageError(f"models is a {type(models).__name__}: give names to models, such as {{'mine': model}}")
-    specs, objects = ([], models) if isinstance(models, Mapping) else (list(models or ()), {})
+    check_choice("device", device, Device)
+    check_choice("budget", budget, Budget)
+    if rerun is not None:
+        check_choice("rerun", rerun, Rerun)
+    check_choice("progress", progress, Style)
+    specs, objects = _models(models)
     with telling(progress) as teller:
         session = Session(
             suite,
@@ -86,10 +99,30 @@ def run(
             device=device,
             budget=budget,
             data=None if data is None else Path(data),
+            jobs=jobs,
+            executor=executor,
+            shard=shard,
         )
         missing = session.missing(rerun)
         summary = session.run(missing) if missing else None
-    write_leaderboard(session.shelf, session.suite)
+    write_leaderboard(session.shelf, session.suite, session.only or ())
     if summary is not None and summary.interrupted:
         raise KeyboardInterrupt
     return Board(session.suite, session.board(), session.failures())
+
+
+def _models(models: Any) -> tuple[list[str], Mapping[str, Any]]:
+    """The models asked for: what `--model` takes, and objects by name."""
+    if models is None:
+        return [], {}
+    remedy = "give names to models, such as {'mine': model}, or None for the suite's own"
+    if isinstance(models, str) or not isinstance(models, (Mapping, Sequence)):
+        raise UsageError(f"models is a {type(models).__name__}: {remedy}")
+    if not models:
+        raise UsageError(f"models is {models!r}, which names none: {remedy}")
+    if isinstance(models, Mapping):
+        return [], models
+    for spec in models:
+        if not isinstance(spec, str):
+            raise UsageError(f"models holds a {type(spec).__name__}: {remedy}")
+    return list(models), {}

@@ -1,16 +1,30 @@
-"""Telling a person how the run goes: a bar on a terminal, plain lines elsewhere."""
+"""Telling a person how the run goes: a bar on a terminal, plain lines elsewhere.
+
+What takes long takes a `Progress`, by default `SILENT`; what has only a line to say, or only how far it is, takes a
+`Say` or a `Doing`, by default `quiet`.
+"""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Literal, Protocol
+from typing import Protocol
 
-Style = Literal["auto", "plain", "none"]
+from bench.choices import Style
+
 EVERY = 15.0
 """Seconds between plain lines."""
+
+Say = Callable[[str], None]
+"""Told a line."""
+Doing = Callable[[str, float], None]
+"""Told what is being done, and which share (0 to 1) of all is done."""
+
+
+def quiet(*told: object) -> None:
+    """A `Say` and a `Doing` that tells nobody."""
 
 
 class Progress(Protocol):
@@ -38,6 +52,9 @@ class Silent:
 
     def doing(self, text: str, share: float) -> None:
         pass
+
+
+SILENT = Silent()
 
 
 class Plain(Silent):
@@ -85,7 +102,7 @@ class _Bar:
 def progress(style: Style) -> Iterator[Progress]:
     """Someone to tell. `auto` is a bar where standard error is a terminal, lines elsewhere."""
     if style == "none":
-        yield Silent()
+        yield SILENT
     elif style == "plain" or not sys.stderr.isatty():
         yield Plain()
     else:

@@ -94,3 +94,12 @@ def test_the_document_has_every_family_as_the_command_lists_it(family: dict[str,
 def test_the_document_has_every_transformer(name: str) -> None:
     kind = name.rpartition(".")[2]
     assert f"`{kind}`" in DOCUMENT or "_selection." in name or kind in ("FunctionTransformer", "ColumnTransformer")
+
+
+def test_the_files_that_contributing_names_are_there() -> None:
+    root = Path(__file__).parents[1]
+    named = re.findall(r"`((?:bench|adapters|suites|tests|docs)/[^` ]+)`", (root / "CONTRIBUTING.md").read_text())
+    assert len(named) > 10
+    for path in named:
+        place = root / path
+        assert (place.parent if place.stem.isupper() else place).exists(), path

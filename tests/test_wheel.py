@@ -15,6 +15,8 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("adapters", "bench", "suites")
 DATA = (
+    "adapters/py.typed",
+    "bench/py.typed",
     "suites/*.yaml",
     "bench/datasets/mnist/*",
     "bench/paper/*.yaml",

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import Outputs
-from adapters.compiled import gap, sum_roundoff, topped, two_sided
+from adapters.rounding import gap, sum_roundoff, topped, two_sided
 from adapters.trees.arrays import TreeArrays
 from adapters.trees.boosted import BoostedTrees
 

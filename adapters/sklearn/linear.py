@@ -14,17 +14,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import GradientKind, Outputs
-from adapters.compiled import (
-    AGREEMENT,
-    SklearnAdapter,
-    log_odds_against,
-    refuse,
-    softmax,
-    sum_roundoff,
-    topped,
-    two_sided,
-    undecided,
-)
+from adapters.compiled import AGREEMENT, AttackLoss, SklearnAdapter, refuse, settled
+from adapters.rounding import softmax, sum_roundoff, topped, two_sided, undecided
 from adapters.threads import one_thread
 
 NEVER = 1e30
@@ -45,6 +36,7 @@ class LinearAdapter(SklearnAdapter):
     """
 
     family = "linear"
+    attacked_by: AttackLoss = "margin"
     gradient: GradientKind = "exact"
     decision: GradientKind = "exact"
 
@@ -76,15 +68,6 @@ class LinearAdapter(SklearnAdapter):
     def _logits(self, x: Tensor) -> Tensor:
         return F.linear(x, self._constant("weight", x.dtype), self._constant("bias", x.dtype))
 
-    def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
-        """The margin, whatever the estimator was fitted by: scores have no scale for a cross entropy to go by.
-
-        FGSM error at .1 on MNIST: LinearSVC 82.9%, cross entropy of the scores 70.6% (clean 11.1%). With 4,000 images
-        SGDClassifier by log_loss 87.7%, its own loss 78.2% (clean 13.1%), by hinge 97.0%, its own loss 35.9% (16.7%);
-        RidgeClassifier 99.8%, squared error 94.2% (21.3%).
-        """
-        return self.loss(x, y, "margin")
-
     def soft_decision(self, x: Tensor) -> Tensor:
         scores = self._logits(x)
         return scores[:, 1:] if scores.shape[1] == 2 else scores
@@ -113,16 +96,11 @@ class LinearAdapter(SklearnAdapter):
 
     def _compiled(self, x: Tensor) -> Outputs:
         scores, error = self._bounded(x)
-        labels = scores.argmax(1)
-        unsure = undecided(scores, error)
-        if len(unsure):
-            labels[unsure] = self._own_labels(x[unsure])
+        labels = settled(scores.argmax(1), x, undecided(scores, error), self._own_labels)
         probabilities = self._probabilities(x, scores)
         if probabilities is not None and torch.promote_types(x.dtype, self._precision) == torch.float64:
             # Weights as large as a feature that hardly varies gets them leave the probabilities open too.
-            loose = (error.amax(1) > AGREEMENT / 2).nonzero()[:, 0]
-            if len(loose):
-                probabilities[loose] = self._own_probabilities(x[loose])
+            settled(probabilities, x, error.amax(1) > AGREEMENT / 2, self._own_probabilities)
         return Outputs(labels, topped(scores, labels), probabilities)
 
     def _bounded(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -156,6 +134,7 @@ class LogisticAdapter(LinearAdapter):
     """LogisticRegression(CV): softmax of the scores, which in the binary case (0, s) is the sigmoid of s."""
 
     confidence_kind = "softmax"
+    attacked_by: AttackLoss = "log-odds"
     probability: GradientKind = "exact"
 
     def __init__(self, estimator: Any) -> None:
@@ -170,13 +149,6 @@ class LogisticAdapter(LinearAdapter):
         if kind == "multinomial" and not several:
             raise refuse(estimator, "multi_class='multinomial' on two classes", "leave multi_class out")
         super().__init__(estimator)
-
-    def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
-        """The log-odds against `y`, whose softplus is the cross entropy: of the same direction, and never vanishing."""
-        return log_odds_against(self._logits(x), y)
-
-    def log_probabilities(self, x: Tensor) -> Tensor:
-        return self._logits(x).log_softmax(1)
 
     def _probabilities(self, x: Tensor, scores: Tensor) -> Tensor:
         return softmax(scores)
@@ -216,10 +188,7 @@ class SGDAdapter(LinearAdapter):
             return torch.stack([1 - shares[:, 1], shares[:, 1]], dim=1)
         total, best = shares.sum(1, keepdim=True), scores.amax(1)
         probabilities = torch.where(total > 0, shares / total, 1 / scores.shape[1])
-        faint = self._faint(x, best).nonzero()[:, 0]
-        if len(faint):
-            probabilities[faint] = self._own_probabilities(x[faint])
-        return probabilities
+        return settled(probabilities, x, self._faint(x, best), self._own_probabilities)
 
     def _faint(self, x: Tensor, best: Tensor) -> Tensor:
         """Rows of such a largest score that rounding decides whether all shares are zero."""

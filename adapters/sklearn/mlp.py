@@ -15,17 +15,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import Outputs
-from adapters.compiled import (
-    SklearnAdapter,
-    as_array,
-    gap,
-    log_odds_against,
-    refuse,
-    softmax,
-    sum_roundoff,
-    topped,
-    two_sided,
-)
+from adapters.compiled import SklearnAdapter, as_array, refuse, settled
+from adapters.rounding import gap, softmax, sum_roundoff, topped, two_sided
 from adapters.threads import one_thread
 
 STEEPEST = {"identity": 1.0, "relu": 1.0, "tanh": 1.0, "logistic": 0.25}
@@ -77,10 +68,6 @@ class MLPAdapter(SklearnAdapter):
             x = self._activated(self._affine(x, at))
         return two_sided(self._affine(x, self._depth - 1))
 
-    def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
-        """The log-odds against `y`, of which the cross entropy trained on is the softplus: its gradient lasts."""
-        return log_odds_against(self._logits(x), y)
-
     def log_probabilities(self, x: Tensor) -> Tensor:
         return self._known(self._outer(x).log_softmax(1))
 
@@ -100,10 +87,8 @@ class MLPAdapter(SklearnAdapter):
         sums, error = self._bounded(x.double(), own)
         logits = two_sided(sums)
         probabilities, logits = self._known(softmax(logits)), self._known(logits)
-        labels = logits.argmax(1)
-        unsure = (~(gap(logits) > 2 * error + 16 * torch.finfo(own).eps)).nonzero()[:, 0]
-        if len(unsure):
-            labels[unsure] = self._own_labels(x[unsure])
+        unsure = ~(gap(logits) > 2 * error + 16 * torch.finfo(own).eps)
+        labels = settled(logits.argmax(1), x, unsure, self._own_labels)
         return Outputs(labels, topped(logits, labels), probabilities)
 
     def _bounded(self, x: Tensor, own: torch.dtype) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import GradientKind, Outputs
-from adapters.compiled import SklearnAdapter, refuse, sum_roundoff
+from adapters.compiled import SklearnAdapter, refuse
+from adapters.rounding import sum_roundoff
 from adapters.sklearn.discriminant import GaussianAdapter
 from adapters.sklearn.linear import LogisticAdapter, finite
 from adapters.threads import one_thread
@@ -22,10 +23,7 @@ WIDTH = 0.01
 
 
 class DiscreteAdapter(LogisticAdapter):
-    """MultinomialNB: log-likelihoods linear in the counts. The first largest posterior wins, also of two.
-
-    FGSM error at .1 on MNIST (4,000 images, clean 19.8%): log-odds and margin 84.6%, cross entropy 49.8%.
-    """
+    """MultinomialNB: log-likelihoods linear in the counts. The first largest posterior wins, also of two."""
 
     family = "naive bayes"
     decision = "none"
@@ -45,30 +43,23 @@ class DiscreteAdapter(LogisticAdapter):
         return estimator.feature_log_prob_, estimator.class_log_prior_
 
     def _own_scores(self, x: Tensor) -> Tensor:
-        return torch.as_tensor(self._ask("predict_joint_log_proba", x), dtype=torch.float64, device=x.device)
+        return self._numbers_of("predict_joint_log_proba", x)
 
 
 class ComplementAdapter(DiscreteAdapter):
     """ComplementNB: weights from the counts of all other classes, and no priors."""
 
     def _weights(self, estimator: Any) -> tuple[np.ndarray, np.ndarray]:
+        # With `norm=True` scores are too small for log-odds to see the leading rival.
+        self.attacked_by = "margin" if estimator.norm else "log-odds"
         return estimator.feature_log_prob_, np.zeros(len(estimator.classes_))
-
-    def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
-        """The log-odds, or with `norm=True`, whose scores are too small for that to see the leading rival, the margin.
-
-        FGSM error at .1 on MNIST (4,000 images, clean 29.2%, with norm 35.2%): log-odds 88.2%, with norm 74.7%; margin
-        81.0%, with norm 79.1%.
-        """
-        return self.loss(x, y, "margin") if self.estimator.norm else super()._training_loss(x, y)
 
 
 class BernoulliAdapter(DiscreteAdapter):
     """BernoulliNB: the inputs above `binarize` count as 1, the others as 0; with `binarize=None` as they are.
 
     The step has no gradient, and a surrogate's is that of (1 + z / (1 + |z|)) / 2, z the distance over `WIDTH`: its
-    tail is heavy, so that no gradient vanishes. FGSM error at .1 / .2 on MNIST (4,000 images, binarize=.5, clean
-    19.7%): width .001 28.2 / 38.9%, .01 28.2 / 38.5%, .1 27.4 / 37.4%, 1 25.4 / 32.0%.
+    tail is heavy, so that no gradient vanishes.
     """
 
     gradient: GradientKind = "surrogate"
@@ -144,7 +135,7 @@ class GaussianNBAdapter(GaussianAdapter):
         return Outputs(scores.argmax(1), scores, torch.from_numpy(probabilities).double())
 
     def _own_scores(self, x: Tensor) -> Tensor:
-        return torch.as_tensor(self._ask("predict_joint_log_proba", x), dtype=torch.float64, device=x.device)
+        return self._numbers_of("predict_joint_log_proba", x)
 
     def _squares(self, x: Tensor) -> Tensor:
         wide = x.double()

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import Outputs
-from adapters.compiled import SklearnAdapter, float32_is_exact_enough, gap, refuse, sum_roundoff, topped
+from adapters.compiled import SklearnAdapter, refuse, settled
+from adapters.rounding import float32_is_exact_enough, gap, sum_roundoff, topped
 
 METRICS = {"euclidean": 2.0, "l2": 2.0, "manhattan": 1.0, "l1": 1.0, "cityblock": 1.0, "chebyshev": torch.inf}
 """Name of a metric -> its Minkowski exponent."""
@@ -114,19 +115,12 @@ class NeighborsAdapter(StoredPointsAdapter):
     The gradient is a surrogate's, the rule having none. With q = k // 2 + 1 points a rival class surely wins, so the
     logit of a class is minus the mean squared distance of its q nearest points (over `_spread`, the stored points' mean
     squared distance from their centre), and the training loss sets the best rival's against the true class's 2q
-    nearest, more of which must recede. FGSM error at .1 / .25 on MNIST (10,000 points; 500 images, clean 7.8 to 7.6%):
-    k = 1 28.6% / 74.6%, k = 3 23.8% / 62.8%, k = 5 by distance 21.0% / 58.0%. The usual logsumexp of -d^2 / T over all
-    points of a class reaches, at the best T of nine for each, 27.0% / 63.4%, 17.8% / 53.2% and 19.0% / 57.6%.
+    nearest, more of which must recede: a stronger attack than the usual logsumexp of -d^2 / T over a class's points.
     """
 
     family = "knn"
     sharpness = 10.0
-    """Factor of the logits in `log_probabilities`.
-
-    FGSM error at .1 / .2 on digits of an equal soft vote of k = 5 and a logistic regression: 3 19.0 / 51.7%, 10 19.3 /
-    49.3%, 30 16.0 / 45.0%; mean absolute distance from the estimator's probabilities, summed over classes, .72, .09
-    and .08.
-    """
+    """Factor of the logits in `log_probabilities`: less is farther from the estimator's, more is a weaker attack."""
 
     def __init__(self, estimator: Any) -> None:
         """
@@ -169,9 +163,7 @@ class NeighborsAdapter(StoredPointsAdapter):
         probabilities = self._own_probabilities(x)
         labels = probabilities.argmax(1)
         if self._weighted:  # summed in another order by `predict`
-            rows = (gap(probabilities) <= TOLERANCE).nonzero()[:, 0]
-            if len(rows):
-                labels[rows] = self._own_labels(x[rows])
+            settled(labels, x, gap(probabilities) <= TOLERANCE, self._own_labels)
         return Outputs(labels, topped(probabilities, labels), probabilities)
 
     def _compiled(self, x: Tensor) -> Outputs:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import Outputs
-from adapters.compiled import gap, log_odds_against, topped
+from adapters.rounding import gap, topped
 from adapters.sklearn.neighbors import TOLERANCE, StoredPointsAdapter
 
 
@@ -26,19 +26,13 @@ class RadiusAdapter(StoredPointsAdapter):
 
     The gradient is a surrogate's, the rule having none: the log-odds of soft votes, of which a point at distance d
     gives the share (1 + z / (1 + |z|)) / 2, z = (radius^2 - d^2) / (temperature * `_spread`). Fewer neighbours of all
-    classes are a way to err too. FGSM error at .1 / .2 on digits, abstentions included (radius 2; 300 images, 4.7%
-    clean): temperature .003 18.7 / 43.3%, .01 19.7 / 49.0%, .03 21.7 / 55.3%, .1 22.3 / 56.3%, .3 20.7 / 53.7%; the
-    training loss of 1, 5 and 9 nearest neighbours 16.3 / 37.7%, 20.7 / 51.3% and 21.3 / 57.3%.
+    classes are a way to err too.
     """
 
     family = "radius"
     temperature = 0.03
 
     def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: as `StoredPointsAdapter`.
-        """
         super().__init__(estimator)
         self._radius = float(estimator.radius)
         outlier = estimator.outlier_label_
@@ -56,12 +50,6 @@ class RadiusAdapter(StoredPointsAdapter):
         if self._weighted:
             ballots = ballots * (squares.relu() + width).rsqrt()
         return (ballots @ self._classes(ballots.dtype)).log().to(x.dtype)
-
-    def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
-        return log_odds_against(self._logits(x), y)
-
-    def log_probabilities(self, x: Tensor) -> Tensor:
-        return self._logits(x).log_softmax(1)
 
     def _estimated(self, x: Tensor) -> Outputs:
         labels, probabilities = self._answers(x)

@@ -3,9 +3,7 @@
 For classes i < j libsvm has one decision value d_ij = sum over support vectors s of a_s K(x, s) + b_ij, positive for i.
 With the dual coefficients laid out as one dense matrix A of a row a pair, `d = K(x, SV) @ A.T + b`; each pair votes.
 
-Platt's scaling makes of each pair r_ij = P(i | i or j) = 1 / (1 + exp(A_ij d_ij + B_ij)), and the class probabilities
-are those that fit all pairs best: the p of sum 1 that minimises sum over pairs of (r_ji p_i - r_ij p_j)^2 (Wu, Lin &
-Weng, JMLR 2004, their second method).
+Probabilities are by Platt's scaling, see `platt.py`.
 """
 
 from __future__ import annotations
@@ -18,10 +16,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from adapters.base import Outputs
-from adapters.compiled import AGREEMENT, SklearnAdapter, float32_is_exact_enough, refuse, sum_roundoff, topped
+from adapters.compiled import AGREEMENT, SklearnAdapter, refuse, settled
+from adapters.rounding import float32_is_exact_enough, sum_roundoff, topped
+from adapters.sklearn.platt import best_fit, iterated, square
 
 KERNELS = ("linear", "poly", "rbf", "sigmoid")
 
@@ -57,16 +56,14 @@ class SVCAdapter(SklearnAdapter):
         count = len(estimator.classes_)
         if len(estimator.n_support_) < count:
             raise refuse(estimator, "sample weights that leave out a whole class", "fit it without that class")
-        first, second = np.array(list(combinations(range(count), 2))).T
         vectors = torch.tensor(estimator.support_vectors_)
         super().__init__(
             estimator,
             vectors=vectors,
             squares=(vectors**2).sum(1),
-            dual=torch.tensor(_dense_dual(estimator, first, second)),
+            dual=torch.tensor(_dense_dual(estimator)),
             bias=torch.tensor(estimator._intercept_),
-            first=torch.tensor(np.eye(count)[first]),
-            second=torch.tensor(np.eye(count)[second]),
+            **sides(count),
         )
         self._kernel, self._gamma = str(estimator.kernel), float(estimator._gamma)
         self._degree, self._coef0 = int(estimator.degree), float(estimator.coef0)
@@ -85,9 +82,6 @@ class SVCAdapter(SklearnAdapter):
         """Of two classes the decision function; of more, soft votes plus the squashed sum of signed decision values.
 
         The share of a vote is (1 + z / (1 + |z|)) / 2, z = d / `softness`.
-        What other estimators ask for: FGSM error at .1 / .2 on digits of an rbf SVC calibrated, and stacked under a
-        logistic regression: softness .1 21.0 / 44.7%, 52.7 / 78.3%, 1 21.3 / 59.7%, 47.3 / 82.3%, 10 17.3 / 52.0%,
-        37.0 / 69.3%.
         """
         if self.decision == "none":
             return super().soft_decision(x)
@@ -96,17 +90,14 @@ class SVCAdapter(SklearnAdapter):
             return -decisions
         first, second = self._constant("first", x.dtype), self._constant("second", x.dtype)
         leaning = decisions / (self.softness + decisions.abs())
-        return (1 + leaning) / 2 @ first + (1 - leaning) / 2 @ second + _squashed(decisions @ (first - second))
+        return (1 + leaning) / 2 @ first + (1 - leaning) / 2 @ second + squashed(decisions @ (first - second))
 
     def decision_values(self, x: Tensor) -> Tensor:
         if self.decision != "surrogate":
             return super().decision_values(x)
         decisions, error = self._bounded(x.double())
         values = self._ranked(decisions, decisions >= 0)
-        unsure = (~(decisions.abs() > error).all(1)).nonzero()[:, 0]
-        if len(unsure):
-            values[unsure] = self._own_decision(x[unsure])
-        return values
+        return settled(values, x, ~(decisions.abs() > error).all(1), self._own_decision)
 
     def log_probabilities(self, x: Tensor) -> Tensor:
         """Logarithm of the probabilities that fit all pairs best, which libsvm's iteration stops short of.
@@ -120,20 +111,14 @@ class SVCAdapter(SklearnAdapter):
         # of equations keeps the digits of the least probability.
         clip = math.log(1 / _LEAST - 1)
         logits = logits.clamp(-clip, clip) + logits.sign() * (logits.abs() - clip).relu().log1p()
-        return _best_fit(_square(logits.sigmoid(), (-logits).sigmoid())).to(x.dtype)
+        return best_fit(square(logits.sigmoid(), (-logits).sigmoid())).to(x.dtype)
 
     def _logits(self, x: Tensor) -> Tensor:
         """Each class's sum of signed decision values."""
         return self._decisions(x) @ (self._constant("first", x.dtype) - self._constant("second", x.dtype))
 
     def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
-        """That of the true class's weakest pair, -min_j d_yj, the first to lose it a vote; for a linear kernel, margin.
-
-        FGSM error at .1 / .25 on MNIST (rbf on 10,000 examples, others on 5,000; 1000 images): weakest pair rbf 49.5 /
-        96.6%, poly 34.2 / 83.7%, sigmoid 66.3 / 97.0%, linear 68.9 / 98.5%; margin of the logits rbf 44.5 / 98.7%, poly
-        31.9 / 88.5%, sigmoid 62.6 / 98.1%, linear 82.1 / 99.9%; their cross entropy rbf 42.3 / 98.1%, linear 80.0 /
-        99.7%. Pointwise the weakest pair and the margin together are the strongest.
-        """
+        """That of the true class's weakest pair, -min_j d_yj, first to lose a vote; of a linear kernel the margin."""
         if self._kernel == "linear":
             return self.loss(x, y, "margin")
         sign = (self._constant("first", x.dtype) - self._constant("second", x.dtype)).T[y]
@@ -154,8 +139,7 @@ class SVCAdapter(SklearnAdapter):
         else:
             decisions, unsure = self._decide(x.double())
         labels, scores = self._vote(decisions)
-        if len(unsure):
-            labels[unsure] = self._own_labels(x[unsure])
+        labels = settled(labels, x, unsure, self._own_labels)
         return Outputs(labels, topped(scores, labels), probabilities)
 
     def _decide(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -176,7 +160,7 @@ class SVCAdapter(SklearnAdapter):
         high = low + (~sure).double() @ (first + second)
         if self._breaks_ties:
             sums, reach = decisions @ (first - second), error @ (first + second)
-            low, high = low + _squashed(sums - reach), high + _squashed(sums + reach)
+            low, high = low + squashed(sums - reach), high + squashed(sums + reach)
         else:  # below one vote, and in favour of the lower class
             order = torch.linspace(0.5, 0, low.shape[1], dtype=low.dtype, device=low.device)
             low, high = low + order, high + order
@@ -196,7 +180,7 @@ class SVCAdapter(SklearnAdapter):
 
     def _ranked(self, decisions: Tensor, for_first: Tensor) -> Tensor:
         """`(N, K)` votes with their ties broken by the sums of signed decision values."""
-        return self._votes(for_first) + _squashed(decisions @ (self._constant("first") - self._constant("second")))
+        return self._votes(for_first) + squashed(decisions @ (self._constant("first") - self._constant("second")))
 
     def _pair_logits(self, decisions: Tensor) -> Tensor:
         """`(N, P)` log-odds of r_ij."""
@@ -206,11 +190,8 @@ class SVCAdapter(SklearnAdapter):
         """`(N, K)` probabilities as libsvm's iteration leaves them; where it might stop a round earlier, its own."""
         first = self._pair_logits(decisions).sigmoid().clamp(_LEAST, 1 - _LEAST)
         slack = 1e-10 + 10 * (self._constant("slope").abs() * error).amax(1)
-        probabilities, near_stop = _iterated(_square(first, 1 - first), slack)
-        unsure = (near_stop | ~(slack < AGREEMENT)).nonzero()[:, 0]
-        if len(unsure):
-            probabilities[unsure] = self._own_probabilities(x[unsure])
-        return probabilities
+        probabilities, near_stop = iterated(square(first, 1 - first), slack)
+        return settled(probabilities, x, near_stop | ~(slack < AGREEMENT), self._own_probabilities)
 
     def _decisions(self, x: Tensor) -> Tensor:
         """`(N, P)` differentiable decision values."""
@@ -269,77 +250,22 @@ class SVCAdapter(SklearnAdapter):
             yield from (self.estimator._probA, self.estimator._probB)
 
 
-def _dense_dual(estimator: Any, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def _dense_dual(estimator: Any) -> np.ndarray:
     """`(P, S)` dual coefficients of every pair: those of class i for rival j are in row j - 1, of class j in row i."""
-    ends = np.cumsum(estimator.n_support_)
-    dense = np.zeros((len(first), len(estimator.support_vectors_)))
-    for row, i, j in zip(dense, first, second, strict=True):
+    ends, pairs = np.cumsum(estimator.n_support_), list(combinations(range(len(estimator.classes_)), 2))
+    dense = np.zeros((len(pairs), len(estimator.support_vectors_)))
+    for row, (i, j) in zip(dense, pairs, strict=True):
         of_i, of_j = (slice(ends[k] - estimator.n_support_[k], ends[k]) for k in (i, j))
         row[of_i], row[of_j] = estimator._dual_coef_[j - 1, of_i], estimator._dual_coef_[i, of_j]
     return dense
 
 
-def _squashed(sums: Tensor) -> Tensor:
+def sides(count: int) -> dict[str, Tensor]:
+    """`(P, K)` one-hot `first` and `second` classes of all pairs i < j, in order."""
+    first, second = torch.eye(count, dtype=torch.float64)[torch.triu_indices(count, count, 1)]
+    return {"first": first, "second": second}
+
+
+def squashed(sums: Tensor) -> Tensor:
     """Monotone, within a third of a vote: scikit-learn's tie-break in `_ovr_decision_function`."""
     return sums / (3 * (sums.abs() + 1))
-
-
-def _square(first: Tensor, second: Tensor) -> Tensor:
-    """`(N, K, K)` pairwise probabilities, r_ij in row i, from the `(N, P)` r_ij and r_ji of the pairs i < j."""
-    count = (1 + math.isqrt(1 + 8 * first.shape[1])) // 2
-    i, j = torch.triu_indices(count, count, 1, device=first.device)
-    square = first.new_zeros(len(first), count, count)
-    rows = torch.arange(len(first), device=first.device)[:, None]
-    return square.index_put((rows, i, j), first).index_put((rows, j, i), second)
-
-
-def _quadratic(pairs: Tensor) -> Tensor:
-    """`(N, K, K)` matrices Q of the sum of squares p.Q p that the best fit minimises."""
-    return torch.diag_embed((pairs**2).sum(1)) - pairs * pairs.mT
-
-
-def _best_fit(pairs: Tensor) -> Tensor:
-    """`(N, K)` logarithm of the class probabilities that fit `(N, K, K)` pairs best, differentiable.
-
-    At the minimum Q p = c 1: one linear system in p and c.
-    """
-    count = pairs.shape[1]
-    corner = F.pad(pairs.new_zeros(count, count), (0, 1, 0, 1), value=1.0)
-    corner[count, count] = 0
-    last = F.pad(pairs.new_zeros(len(pairs), count), (0, 1), value=1.0)
-    solved: Tensor = torch.linalg.solve(F.pad(_quadratic(pairs), (0, 1, 0, 1)) + corner, last)
-    return solved[:, :count].clamp_min(torch.finfo(pairs.dtype).eps).log()
-
-
-def _iterated(pairs: Tensor, slack: Tensor) -> tuple[Tensor, Tensor]:
-    """libsvm's way to the best fit: `(N, K)` probabilities, and whether its stop lay within `(N,)` `slack`.
-
-    `multiclass_probability` in svm.cpp: from uniform probabilities one component is set after the other, until no
-    component of the gradient exceeds 0.005 / K.
-    """
-    count = pairs.shape[1]
-    stop = 0.005 / count
-    quadratic = _quadratic(pairs)
-    fit = torch.full_like(pairs[:, 0], 1 / count)
-    near_stop = torch.zeros(len(pairs), dtype=torch.bool, device=pairs.device)
-    rows = torch.arange(len(pairs), device=pairs.device)
-    for _ in range(max(100, count)):
-        matrix, now = quadratic[rows], fit[rows]
-        slopes = (matrix @ now[:, :, None])[:, :, 0]
-        level = (now * slopes).sum(1)
-        worst = (slopes - level[:, None]).abs().amax(1)
-        near_stop[rows] |= (worst - stop).abs() <= slack[rows]
-        goes_on = worst >= stop
-        rows, matrix, now, slopes, level = (part[goes_on] for part in (rows, matrix, now, slopes, level))
-        if not len(rows):
-            break
-        for at in range(count):
-            own = matrix[:, at, at]
-            step = (level - slopes[:, at]) / own
-            now[:, at] += step
-            whole = 1 + step
-            level = (level + step * (step * own + 2 * slopes[:, at])) / whole / whole
-            slopes = (slopes + step[:, None] * matrix[:, at]) / whole[:, None]
-            now = now / whole[:, None]
-        fit[rows] = now
-    return fit, near_stop

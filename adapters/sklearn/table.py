@@ -26,6 +26,7 @@ class Entry(NamedTuple):
 
 _HERE = "adapters.sklearn"
 _BOOSTERS = "adapters.boosters"
+_PARTS = f"{_HERE}.composite"
 _BY_PARTS = "as its parts"
 _BY_SETTINGS = "as its settings"
 
@@ -73,18 +74,18 @@ TABLE = {
         f"{_HERE}.hist_gradient_boosting:HistGradientBoostingAdapter", "histogram gradient boosting", "surrogate"
     ),
     "sklearn.calibration.CalibratedClassifierCV": Entry(
-        f"{_HERE}.calibrated:CalibratedAdapter", "calibrated", _BY_PARTS
+        f"{_PARTS}.calibrated:CalibratedAdapter", "calibrated", _BY_PARTS
     ),
-    "sklearn.ensemble._voting.VotingClassifier": Entry(f"{_HERE}.voting:VotingAdapter", "voting", _BY_PARTS),
-    "sklearn.ensemble._bagging.BaggingClassifier": Entry(f"{_HERE}.bagging:BaggingAdapter", "bagging", _BY_PARTS),
-    "sklearn.ensemble._stacking.StackingClassifier": Entry(f"{_HERE}.stacking:StackingAdapter", "stacking", _BY_PARTS),
+    "sklearn.ensemble._voting.VotingClassifier": Entry(f"{_PARTS}.voting:VotingAdapter", "voting", _BY_PARTS),
+    "sklearn.ensemble._bagging.BaggingClassifier": Entry(f"{_PARTS}.bagging:BaggingAdapter", "bagging", _BY_PARTS),
+    "sklearn.ensemble._stacking.StackingClassifier": Entry(f"{_PARTS}.stacking:StackingAdapter", "stacking", _BY_PARTS),
     "sklearn.ensemble._weight_boosting.AdaBoostClassifier": Entry(
-        f"{_HERE}.adaboost:AdaBoostAdapter", "adaboost", "surrogate"
+        f"{_PARTS}.adaboost:AdaBoostAdapter", "adaboost", "surrogate"
     ),
-    "sklearn.multiclass.OneVsRestClassifier": Entry(f"{_HERE}.multiclass:OneVsRestAdapter", "one-vs-rest", _BY_PARTS),
-    "sklearn.multiclass.OneVsOneClassifier": Entry(f"{_HERE}.multiclass:PairsAdapter", "one-vs-one", _BY_PARTS),
-    "sklearn.multiclass.OutputCodeClassifier": Entry(f"{_HERE}.multiclass:CodesAdapter", "output-code", _BY_PARTS),
-    "sklearn.pipeline.Pipeline": Entry(f"{_HERE}.pipeline:PipelineAdapter", _BY_PARTS, _BY_PARTS),
+    "sklearn.multiclass.OneVsRestClassifier": Entry(f"{_PARTS}.multiclass:OneVsRestAdapter", "one-vs-rest", _BY_PARTS),
+    "sklearn.multiclass.OneVsOneClassifier": Entry(f"{_PARTS}.multiclass:PairsAdapter", "one-vs-one", _BY_PARTS),
+    "sklearn.multiclass.OutputCodeClassifier": Entry(f"{_PARTS}.multiclass:CodesAdapter", "output-code", _BY_PARTS),
+    "sklearn.pipeline.Pipeline": Entry(f"{_PARTS}.pipeline:PipelineAdapter", _BY_PARTS, _BY_PARTS),
     "xgboost.sklearn.XGBClassifier": Entry(f"{_BOOSTERS}.xgb:XGBoostAdapter", "xgboost", "surrogate"),
     "xgboost.sklearn.XGBRFClassifier": Entry(f"{_BOOSTERS}.xgb:XGBoostAdapter", "xgboost", "surrogate"),
     "lightgbm.sklearn.LGBMClassifier": Entry(f"{_BOOSTERS}.lgbm:LightGBMAdapter", "lightgbm", "surrogate"),

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from adapters.base import GradientKind, Outputs
-from adapters.compiled import SklearnAdapter, as_array, log_odds_against, refuse
+from adapters.compiled import SklearnAdapter, as_array, refuse
 from adapters.threads import one_thread
 from adapters.trees.arrays import node_tables, of_sklearn, only_steps
 from adapters.trees.soft import SoftTrees
@@ -24,10 +24,7 @@ class TreeAdapter(SklearnAdapter):
     at most the float64 threshold. On the CPU the estimator's own compiled trees are walked, which is faster; elsewhere
     the compiled tensors.
 
-    The gradient is a surrogate's: the log-odds of relaxed splits (`soft_trees.py`). FGSM error at .02 / .05 / .1 / .25
-    on MNIST (a tree of depth 14, 60,000 examples; 500 images, 11.8% wrong clean): temperature .01 91.2 / 94.0 / 95.4 /
-    99.4%, .02 91.0 / 94.0 / 95.4 / 99.4%, .1 90.6 / 93.6 / 95.2 / 99.4%, .2 87.8 / 90.8 / 94.0 / 99.4%; with sigmoid
-    splits at its best temperature, .02, 91.2 / 94.0 / 95.2 / 99.2%.
+    The gradient is a surrogate's: the log-odds of relaxed splits (`trees/soft.py`).
     """
 
     family = "tree"
@@ -62,9 +59,6 @@ class TreeAdapter(SklearnAdapter):
         shares = self._soft.sums(x) / len(self._trees)
         return shares.clamp_min(torch.finfo(x.dtype).tiny).log()
 
-    def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
-        return log_odds_against(self._logits(x), y)
-
     @one_thread()
     def _estimated(self, x: Tensor) -> Outputs:
         """By scikit-learn's own trees one after the other."""
@@ -85,10 +79,6 @@ class TreeAdapter(SklearnAdapter):
         return leaf_sums(self._constants, x.float(), max(tree.max_depth for tree in self._trees), start) / len(
             self._trees
         )
-
-    def _move(self, device: torch.device) -> None:
-        super()._move(device)
-        self._soft.to(device)
 
     def _state(self) -> Iterable[object]:
         yield self.temperature

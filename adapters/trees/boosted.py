@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from adapters.base import GradientKind, Outputs
-from adapters.compiled import SklearnAdapter, log_odds_against, topped, two_sided
+from adapters.compiled import SklearnAdapter
+from adapters.rounding import topped, two_sided
 from adapters.trees.arrays import TreeArrays, node_tables, only_steps
 from adapters.trees.soft import SoftTrees
 from adapters.trees.walk import leaf_sums
@@ -21,13 +22,11 @@ class BoostedTrees(SklearnAdapter):
     """Trees that add to raw scores, `(N, K)` or in the binary case `(N, 1)`, which a link turns into probabilities.
 
     Raw scores are the estimator's to the last bit: the same comparisons, and the same additions in the same order and
-    precision. The gradient is that of raw scores with relaxed splits (`soft_trees.py`); a categorical split has no
+    precision. The gradient is that of raw scores with relaxed splits (`trees/soft.py`); a categorical split has no
     direction to go in and is walked as it is, without a gradient. Where there are no other splits there is none at all.
 
-    The width of relaxed splits is a share of the range of each feature's own thresholds. FGSM error at .3 standard
-    deviations on wine, whose features differ a thousandfold in scale (100 examples, 40 stages; 78 inputs, 6.4 and 5.1%
-    wrong clean): gradient boosting 21.8%, histogram gradient boosting 20.5%; with one width for all, both 15.4%. On
-    digits the two are equal.
+    The width of relaxed splits is a share of the range of each feature's own thresholds: features may differ a
+    thousandfold in scale.
 
     A subclass implements `_estimated_raw`; `_encoded` where it knows categories; `_labels` and `_log_link` where the
     first largest softmax probability is not the rule.
@@ -109,14 +108,6 @@ class BoostedTrees(SklearnAdapter):
 
     def _logits(self, x: Tensor) -> Tensor:
         return two_sided(self.soft_decision(x))
-
-    def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
-        """Log-odds, which go where the cross entropy goes that the trees were grown on."""
-        return log_odds_against(self._logits(x), y)
-
-    def _move(self, device: torch.device) -> None:
-        super()._move(device)
-        self._soft.to(device)
 
     def _state(self) -> Iterable[object]:
         yield self.temperature

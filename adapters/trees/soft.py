@@ -1,7 +1,7 @@
 """Decision trees with relaxed splits: what a forest of steps looks like through a gradient.
 
 At a split of feature f at t an input goes left with the share (1 + z / (1 + |z|)) / 2, z = (t - x_f) / T. A sigmoid is
-as strong an attack (measured, see `tree.py`), but this share's tail is heavy: a product of many far splits neither
+as strong an attack, but this share's tail is heavy: a product of many far splits neither
 underflows nor goes through slow denormal numbers, so that no gradient vanishes. The relaxed sum of a class is the share
 of each leaf times the leaf's value for the class, over all leaves of all trees.
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from adapters.base import Movable
 from adapters.threads import one_thread
 from adapters.trees.arrays import TreeArrays, category_tables
 from adapters.trees.walk import in_left
@@ -27,7 +28,7 @@ NODES, EXAMPLES = 4096, 256
 """Trees are walked in blocks of about so many nodes and inputs: what one block needs stays in tens of megabytes."""
 
 
-class Block:
+class Block(Movable):
     """Some trees, walked level by level together.
 
     Splits and leaves are numbered in the order of the walk: level by level, and in a level as they follow from the
@@ -66,15 +67,6 @@ class Block:
         self.categories: tuple[Tensor, Tensor] | None = None
         if tables := category_tables(trees):
             self.categories = torch.tensor(tables["category_row"][split]), torch.tensor(tables["left_categories"])
-
-    def to(self, device: torch.device) -> None:
-        self.levels = [(splits.to(device), leaves.to(device)) for splits, leaves in self.levels]
-        self.features, self.thresholds = self.features.to(device), self.thresholds.to(device)
-        self.missing_left, self.values = self.missing_left.to(device), self.values.to(device)
-        if isinstance(self.width, Tensor):
-            self.width = self.width.to(device)
-        if self.categories:
-            self.categories = self.categories[0].to(device), self.categories[1].to(device)
 
     def widths(self, dtype: torch.dtype) -> float | Tensor:
         """T of all splits, or `(S, 1)` of each."""
@@ -130,7 +122,7 @@ class Block:
         return torch.zeros_like(x).index_add_(0, self.features, steep)
 
 
-class SoftTrees:
+class SoftTrees(Movable):
     """Relaxed trees, added up."""
 
     def __init__(self, trees: list[TreeArrays], temperature: float, by_feature: bool = False) -> None:
@@ -149,10 +141,6 @@ class SoftTrees:
                 waiting = []
             waiting.append(tree)
         self.blocks.append(Block(waiting, width))
-
-    def to(self, device: torch.device) -> None:
-        for block in self.blocks:
-            block.to(device)
 
     def sums(self, x: Tensor) -> Tensor:
         """`(N, K)` differentiable relaxed class values, summed over the trees."""

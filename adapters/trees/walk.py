@@ -15,7 +15,7 @@ def leaf_sums(table: Mapping[str, Tensor], x: Tensor, depth: int, start: Tensor)
     """`(N, K)` sum of `start` and the values of the leaves that inputs fall into, added tree by tree in its precision.
 
     Args:
-        table: `tree_arrays.node_tables` as tensors; their comparisons are exact for `x` of no finer type than the
+        table: `arrays.node_tables` as tensors; their comparisons are exact for `x` of no finer type than the
             thresholds.
         x: `(N, D)`, with codes in place of categories.
         depth: of the deepest tree.

@@ -1,37 +1,27 @@
-"""The attacks, by name. A new one is one file here and one line in this table."""
+"""The attacks, by name. A new one is one file here and one line in `bench.registry`."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
+from pydantic import ValidationError
+
+from bench import registry
 from bench.attacks.base import Attack
-from bench.errors import refused, unknown
-
-TABLE = {
-    "clean": "bench.attacks.clean:Clean",
-    "fgsm": "bench.attacks.fgsm:FGSM",
-    "iterated-fgsm": "bench.attacks.iterated_fgsm:IteratedFGSM",
-    "rotation": "bench.attacks.rotation:Rotation",
-    "gradient-aligned-subspace": "bench.attacks.subspace:GradientAlignedSubspace",
-    "uniform-noise": "bench.attacks.noise:UniformNoise",
-    "sign-noise": "bench.attacks.noise:SignNoise",
-    "gaussian-rubbish": "bench.attacks.rubbish:GaussianRubbish",
-    "fooling": "bench.attacks.fooling:Fooling",
-}
+from bench.errors import UsageError, refused
 
 
 def attack_class(name: str) -> type[Attack]:
-    """The attack of that name.
+    """The attack of that name or alias.
 
     Raises:
         UsageError: there is none; the message gives the nearest names.
     """
-    if name not in TABLE:
-        raise unknown("attack", name, TABLE)
-    module, _, attribute = TABLE[name].partition(":")
-    return cast("type[Attack]", getattr(importlib.import_module(module), attribute))
+    kind = registry.get("attack", name)
+    if not (isinstance(kind, type) and issubclass(kind, Attack) and kind.name == registry.canonical("attack", name)):
+        raise UsageError(f"{kind!r} is no Attack whose name is {name!r}")
+    return kind
 
 
 def make_attack(name: str, parameters: Mapping[str, Any]) -> Attack:
@@ -40,8 +30,6 @@ def make_attack(name: str, parameters: Mapping[str, Any]) -> Attack:
     Raises:
         UsageError: unknown attack or parameter, or a value that it does not take.
     """
-    from pydantic import ValidationError
-
     kind = attack_class(name)
     try:
         return kind(**parameters)

@@ -11,44 +11,42 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.board.measured import Measured, mistaken
 from bench.board.statistics import mcnemar_greater
-from bench.board.view import Measured, View, mistaken
+from bench.board.view import View
 
 LEVEL = 0.01
-NOISES = ("uniform-noise", "sign-noise")
 
 
 def compared(view: View, target: str) -> list[str]:
     """Flags of one model, in alphabetical order."""
-    rows = [row for row in view.of(target) if row.status == "ok" and row.threat.norm is not None]
+    rows = [row for row in view.of(target) if row.status == "ok" and row.threat.eps is not None]
     return sorted({flag for row in rows for flag in _flags_of(row, rows, view)})
 
 
 def _flags_of(row: Measured, rows: list[Measured], view: View) -> Iterator[str]:
-    """Flags that a white-box gradient row earns beside the other rows of its target."""
+    """Flags that a white-box row earns beside the other rows of its target."""
     clean = view.clean_of(row)
     if clean is None or not row.cell.white_box or row.goal is not None:
         return
-    if row.threat.clip is None and row.total("unmoved"):  # where the range cuts, a step may come to nothing
+    climbs, once = row.made.role == "gradient", row.made.single_step
+    if climbs and row.threat.clip is None and row.total("unmoved"):  # where the range cuts, a step may come to nothing
         yield "zero-gradient"
-    if row.attack == "fgsm" and _beats(clean, row, clean):
+    if climbs and once and _beats(clean, row, clean):
         yield "label-leaking"
     for other in rows:
         if other is row or other.threat.norm != row.threat.norm or other.threat.clip != row.threat.clip:
             continue
-        same_size = other.threat.eps == row.threat.eps
-        if other.attack in NOISES and same_size and _beats(other, row, clean):
+        same_size, smaller = other.threat.eps == row.threat.eps, other.threat.size < row.threat.size
+        if other.made.role == "noise" and same_size and _beats(other, row, clean):
             yield "weaker-than-noise"
         if other.source is not None and not other.cell.white_box and same_size and _beats(other, row, clean):
             yield "weaker-than-transfer"
-        if other.crafted == row.crafted and _smaller(other, row) and _beats(other, row, clean, by=0.002):
+        if other.crafted == row.crafted and smaller and _beats(other, row, clean, by=0.002):
             yield "not-monotone"
-        if (row.attack, other.attack) == ("fgsm", "iterated-fgsm") and same_size and _beats(other, row, clean, by=0.05):
+        iterated = other.made.role == "gradient" and not other.made.single_step
+        if climbs and once and iterated and same_size and _beats(other, row, clean, by=0.05):
             yield "single-step"
-
-
-def _smaller(first: Measured, second: Measured) -> bool:
-    return (first.threat.eps or 0) < (second.threat.eps or 0)
 
 
 def _beats(first: Measured, second: Measured, clean: Measured, by: float = 0.0) -> bool:
@@ -68,7 +66,7 @@ def _beats(first: Measured, second: Measured, clean: Measured, by: float = 0.0) 
         return False
     fooled, other = mistaken(first.predicted, true), mistaken(there, true)
     more, less = int((fooled & ~other).sum()), int((other & ~fooled).sum())
-    return more - less > by * len(true) and mcnemar_greater(more, less) < LEVEL
+    return more - less > by * len(true) and bool(mcnemar_greater(more, less) < LEVEL)
 
 
 def _at(row: Measured, values: NDArray[np.int64], asked: Measured) -> NDArray[np.int64] | None:

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 Z95 = 1.959963984540054
 """Two-sided 95% quantile of the normal distribution."""
+CHUNK = 10_000
+"""Examples that are compared at once."""
+Counts = NDArray[np.int64] | int
 
 
 def wilson(successes: int, n: int) -> tuple[float, float]:
@@ -26,31 +29,27 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     return (0.0 if successes == 0 else centre - half), (1.0 if successes == n else centre + half)
 
 
-def mcnemar(first_only: int, second_only: int) -> float:
-    """Two-sided p value of the exact McNemar test, from the two discordant counts (McNemar 1947)."""
+def mcnemar(first_only: Counts, second_only: Counts) -> NDArray[np.float64]:
+    """Two-sided p values of the exact McNemar test, from the two discordant counts (McNemar 1947)."""
+    return np.minimum(
+        1.0, 2.0 * mcnemar_greater(np.maximum(first_only, second_only), np.minimum(first_only, second_only))
+    )
+
+
+def mcnemar_greater(first_only: Counts, second_only: Counts) -> NDArray[np.float64]:
+    """One-sided p values: that the first count is the larger by chance alone."""
     from scipy.special import bdtr
 
-    n = first_only + second_only
-    return min(1.0, 2.0 * float(bdtr(min(first_only, second_only), n, 0.5))) if n else 1.0
+    return np.asarray(bdtr(second_only, np.add(first_only, second_only), 0.5), dtype=np.float64)
 
 
-def mcnemar_greater(first_only: int, second_only: int) -> float:
-    """One-sided p value: that the first count is the larger by chance alone."""
-    from scipy.special import bdtr
-
-    n = first_only + second_only
-    return float(bdtr(second_only, n, 0.5)) if n else 1.0
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm(p_values: NDArray[np.float64] | Sequence[float]) -> list[float]:
     """p values adjusted for their number (Holm 1979), in the order given."""
     order = np.argsort(p_values, kind="stable")
-    adjusted = [0.0] * len(p_values)
-    running = 0.0
-    for place, position in enumerate(order):
-        running = max(running, min(1.0, (len(p_values) - place) * p_values[position]))
-        adjusted[position] = running
-    return adjusted
+    adjusted = np.empty(len(order))
+    left = np.arange(len(order), 0, -1)
+    adjusted[order] = np.maximum.accumulate(np.minimum(1.0, left * np.asarray(p_values)[order]))
+    return list(adjusted.tolist())
 
 
 def ranks(robust: Sequence[NDArray[np.bool_]], level: float = 0.05) -> list[int]:
@@ -60,11 +59,12 @@ def ranks(robust: Sequence[NDArray[np.bool_]], level: float = 0.05) -> list[int]
         robust: for each model, `(N,)` whether each example is right and stays right; the same examples for all.
         level: of significance, for all pairs together.
     """
-    pairs = [(i, j) for i in range(len(robust)) for j in range(i)]
-    counts = [(int((robust[i] & ~robust[j]).sum()), int((robust[j] & ~robust[i]).sum())) for i, j in pairs]
-    adjusted = holm([mcnemar(*count) for count in counts])
-    result = [1] * len(robust)
-    for (i, j), (i_only, j_only), p in zip(pairs, counts, adjusted, strict=True):
-        if p < level:
-            result[j if i_only > j_only else i] += 1
-    return result
+    both = np.zeros((len(robust), len(robust)))
+    for start in range(0, len(robust[0]) if robust else 0, CHUNK):  # counts this small are exact in float32
+        part = np.array([right[start : start + CHUNK] for right in robust], dtype=np.float32)
+        both += part @ part.T
+    only = (both.diagonal()[:, None] - both).astype(np.int64)
+    first, second = np.tril_indices(len(robust), -1)
+    apart = np.array(holm(mcnemar(only[first, second], only[second, first]))) < level
+    worse = np.where(only[first, second] > only[second, first], second, first)[apart]
+    return [int(rank) for rank in 1 + np.bincount(worse, minlength=len(robust))]

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.board.flags import NOISES
-from bench.board.view import Measured, View, mistaken
+from bench.board.measured import Measured, mistaken
+from bench.board.view import View
 
 
 @dataclass(frozen=True)
@@ -50,19 +50,15 @@ def transfer(view: View, row: Measured, clean: Measured) -> Transfer | None:
         return None
     true = clean.true
     target_fooled = mistaken(row.predicted, true)
-    noise = [
-        float(mistaken(other.predicted, true).mean())
-        for other in view.of(row.target.name)
-        if other.status == "ok" and other.attack in NOISES and other.threat == row.threat and other.slices == row.slices
-    ]
-    own = _on_itself(view, row)
+    noise = [float(mistaken(other.predicted, true).mean()) for other in view.noise(row)]
+    own = next((other for other in view.alike(row, row.source) if other.threat == row.threat), None)
     source_clean = view.clean_of(row, row.source)
     given, given_n = None, 0
     first = second = Agreement(None, 0, None)
     if own is not None:
         source_wrong = mistaken(own.predicted, true)
-        first = _agreement(own.predicted, row.predicted, source_wrong)
-        second = _agreement(own.predicted, row.predicted, source_wrong & target_fooled)
+        first = agreement(own.predicted, row.predicted, source_wrong)
+        second = agreement(own.predicted, row.predicted, source_wrong & target_fooled)
         if source_clean is not None:
             base = (source_clean.predicted == true) & (clean.predicted == true) & source_wrong
             given_n = int(base.sum())
@@ -81,16 +77,8 @@ def transfer(view: View, row: Measured, clean: Measured) -> Transfer | None:
     )
 
 
-def _on_itself(view: View, row: Measured) -> Measured | None:
-    """The same candidates judged on their source."""
-    assert row.source is not None
-    for other in view.known_of(row.source.name):
-        if other.crafted == row.crafted and other.threat == row.threat and other.status == "ok":
-            return other
-    return None
-
-
-def _agreement(first: NDArray[np.int64], second: NDArray[np.int64], over: NDArray[np.bool_]) -> Agreement:
+def agreement(first: NDArray[np.int64], second: NDArray[np.int64], over: NDArray[np.bool_]) -> Agreement:
+    """How often two models' labels, each `(N,)`, are the same over some of the examples."""
     n = int(over.sum())
     if n == 0:
         return Agreement(None, 0, None)

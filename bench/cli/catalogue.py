@@ -6,17 +6,15 @@ from typing import Any
 
 from adapters.registry import registered
 from adapters.sklearn.table import SEARCHES, TABLE
-from bench import attacks as attack_table
 from bench import datasets as dataset_table
-from bench import zoo
-from bench.errors import UsageError
+from bench import registry, zoo
+from bench.attacks import attack_class
 from bench.planning import suite as suite_files
 from bench.zoo.kinds import family_and_gradient
 
 
 def suites() -> list[dict[str, Any]]:
     """Suites that ship with the program."""
-    loaded = [suite_files.load_suite(name) for name in suite_files.names()]
     return [
         {
             "name": suite.suite,
@@ -26,7 +24,7 @@ def suites() -> list[dict[str, Any]]:
             "attacks": list(dict.fromkeys(entry.attack for entry in suite.attacks)),
             "summary": suite.summary,
         }
-        for suite in loaded
+        for suite in suite_files.known_suites().values()
     ]
 
 
@@ -74,39 +72,31 @@ def families() -> list[dict[str, Any]]:
 
 def attacks() -> list[dict[str, Any]]:
     """Attacks with their parameters and defaults."""
-    found: list[dict[str, Any]] = []
-    for name in attack_table.TABLE:
-        kind = attack_table.attack_class(name)
-        found.append(
-            {
-                "name": name,
-                "needs": kind.needs,
-                "norms": list(kind.norms),
-                "parameters": [f"{key}={field.default}" for key, field in kind.model_fields.items()],
-                "summary": kind.summary,
-            }
-        )
-    return found
+    return [
+        {
+            "name": kind.name,
+            "needs": kind.needs,
+            "norms": list(kind.norms),
+            "parameters": [f"{key}={field.default}" for key, field in kind.model_fields.items()],
+            "summary": kind.summary,
+        }
+        for kind in registry.each("attack", attack_class)
+    ]
 
 
 def datasets() -> list[dict[str, Any]]:
     """Datasets; those read from a folder know their shape only once opened."""
-    found: list[dict[str, Any]] = []
-    for name in dataset_table.names():
-        try:
-            data = dataset_table.open_dataset(name)
-        except UsageError:  # it needs a path
-            found.append(
-                {"name": name, "shape": None, "classes": None, "sizes": None, "source": "your folder: path: ..."}
-            )
-            continue
-        found.append(
-            {
-                "name": name,
-                "shape": list(data.input_shape),
-                "classes": len(data.classes),
-                "sizes": [f"{split} {size}" for split, size in data.sizes.items()],
-                "source": data.source,
-            }
-        )
-    return found
+    return list(registry.each("dataset", _dataset))
+
+
+def _dataset(name: str) -> dict[str, Any]:
+    if any(dataset_table.options_of(name).values()):
+        return {"name": name, "shape": None, "classes": None, "sizes": None, "source": "your folder: path: ..."}
+    data = dataset_table.open_dataset(name)
+    return {
+        "name": name,
+        "shape": list(data.input_shape),
+        "classes": len(data.classes),
+        "sizes": [f"{split} {size}" for split, size in data.sizes.items()],
+        "source": data.source,
+    }

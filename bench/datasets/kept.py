@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
@@ -11,6 +9,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+from bench.files import whole_file
 
 
 def load_array(path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
@@ -29,20 +29,12 @@ def write_array(path: Path, shape: tuple[int, ...], dtype: DTypeLike, parts: Ite
 
     Gives the SHA-256, in hex, of the values' bytes. Raises OSError, and whatever the parts raise.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     digest = sha256()
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as out:
-        try:
-            descr = np.lib.format.dtype_to_descr(np.dtype(dtype))
-            np.lib.format.write_array_header_1_0(out, {"descr": descr, "fortran_order": False, "shape": shape})
-            for part in parts:
-                content = part.astype(dtype, copy=False).tobytes()
-                digest.update(content)
-                out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-            os.replace(out.name, path)
-        except BaseException:
-            os.unlink(out.name)
-            raise
+    with whole_file(path) as out:
+        descr = np.lib.format.dtype_to_descr(np.dtype(dtype))
+        np.lib.format.write_array_header_1_0(out, {"descr": descr, "fortran_order": False, "shape": shape})
+        for part in parts:
+            content = part.astype(dtype, copy=False).tobytes()
+            digest.update(content)
+            out.write(content)
     return digest.hexdigest()

@@ -2,47 +2,31 @@
 
 from __future__ import annotations
 
+import ast
 import operator
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-COMPARE = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
-
-_NAME, _NUMBER = r"[a-z][a-z0-9_-]*", r"[0-9]+(?:\.[0-9]+)?"
-_TERM = re.compile(rf"(?P<name>{_NAME})(?: \+ (?P<plus>{_NUMBER}))?|(?P<number>{_NUMBER})")
-_COMPARISON = re.compile(r"(?P<left>.+?) (?P<sign>>=|<=|>|<) (?P<right>.+)")
-
-
-@dataclass(frozen=True)
-class Term:
-    """A measured number by its name, plus a constant; or the constant alone."""
-
-    name: str | None
-    constant: float
-
-    def value(self, measured: Mapping[str, float]) -> float:
-        """Raises KeyError where the number was not measured."""
-        return self.constant if self.name is None else measured[self.name] + self.constant
+COMPARE = {ast.GtE: operator.ge, ast.LtE: operator.le, ast.Gt: operator.gt, ast.Lt: operator.lt}
 
 
 @dataclass(frozen=True)
 class Claim:
     """Comparisons that must all hold, such as `error >= 0.8 and error > noise + 0.1`."""
 
-    text: str
-    comparisons: tuple[tuple[Term, str, Term], ...]
+    comparisons: tuple[ast.Compare, ...]
 
     @property
     def names(self) -> set[str]:
         """The measured numbers that it speaks of."""
-        return {term.name for left, _, right in self.comparisons for term in (left, right) if term.name}
+        return {_text(node) for part in self.comparisons for node in ast.walk(part) if isinstance(node, ast.Name)}
 
     def holds(self, measured: Mapping[str, float]) -> bool | None:
         """Whether all comparisons hold; None where one of its numbers was not measured."""
         if not self.names <= measured.keys():
             return None
-        return all(COMPARE[sign](left.value(measured), right.value(measured)) for left, sign, right in self.comparisons)
+        sides = [(part.left, type(part.ops[0]), part.comparators[0]) for part in self.comparisons]
+        return all(COMPARE[sign](_value(left, measured), _value(right, measured)) for left, sign, right in sides)
 
 
 def parse(text: str) -> Claim:
@@ -51,17 +35,30 @@ def parse(text: str) -> Claim:
     Raises:
         ValueError: the text is no list of comparisons joined by `and`.
     """
+    try:  # names may have hyphens, and nothing is ever subtracted
+        whole = ast.parse(text.replace("-", "__").strip(), mode="eval").body
+    except SyntaxError:
+        raise ValueError(f"{text!r} is no comparison such as error >= 0.8") from None
     comparisons = []
-    for part in text.split(" and "):
-        found = _COMPARISON.fullmatch(part.strip())
-        if found is None:
-            raise ValueError(f"{part!r} is no comparison such as error >= 0.8")
-        comparisons.append((_term(found["left"]), found["sign"], _term(found["right"])))
-    return Claim(text, tuple(comparisons))
+    for part in whole.values if isinstance(whole, ast.BoolOp) and isinstance(whole.op, ast.And) else [whole]:
+        if not isinstance(part, ast.Compare) or len(part.ops) > 1 or type(part.ops[0]) not in COMPARE:
+            raise ValueError(f"{_text(part)!r} is no comparison such as error >= 0.8")
+        comparisons.append(part)
+    claim = Claim(tuple(comparisons))
+    claim.holds(dict.fromkeys(claim.names, 0.0))
+    return claim
 
 
-def _term(text: str) -> Term:
-    found = _TERM.fullmatch(text)
-    if found is None:
-        raise ValueError(f"{text!r} is neither the name of a number nor a number")
-    return Term(found["name"], float(found["number"] or found["plus"] or 0))
+def _value(side: ast.expr, measured: Mapping[str, float]) -> float:
+    match side:
+        case ast.Constant(value=float() | int() as number):
+            return number
+        case ast.Name() if _text(side)[0].islower():
+            return measured[_text(side)]
+        case ast.BinOp(left=ast.Name() as name, op=ast.Add(), right=ast.Constant() as plus):
+            return _value(name, measured) + _value(plus, measured)
+    raise ValueError(f"{_text(side)!r} is neither the name of a number nor a number")
+
+
+def _text(node: ast.expr) -> str:
+    return ast.unparse(node).replace("__", "-")

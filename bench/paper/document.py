@@ -6,8 +6,9 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 
 from bench.paper.numbers import Group, Number, Numbers, Values
+from bench.paper.ours import Ours
 from bench.paper.protocol import models_of
-from bench.paper.scoreboard import VERDICTS, Line, Ours
+from bench.paper.scoreboard import VERDICTS, Line
 from bench.report.cells import percent
 from bench.table import Table, markdown_safe
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench import zoo
+from bench.board.view import judged
 from bench.datasets import open_dataset
 from bench.datasets.base import Arrays, Dataset
 from bench.errors import UsageError
@@ -178,7 +179,7 @@ def _read_records(name: str, split: str) -> Arrays:
 
 def _known(dataset: Dataset, records: Mapping[str, Record]) -> Known:
     names = zoo.names(dataset.name)
-    here = Models(dataset, "cpu", lambda line: None, budget="quick")
+    here = Models(dataset, "cpu", budget="quick")
     current = {model: here.info(model) for model in names if here.is_ready(model)}
     short = _last_judged(dataset, records, quick=True)
     found = short | _of(current, quick=True)
@@ -194,14 +195,9 @@ def _of(models: Mapping[str, ModelInfo], quick: bool) -> dict[str, ModelInfo]:
 
 def _last_judged(dataset: Dataset, records: Mapping[str, Record], quick: bool) -> dict[str, ModelInfo]:
     """The models last judged on the dataset under their names, of quick recipes or the others."""
-    found: dict[str, tuple[str, ModelInfo]] = {}
-    for record in records.values():
-        model = record.cell.target
-        if record.cell.craft.dataset.checksum != dataset.checksum or (model.effort is not None) != quick:
-            continue
-        if model.name not in found or found[model.name][0] < record.run.finished:
-            found[model.name] = record.run.finished, model
-    return {name: model for name, (_, model) in found.items()}
+    here = (record for record in records.values() if record.cell.craft.dataset.checksum == dataset.checksum)
+    alike = (record for record in here if (record.cell.target.effort is not None) == quick)
+    return {name: versions[-1] for name, versions in judged(alike).items()}
 
 
 def _findings(folder: Path, ids: Iterable[str]) -> dict[str, Finding]:

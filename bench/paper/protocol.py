@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable, Mapping
 
 from bench.datasets.base import Dataset
 from bench.paper.numbers import SEEDS, Measure
+from bench.planning.entry import Entry
 from bench.planning.plan import expand
-from bench.planning.suite import DatasetChoice, Entry, Suite
+from bench.planning.suite import DatasetChoice, Suite
 from bench.records.record import Cell, ModelInfo
 
 
@@ -36,18 +37,22 @@ def runs_of(measure: Measure, names: Collection[str]) -> list[Measure]:
 
 
 def suite_of(measures: Iterable[Measure]) -> Suite:
-    """The suite of all measurements on one split of one dataset."""
+    """The suite of measurements on one split of one dataset, in their order; there must be one.
+
+    Entries equal but for the models judged are one. A source is judged on its own in any case.
+    """
     listed = list(measures)
-    entries: list[Entry] = []
+    judged: dict[str, tuple[Entry, dict[str, None]]] = {}
     for measure in listed:
         entry = entry_of(measure)
-        if entry not in entries and entry.attack != "clean":  # the clean pass belongs to every suite
-            entries.append(entry)
+        names = judged.setdefault(entry.model_dump_json(), (entry, {}))[1]
+        names |= dict.fromkeys(name for name in (measure.model, measure.of) if name)
     return Suite(
         suite=f"paper-{listed[0].dataset}",
         dataset=DatasetChoice(name=listed[0].dataset, split=listed[0].split),
         models=list(dict.fromkeys(name for measure in listed for name in models_of(measure))),
-        attacks=entries or [Entry(attack="clean")],
+        attacks=[entry.model_copy(update={"models": list(names)}) for entry, names in judged.values()],
+        board="paper",
     )
 
 

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 
 from bench.datasets.base import Dataset
 from bench.errors import UsageError
+from bench.files import replace_file
 from bench.paper.document import document
-from bench.paper.evidence import STAND_INS, Evidence, Known, gather, obstacle, opened
+from bench.paper.evidence import STAND_INS, Evidence, gather, obstacle, opened
 from bench.paper.figures import TABLE, draw_all
 from bench.paper.numbers import PUBLISHED, Measure, Numbers, load_numbers
-from bench.paper.protocol import cells_of, models_of, suite_of
+from bench.paper.protocol import models_of, suite_of
 from bench.paper.scoreboard import Line, scoreboard
-from bench.progress import Progress
-from bench.report.leaderboard import write
+from bench.planning.plan import expand
+from bench.planning.suite import Suite
+from bench.progress import Progress, Say, quiet
 from bench.running.roster import Models
 from bench.running.session import Session, Shelf
 from bench.zoo import Budget
@@ -74,18 +76,18 @@ def reproduce(
     plan = _evidence(asked, shelf, path, opened(asked, None) if data is None and budget == "full" else given)
     unreadable: dict[str, str] = {}
     failed, interrupted = 0, False
-    for measures in _by_split(asked, budget, plan):
-        name = measures[0].dataset
-        if name in unreadable or _complete(measures, budget, plan):
+    for suite in _suites(asked, budget, plan):
+        name = suite.dataset.name
+        if name in unreadable or _complete(suite, budget, plan):
             continue
         try:
-            _read(measures, plan, progress)
+            _read(suite, plan, progress)
         except UsageError as error:
             if data is not None:
                 raise
             unreadable[name] = str(error)
             continue
-        summary = _run(measures, budget, shelf, progress, device, data if name in given else None)
+        summary = _run(suite, budget, shelf, progress, device, data if name in given else None)
         if summary is not None:
             failed += len(summary.failed)
             if summary.interrupted:
@@ -93,9 +95,9 @@ def reproduce(
                 break
     if not interrupted:
         _draw(asked, path.parent / "figures", progress)
-    evidence = _evidence(asked, shelf, path, given, progress)
+    evidence = _evidence(asked, shelf, path, given, progress.say)
     lines = scoreboard(asked, replace(evidence, unreadable=unreadable))
-    write(path, document(asked, lines))
+    replace_file(path, document(asked, lines).encode())
     return Reproduction(lines, path, failed, interrupted)
 
 
@@ -107,63 +109,53 @@ def _draw(numbers: Numbers, folder: Path, progress: Progress) -> None:
         draw_all(folder, progress.say, lacking)
 
 
-def _evidence(
-    numbers: Numbers, shelf: Shelf, path: Path, given: Mapping[str, Dataset], progress: Progress | None = None
-) -> Evidence:
-    records = shelf.records(progress.say if progress else lambda line: None)
+def _evidence(numbers: Numbers, shelf: Shelf, path: Path, given: Mapping[str, Dataset], say: Say = quiet) -> Evidence:
+    records = shelf.records(say)
     figures = [path.parent / "figures"]
     if shelf.with_published:
         figures.insert(0, FIGURES)
-    return gather(numbers, records, shelf.failures(lambda line: None), figures, given)
+    return gather(numbers, records, shelf.failures(quiet), figures, given)
 
 
-def _by_split(numbers: Numbers, budget: Budget, evidence: Evidence) -> Iterator[list[Measure]]:
+def _suites(numbers: Numbers, budget: Budget, evidence: Evidence) -> Iterator[Suite]:
     """What the budget allows to be run, by dataset and split."""
     groups: dict[tuple[str, str], list[Measure]] = {}
     for measure in numbers.measures:
         if obstacle(measure, evidence) is None:
             known = evidence.known[measure.dataset]
+            # A quick run makes no second model of those judged elsewhere: their records stand.
+            allowed = known.names if budget == "full" else known.names - (known.models.keys() - known.ready)
             for run in known.runs(measure, known.names, budget):
-                if _allowed(run, known, budget):
+                if allowed.issuperset(models_of(run)):
                     groups.setdefault((run.dataset, run.split), []).append(run)
-    yield from groups.values()
+    return map(suite_of, groups.values())
 
 
-def _allowed(measure: Measure, known: Known, budget: Budget) -> bool:
-    """A quick run makes no second model of those judged elsewhere: their records stand."""
-    elsewhere = known.models.keys() - known.ready
-    return set(models_of(measure)) <= (known.names if budget == "full" else known.names - elsewhere)
-
-
-def _complete(measures: list[Measure], budget: Budget, evidence: Evidence) -> bool:
+def _complete(suite: Suite, budget: Budget, evidence: Evidence) -> bool:
     """Whether the models are made and the cells recorded, so that no example has to be read."""
-    dataset = evidence.known[measures[0].dataset].dataset
-    models = Models(dataset, "cpu", lambda line: None, budget=budget)
-    names = {name for measure in measures for name in models_of(measure)}
-    if not all(models.is_ready(name) for name in names):
+    dataset = evidence.known[suite.dataset.name].dataset
+    models = Models(dataset, "cpu", budget=budget)
+    if not all(models.is_ready(name) for name in suite.models):
         return False
-    infos = {name: models.info(name) for name in names}
-    return all(cell.id in evidence.records for measure in measures for cell in cells_of(measure, dataset, infos))
+    infos = {name: models.info(name) for name in suite.models}
+    return all(item.cell.id in evidence.records for item in expand(suite, dataset, infos, {}))
 
 
-def _read(measures: list[Measure], evidence: Evidence, progress: Progress) -> None:
+def _read(suite: Suite, evidence: Evidence, progress: Progress) -> None:
     """Read the examples measured on, where that may take a download or a whitening.
 
     Raises:
         UsageError: they cannot be had.
     """
-    if measures[0].dataset in STAND_INS:
-        progress.starting(f"reading {measures[0].dataset}")
-        evidence.known[measures[0].dataset].dataset.stored(measures[0].split)
+    if suite.dataset.name in STAND_INS:
+        progress.starting(f"reading {suite.dataset.name}")
+        evidence.known[suite.dataset.name].dataset.stored(suite.dataset.split)
 
 
 def _run(
-    measures: list[Measure], budget: Budget, shelf: Shelf, progress: Progress, device: str, data: Path | None
+    suite: Suite, budget: Budget, shelf: Shelf, progress: Progress, device: str, data: Path | None
 ) -> Summary | None:
-    """Run the cells behind the measurements, on the data at a path if one is given; None where nothing is missing."""
-    suite = suite_of(measures)
+    """Run the cells of a suite, on the data at a path if one is given; None where nothing is missing."""
     session = Session(suite, progress=progress, shelf=shelf, device=device, budget=budget, data=data)
-    models = {name: session.models.info(name) for name in suite.models}
-    wanted = {cell.id for measure in measures for cell in cells_of(measure, session.dataset, models)}
-    missing = {item.cell.id: item for item in session.missing("failed") if item.cell.id in wanted}
-    return session.run(list(missing.values())) if missing else None
+    missing = session.missing("failed")
+    return session.run(missing) if missing else None

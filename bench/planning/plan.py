@@ -12,7 +12,8 @@ from bench.attacks import make_attack
 from bench.attacks.base import Attack
 from bench.datasets.base import Dataset
 from bench.errors import UsageError, unknown
-from bench.planning.suite import Entry, Suite
+from bench.planning.entry import Entry
+from bench.planning.suite import Suite
 from bench.records.record import AttackId, Cell, Craft, DatasetId, ModelInfo, Slice
 from bench.threats import MISCLASSIFIED, Threat
 
@@ -186,12 +187,12 @@ def _slices(suite: Suite, dataset: Dataset, entry: Entry, attack: Attack, limit:
 
 
 def _threats(entry: Entry, dataset: Dataset) -> list[Threat]:
-    if not entry.eps:
+    if entry.norm is None:
         return [Threat()]
     if entry.clip and dataset.bounds is None:
         raise UsageError(f"dataset {dataset.name} has no range to clip to; give attack {entry.attack} clip: false")
     clip = dataset.bounds if entry.clip else None
-    return [Threat(norm=entry.norm, eps=eps, clip=clip) for eps in entry.eps]
+    return [Threat(norm=entry.norm, eps=eps, clip=clip) for eps in entry.eps or (None,)]
 
 
 def _cell(

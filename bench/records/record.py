@@ -1,147 +1,38 @@
-"""One cell's record: what was asked (`cell`), what came out (`result`), and how the run went (`run`)."""
+"""One cell's record: what was asked (`cell`), what came out (`result`), and how the run went (`run`).
+
+How the schemas follow each other is told in docs/records.md.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from bench.records.identity import identity
+from bench.records.cell import AttackId, Block, Cell, Craft, DatasetId, ModelInfo, Slice
+from bench.records.identity import canonical
 from bench.records.packing import unpack_floats, unpack_integers
-from bench.threats import Criterion, Threat
 
-SCHEMA = 1
+__all__ = [
+    "SCHEMA", "AttackId", "Cell", "Costs", "Craft", "DatasetId", "Examples", "Failure", "ModelInfo", "Record", "Result",
+    "Run", "Slice", "digest", "read_record",
+]  # fmt: skip
 
-
-class _Block(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants", allow_inf_nan=False)
-
-
-class DatasetId(_Block):
-    """Which data: the checksum is the identity, the name is for people."""
-
-    name: str
-    checksum: str
-    note: str = ""
+SCHEMA: Literal[2] = 2
+"""Of the files written; 1 is read as well."""
+FLOATS = ("margin", "distance")
+"""Columns that are no integers."""
 
 
-class Slice(_Block):
-    """Which examples of a split: a run of it, a stratified sample of it, or none of it (generated inputs)."""
-
-    split: str | None = None
-    """None for inputs that an attack generates."""
-    start: int = 0
-    stop: int
-    of: int
-    """Size of the whole that the slice is a part of."""
-    sample: int | None = None
-    """Seed of the sample of `stop` examples; None for the run `[start, stop)`."""
-
-    @property
-    def n(self) -> int:
-        return self.stop - self.start
-
-    @property
-    def partial(self) -> bool:
-        """Whether the slice is a short look, by sampling, at something larger."""
-        return self.sample is not None
-
-
-class AttackId(_Block):
-    """Which attack, with every parameter but epsilon."""
-
-    name: str
-    revision: int
-    parameters: dict[str, Any]
-
-
-class ModelInfo(_Block):
-    """What a board and a plan need to know of a model: its fingerprint is the identity, the rest is for people."""
-
-    name: str
-    fingerprint: str
-    family: str
-    gradient: Literal["exact", "surrogate", "none"]
-    confidence_kind: str | None = None
-    notes: tuple[str, ...] = ()
-    effort: str | None = None
-    """How short a training the model had, such as `5 epochs of all examples`; None where it was no quick one."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _of_schema_1(cls, data: Any) -> Any:
-        """There the effort was a note, and whether a model was declared to be stochastic was kept."""
-        if not isinstance(data, dict):
-            return data
-        notes = data.get("notes", ())
-        quick = [note.removeprefix("quick: ") for note in notes if str(note).startswith("quick: ")]
-        kept = {key: value for key, value in data.items() if key != "stochastic"}
-        if quick:
-            kept |= {"notes": [note for note in notes if not str(note).startswith("quick: ")], "effort": quick[0]}
-        return kept
-
-
-class Craft(_Block):
-    """What candidates are made of: shared by all cells that judge the same candidates."""
-
-    dataset: DatasetId
-    slice: Slice
-    attack: AttackId
-    source: ModelInfo | None = None
-    """None for attacks that ask nothing of a model."""
-    seed: int
-
-    @cached_property
-    def id(self) -> str:
-        return identity(
-            {
-                "dataset": self.dataset.checksum,
-                "slice": self.slice,
-                "attack": self.attack,
-                "source": self.source.fingerprint if self.source else None,
-                "seed": self.seed,
-            }
-        )
-
-
-class Cell(_Block):
-    """One question: these candidates, within this threat, judged on this target by this criterion."""
-
-    craft: Craft
-    threat: Threat
-    criterion: Criterion
-    target: ModelInfo
-
-    @cached_property
-    def id(self) -> str:
-        return identity(
-            {
-                "craft": self.craft.id,
-                "threat": self.threat,
-                "criterion": self.criterion,
-                "target": self.target.fingerprint,
-            }
-        )
-
-    @property
-    def white_box(self) -> bool:
-        """Whether the candidates were crafted on the target itself."""
-        return self.craft.source is not None and self.craft.source.fingerprint == self.target.fingerprint
-
-    def __str__(self) -> str:
-        """Such as `knn, fgsm from maxout, linf eps 0.25`."""
-        attack, source, threat = self.craft.attack.name, self.craft.source, self.threat
-        parts = [self.target.name, f"{attack} from {source.name}" if source and not self.white_box else attack]
-        if threat.eps is not None:
-            parts.append(f"{threat.norm} eps {threat.eps:g}{'' if threat.clip else ' unclipped'}")
-        return ", ".join(parts)
-
-
-class Examples(_Block):
+class Examples(Block):
     """Per-example values, packed (see `bench.records.packing`)."""
 
     predicted: str
@@ -154,9 +45,22 @@ class Examples(_Block):
     """Positions in the split, where the slice is a sample."""
     margin: str | None = None
     """Best score minus second best, where the criterion asks for confidence."""
+    distance: str | None = None
+    """Where the threat names no epsilon: how far each success lies from its example, rounded up; infinite elsewhere."""
 
 
-class Result(_Block):
+class Costs(Block):
+    """What crafting asked of the source, in examples: divided by n it is the cost of one."""
+
+    forwards: int = 0
+    """Shown to its differentiable scores."""
+    gradients: int = 0
+    """Shown to its input gradient."""
+    queries: int = 0
+    """Shown to its labels, scores or probabilities."""
+
+
+class Result(Block):
     """What came out of a cell. Equal runs give equal results, byte for byte, on one machine."""
 
     status: Literal["ok", "unsupported"]
@@ -182,12 +86,14 @@ class Result(_Block):
     """Successes by class given; of generated inputs alone."""
     flags: tuple[str, ...] = ()
     """Sanity findings about the target; in the clean cell alone."""
+    costs: Costs | None = None
+    """None for attacks that ask nothing of a model, and in records of schema 1."""
     examples: Examples | None = None
 
     @field_validator("flags")
     @classmethod
     def _of_schema_1(cls, flags: tuple[str, ...]) -> tuple[str, ...]:
-        """There the effort of a quick model was a flag."""
+        """There the effort of a quick model was a flag, too."""
         return tuple(flag for flag in flags if not flag.startswith("quick: "))
 
     @cached_property
@@ -210,6 +116,13 @@ class Result(_Block):
     def margin(self) -> NDArray[np.float32]:
         return unpack_floats((self.examples and self.examples.margin) or "")
 
+    @cached_property
+    def distance(self) -> NDArray[np.float32] | None:
+        """`(N,)` how far each success lies from its example, infinite where there is none; None where eps is given."""
+        if self.examples is None or self.examples.distance is None:
+            return None
+        return unpack_floats(self.examples.distance)
+
     def _unpacked(self, name: str) -> NDArray[np.int64]:
         packed = getattr(self.examples, name, None)
         if packed is None:
@@ -217,7 +130,7 @@ class Result(_Block):
         return unpack_integers(packed)
 
 
-class Run(_Block):
+class Run(Block):
     """How the run went: recorded, and never part of what is compared."""
 
     finished: str
@@ -227,38 +140,49 @@ class Run(_Block):
     device: str
     threads: int
     batch: int
+    """Examples in the largest batch."""
     host: str
     versions: dict[str, str]
 
+    @classmethod
+    def unknown(cls) -> Run:
+        """Of what no model was run for, or whose process did not live to tell."""
+        finished = datetime.now(UTC).isoformat(timespec="milliseconds")
+        return cls(finished=finished, seconds=0.0, device="none", threads=0, batch=0, host=platform.node(), versions={})
 
-class Record(_Block):
+
+class Record(Block):
     """The file of a cell."""
 
-    schema_version: Literal[1] = Field(default=1, alias="schema")
+    schema_version: Literal[1, 2] = Field(default=SCHEMA, alias="schema")
     id: str
     cell: Cell
     result: Result
     run: Run
 
     @model_validator(mode="after")
-    def _columns_are_whole(self) -> Record:
-        """A column cut short would read as abstentions, which are no mistakes."""
-        n = self.cell.craft.slice.n
+    def _columns_and_counts_agree(self) -> Record:
+        """A column cut short would read as abstentions; a count that its column does not bear out is no result."""
         if self.result.examples is not None:
+            n, columns = self.cell.craft.slice.n, dict[str, NDArray[Any]]()
             for name, packed in self.result.examples:
                 if packed is not None:
-                    values = unpack_floats(packed) if name == "margin" else unpack_integers(packed)
-                    if len(values) != n:
-                        raise ValueError(f"{name} has {len(values)} values for {n} examples")
+                    columns[name] = unpack_floats(packed) if name in FLOATS else unpack_integers(packed)
+                    if len(columns[name]) != n:
+                        raise ValueError(f"{name} has {len(columns[name])} values for {n} examples")
+            for name, count in _counts(columns).items():
+                if getattr(self.result, name) != count:
+                    raise ValueError(f"{name} is {getattr(self.result, name)}, and its columns come to {count}")
         return self
 
     def json_text(self) -> str:
-        """The file's text: sorted keys, no NaN."""
-        return _text(self)
+        """The file's text: sorted keys, no NaN, and the SHA-256 of cell and result."""
+        plain = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return _text(plain | ({"sha256": digest(plain)} if self.schema_version > 1 else {}))
 
     def same_as(self, other: Record) -> bool:
-        """Whether two runs agree: the same cell and the same result."""
-        return self.cell.id == other.cell.id and self.result == other.result
+        """Whether two runs agree: the same cell and the same result, as far as both schemas tell."""
+        return self.cell.id == other.cell.id and _comparable(self, other) == _comparable(other, self)
 
     def differing_labels(self, other: Record) -> int:
         """Number of examples that two runs of one cell label differently."""
@@ -267,10 +191,46 @@ class Record(_Block):
         return int((self.result.predicted != other.result.predicted).sum())
 
 
-class Failure(_Block):
+def _comparable(record: Record, other: Record) -> Result:
+    """The result without what the other's schema does not keep."""
+    old = other.schema_version == 1
+    return record.result.model_copy(update={"costs": None}) if old else record.result
+
+
+def _counts(columns: Mapping[str, NDArray[Any]]) -> dict[str, int]:
+    """The counts of a result that its own columns tell."""
+    labels = columns["predicted"]
+    there = columns["goal"] >= 0 if "goal" in columns else np.ones(len(labels), dtype=bool)
+    found = {"n": int(there.sum()), "abstentions": int(((labels < 0) & there).sum())}
+    if "true" in columns:
+        found["errors"] = int(((labels != columns["true"]) & (labels >= 0) & there).sum())
+    return found
+
+
+def digest(plain: Mapping[str, Any]) -> str:
+    """SHA-256, in hex, of the canonical JSON of a file's `cell` and `result`."""
+    return hashlib.sha256(canonical({key: plain.get(key) for key in ("cell", "result")}).encode()).hexdigest()
+
+
+def read_record(content: bytes) -> Record:
+    """The record in a file's bytes.
+
+    Raises:
+        ValueError: it is torn, of another schema, or not what was written.
+    """
+    plain = json.loads(content)
+    if not isinstance(plain, dict):
+        raise ValueError("no record")
+    stated = plain.pop("sha256", None)
+    if plain.get("schema") != 1 and stated != digest(plain):
+        raise ValueError("its SHA-256 is not that of its contents")
+    return Record.model_validate(plain)
+
+
+class Failure(Block):
     """The file of a cell that could not be judged. It claims nothing and is replaced or removed freely."""
 
-    schema_version: Literal[1] = Field(default=1, alias="schema")
+    schema_version: Literal[1, 2] = Field(default=SCHEMA, alias="schema")
     id: str
     cell: Cell
     kind: str
@@ -280,9 +240,8 @@ class Failure(_Block):
 
     def json_text(self) -> str:
         """The file's text: sorted keys, no NaN."""
-        return _text(self)
+        return _text(self.model_dump(mode="json", by_alias=True, exclude_none=True))
 
 
-def _text(block: BaseModel) -> str:
-    plain = block.model_dump(mode="json", by_alias=True, exclude_none=True)
+def _text(plain: Mapping[str, Any]) -> str:
     return json.dumps(plain, sort_keys=True, indent=1, allow_nan=False) + "\n"

@@ -1,4 +1,7 @@
-"""The folder of records: results, cache and means of resuming in one."""
+"""The folder of records: results, cache and means of resuming in one.
+
+Whoever runs writes; every file appears whole or not at all, and a good record is never changed.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,7 @@ import contextlib
 import itertools
 import json
 import os
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -15,21 +17,27 @@ from typing import Literal
 from pydantic import ValidationError
 
 from bench.errors import UsageError
-from bench.records.record import SCHEMA, Failure, Record
+from bench.files import create_file, replace_file
+from bench.progress import Say, quiet
+from bench.records.part import Part, read_part
+from bench.records.record import SCHEMA, Failure, Record, read_record
 
 Published = Literal["new", "same", "different"]
-Warn = Callable[[str], None]
+Warn = Say
 
 
 class Store:
-    """Records in `cells/ID.json`, failures in `failures/ID.json`, unusable files in `set-aside/`."""
+    """Records in `cells/ID.json`, failures in `failures/ID.json`, unusable files in `set-aside/`.
+
+    `parts/` holds what is known of cells that are not whole yet, by any number of runs at once.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
-    def records(self, warn: Warn) -> dict[str, Record]:
+    def records(self, warn: Say = quiet) -> dict[str, Record]:
         """All usable records by id. An unusable one is left alone and told of in a line."""
         found: dict[str, Record] = {}
         for path in _files(self.folder / "cells"):
@@ -38,21 +46,47 @@ class Store:
                 found[record.id] = record
         return found
 
-    def failures(self, warn: Warn) -> dict[str, Failure]:
+    def failures(self, warn: Say = quiet) -> dict[str, Failure]:
         """All usable failures by id."""
         found: dict[str, Failure] = {}
         for path in _files(self.folder / "failures"):
-            try:
-                failure = Failure.model_validate_json(path.read_bytes())
-            except (ValidationError, OSError):
-                warn(f"ignored {path}: no failure record")
-                continue
-            found[failure.id] = failure
+            failure = self.failure(path.stem, warn)
+            if failure is not None:
+                found[failure.id] = failure
         return found
 
-    def record(self, id: str) -> Record | None:
-        """One usable record, or None."""
-        return _read_record(self.folder / "cells" / f"{id}.json", lambda line: None)
+    def record(self, id: str, warn: Warn = quiet) -> Record | None:
+        """One usable record, or None with a line that says what is wrong with its file."""
+        return _read_record(self.path(id), warn)
+
+    def has(self, id: str) -> bool:
+        """Whether a cell has a record or a failure, usable or not."""
+        return any((self.folder / kind / f"{id}.json").exists() for kind in ("cells", "failures"))
+
+    def ids(self, kind: Literal["cells", "failures"], start: str) -> list[str]:
+        """Ids of the files of a kind that begin so; none of them is read."""
+        return [path.stem for path in _files(self.folder / kind) if path.name.startswith(start)]
+
+    def failure(self, id: str, warn: Warn = quiet) -> Failure | None:
+        """One usable failure, or None with a line that says what is wrong with its file."""
+        path = self.folder / "failures" / f"{id}.json"
+        try:
+            return Failure.model_validate_json(path.read_bytes())
+        except (ValidationError, OSError):
+            warn(f"ignored {path}: no failure record")
+            return None
+
+    def parts(self, warn: Warn) -> list[Part]:
+        """All usable parts. One that is not is told of, and made again."""
+        found = []
+        for path in _files(self.folder / "parts"):
+            try:
+                found.append(read_part(path.read_bytes()))
+            except FileNotFoundError:  # another run has joined it
+                continue
+            except (ValueError, RecursionError, OSError) as error:
+                warn(f"ignored {path}: {str(error).splitlines()[0]}")
+        return found
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
@@ -63,7 +97,7 @@ class Store:
             UsageError: they cannot be made or written.
         """
         try:
-            for name in ("cells", "failures"):
+            for name in ("cells", "failures", "parts"):
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
                 probe = self.folder / name / f".probe-{os.getpid()}"
                 probe.touch()
@@ -71,16 +105,25 @@ class Store:
         except OSError as error:
             raise UsageError(f"cannot write into {self.folder} ({error.strerror}); choose another with --out") from None
 
-    def publish(self, record: Record, warn: Warn) -> Published:
+    def path(self, id: str) -> Path:
+        """Where the record of a cell stands, or would."""
+        return self.folder / "cells" / f"{id}.json"
+
+    def publish(self, record: Record, warn: Say = quiet, text: str | None = None) -> Published:
         """Add a record unless its cell has one; never changes what is there.
 
         The file appears whole or not at all: written aside, flushed to the disk, then linked to its name, which fails
         where the name is taken. Returns whether the record is new, the same as the one there, or different from it.
+
+        Args:
+            record: to add.
+            warn: told in a line of an unusable file in its place, which is set aside.
+            text: of another copy's file, to be kept byte for byte.
         """
-        path = self.folder / "cells" / f"{record.id}.json"
+        path = self.path(record.id)
         outcome: Published = "new"
-        while not _link_new(path, record.json_text()):
-            present = _read_record(path, lambda line: None)
+        while not create_file(path, (text or record.json_text()).encode("ascii")):
+            present = _read_record(path)
             if present is not None:
                 outcome = "same" if present.same_as(record) else "different"
                 break
@@ -90,11 +133,25 @@ class Store:
             (self.folder / "failures" / path.name).unlink()
         return outcome
 
+    def replace(self, id: str, text: str) -> None:
+        """Put another copy of a record, with the same cell and result, in place of the one there."""
+        replace_file(self.path(id), text.encode("ascii"))
+
     def publish_failure(self, failure: Failure) -> None:
         """Put a failure in place of any earlier one of its cell."""
         path = self.folder / "failures" / f"{failure.id}.json"
-        temporary = _write_aside(path, failure.json_text())
-        os.replace(temporary, path)
+        replace_file(path, failure.json_text().encode("ascii"))
+
+    def publish_part(self, part: Part) -> None:
+        """Keep a part until its cells are whole."""
+        path = self.folder / "parts" / part.name
+        replace_file(path, part.json_text().encode("ascii"))
+
+    def sweep(self, parts: Iterable[Part]) -> None:
+        """Remove those of these parts whose cells have all got their records or failures."""
+        for part in parts:
+            if all(self.has(item.cell.id) for item in part.cells):
+                (self.folder / "parts" / part.name).unlink(missing_ok=True)
 
     def _set_aside(self, path: Path) -> Path:
         folder = self.folder / "set-aside"
@@ -111,14 +168,14 @@ def _files(folder: Path) -> Iterator[Path]:
     return (path for path in sorted(folder.glob("*.json")) if not path.name.startswith("."))
 
 
-def _read_record(path: Path, warn: Warn) -> Record | None:
+def _read_record(path: Path, warn: Say = quiet) -> Record | None:
     """The record in a file, or None with a line that says what is wrong with it."""
     try:
         record = _parsed(path.read_bytes())
     except OSError as error:
         warn(f"ignored {path}: {error.strerror}")
-    except (ValidationError, RecursionError):
-        warn(f"ignored {path}: {_what_is_wrong(path)}")
+    except (ValueError, RecursionError) as error:
+        warn(f"ignored {path}: {_what_is_wrong(path, error)}")
     else:
         if record.id == record.cell.id == path.stem:
             return record
@@ -129,47 +186,14 @@ def _read_record(path: Path, warn: Warn) -> Record | None:
 @lru_cache(maxsize=10_000)
 def _parsed(content: bytes) -> Record:
     """What a file says. One run reads the folder several times, to plan and to show, and checking takes long."""
-    return Record.model_validate_json(content)
+    return read_record(content)
 
 
-def _what_is_wrong(path: Path) -> str:
+def _what_is_wrong(path: Path, error: Exception) -> str:
     try:
         schema = json.loads(path.read_bytes()).get("schema")
     except (ValueError, AttributeError, RecursionError):
         return "torn or no JSON"
     if isinstance(schema, int) and schema > SCHEMA:
         return f"schema {schema} is newer than this program reads ({SCHEMA}); upgrade potemkin-bench"
-    return "no record of this schema"
-
-
-def _write_aside(path: Path, text: str) -> Path:
-    """Write and flush a file that is not seen yet, in the folder of its final name."""
-    # A name of its own: one left by a killed process may be a second name of a published record.
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with temporary.open("w", encoding="ascii") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError:  # a full disk above all: nothing half written stays to take up what room there is
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-    return temporary
-
-
-def _link_new(path: Path, text: str) -> bool:
-    """Publish `text` under `path` if the name is free; whether it was."""
-    temporary = _write_aside(path, text)
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        return False
-    finally:
-        temporary.unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-    return True
+    return "no record of this schema" if isinstance(error, ValidationError) else str(error)

@@ -1,15 +1,25 @@
-"""The text of a table's cells, and how rows are picked for them."""
+"""The text of a table's cells, how rows are picked for them, and the pivot that every layout is made by."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
-from bench.attacks import attack_class
 from bench.board.rows import Row
+from bench.table import Table
 
 NO_NUMBER = {"unsupported": "n/a", "error": "error", "missing": ""}
 """What stands in a cell whose row has no number, by status."""
+
+Line = TypeVar("Line")
+Column = tuple[str, Callable[[Line], str]]
+"""A header, and the text below it of a line."""
+
+
+def drawn(title: str, lines: Iterable[Line], columns: Sequence[Column[Line]], note: str = "") -> Table:
+    """A table with a row for every line."""
+    body = tuple(tuple(text(line) for _, text in columns) for line in lines)
+    return Table(title, tuple(header for header, _ in columns), body, note)
 
 
 def percent(share: float | None) -> str:
@@ -44,6 +54,11 @@ def error(row: Row | None) -> str:
     return percent(row.error) if row.status == "ok" else NO_NUMBER[row.status]
 
 
+def flags(row: Row) -> str:
+    """The flags of its model."""
+    return ", ".join(row.flags)
+
+
 def by_model(rows: Iterable[Row]) -> dict[str, list[Row]]:
     """Rows of each model."""
     groups: dict[str, list[Row]] = {}
@@ -58,29 +73,44 @@ def first(rows: Iterable[Row], **wanted: object) -> Row | None:
     return max(found, key=lambda row: row.n, default=None)
 
 
-def special(row: Row, always: Collection[str] = ()) -> dict[str, Any]:
-    """Parameters that need mention: those that are not at the attack's defaults, and those named."""
-    if row.parameters is None:
-        return {}
-    usual = attack_class(row.attack).model_fields
-    return {key: value for key, value in row.parameters.items() if key in always or value != usual[key].default}
+def sizes(rows: Iterable[Row]) -> dict[float, str]:
+    """The text of every epsilon: three digits, or as many as tell them apart."""
+    found = sorted({row.eps for row in rows if row.eps is not None})
+    told = [f"{eps:.3g}" for eps in found]
+    for digits in range(4, 18):
+        if len(set(told)) == len(found):
+            break
+        told = [f"{eps:.{digits}g}" for eps in found]
+    return dict(zip(found, told, strict=True))
 
 
-def label(row: Row, whole: int = 0, always: Collection[str] = ()) -> str:
+def varied(rows: Iterable[Row]) -> dict[str, set[str]]:
+    """For each attack the parameters that tell its rows apart."""
+    values: dict[str, dict[str, set[str]]] = {}
+    for row in rows:
+        known = values.setdefault(row.attack, {})
+        for key, value in (row.parameters or {}).items():
+            known.setdefault(key, set()).add(repr(value))
+    return {attack: {key for key, seen in known.items() if len(seen) > 1} for attack, known in values.items()}
+
+
+def label(row: Row, told: Mapping[float, str] | None = None, whole: int = 0, always: Collection[str] = ()) -> str:
     """Such as `fgsm l2 0.5`, `fgsm 0.25 unclipped`, `iterated-fgsm 0.25 steps 40 (n=500)`, `fgsm 0.1 least-likely`.
 
-    The n is told where it is less than `whole`, a parameter at its default where it is named in `always`.
+    The epsilon is left out where the texts of epsilons are not given. The n is told where it is less than `whole`, a
+    parameter at its default where it is named in `always`.
     """
-    if row.attack == "clean":
+    if row.role == "clean":
         return row.attack
     words = [row.attack]
-    if row.norm == "l2":
-        words.append("l2")
-    if row.eps is not None:
-        words.append(f"{row.eps:.3g}")
+    if row.norm not in (None, "linf"):
+        words.append(str(row.norm))
+    if row.eps is not None and told:
+        words.append(told[row.eps])
     if row.clip is False:
         words.append("unclipped")
-    words += [_value(key, value) for key, value in special(row, always).items()]
+    parameters = (row.parameters or {}).items()
+    words += [_value(key, value) for key, value in parameters if key in always or key in row.special]
     if 0 < row.n < whole:
         words.append(f"(n={row.n})")
     return " ".join(words)

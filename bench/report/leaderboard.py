@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from bench.board.rows import Row
 from bench.planning.suite import Suite
@@ -26,11 +24,3 @@ def render(boards: Sequence[tuple[Suite, Sequence[Row]]]) -> str:
             parts.append(f"\n## {suite.suite}\n")
             parts.append("\n\n".join(table.markdown() for table in tables(suite, rows)) + "\n")
     return "\n".join([*parts, "\n## Definitions\n", DEFINITIONS])
-
-
-def write(path: Path, text: str) -> None:
-    """Replace the file in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")  # of two runs at once, each has its own
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

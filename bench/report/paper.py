@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bench.board.rows import Row
 from bench.planning.suite import Suite
-from bench.report.cells import by_model, first, label, percent
+from bench.report.cells import Column, by_model, drawn, first, label, percent, sizes, varied
 from bench.table import Table
 
 NOTE = (
@@ -22,43 +22,37 @@ def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
     """A table of rows, and one of flags where there are any."""
     models = by_model(row for row in rows if row.status == "ok")
     quick = {name for name, own in models.items() if own[0].effort}
-    marked = {name: f"{name} (quick)" if name in quick else name for name in models}
-    varied = _varied(rows)
-    lines = []
-    for name, own in models.items():
-        clean = first(own, attack="clean")
-        for row in own:
-            if row.attack == "clean" and row is not clean:
-                continue  # over the sample of a costly check
-            attack = label(row, always=varied[row.attack])
-            if row.source not in (None, name):
-                attack += f" from {marked.get(row.source, row.source)}"
-            lines.append(
-                (
-                    marked[name],
-                    attack,
-                    str(row.n),
-                    # Rounded as the error is: the difference has lost its last decimals.
-                    percent(None if row.clean_accuracy is None else round(1 - row.clean_accuracy, 12)),
-                    "n/a" if row.error is None else percent(row.error),
-                    percent(row.confidence_on_mistakes),
-                )
-            )
+    told, apart = sizes(rows), varied(rows)
+
+    def named(name: str) -> str:
+        return f"{name} (quick)" if name in quick else name
+
+    def attack(row: Row) -> str:
+        text = label(row, told, always=apart[row.attack])
+        return text if row.source in (None, row.model) else f"{text} from {named(str(row.source))}"
+
+    columns: list[Column[Row]] = [
+        ("model", lambda row: named(row.model)),
+        ("attack", attack),
+        ("n", lambda row: str(row.n)),
+        # Rounded as the error is: the difference has lost its last decimals.
+        ("clean", lambda row: percent(None if row.clean_accuracy is None else round(1 - row.clean_accuracy, 12))),
+        ("error", lambda row: "n/a" if row.error is None else percent(row.error)),
+        ("conf.", lambda row: percent(row.confidence_on_mistakes)),
+    ]
+    if any(row.median_distance is not None for row in rows):
+        columns.append(("median", lambda row: "" if row.median_distance is None else f"{row.median_distance:.3g}"))
+    clean = {name: first(own, role="clean") for name, own in models.items()}
+    # Of several clean passes, the one over the sample of a costly check is left out.
+    lines = [row for own in models.values() for row in own if row.role != "clean" or row is clean[row.model]]
     title = f"{suite.suite} v{suite.version}: {suite.summary}"
-    headers = ("model", "attack", "n", "clean", "error", "conf.")
-    return [Table(title, headers, tuple(lines), NOTE + (TRIALS if quick else "")), *_flags(models)]
+    return [
+        drawn(title, lines, columns, NOTE + (TRIALS if quick else "")),
+        *_flags([own[0] for own in models.values()]),
+    ]
 
 
-def _varied(rows: Sequence[Row]) -> dict[str, set[str]]:
-    """For each attack the parameters that tell its rows apart."""
-    values: dict[str, dict[str, set[str]]] = {}
-    for row in rows:
-        known = values.setdefault(row.attack, {})
-        for key, value in (row.parameters or {}).items():
-            known.setdefault(key, set()).add(repr(value))
-    return {attack: {key for key, seen in known.items() if len(seen) > 1} for attack, known in values.items()}
-
-
-def _flags(models: dict[str, list[Row]]) -> list[Table]:
-    lines = tuple((name, ", ".join(own[0].flags)) for name, own in models.items() if own[0].flags)
+def _flags(heads: Sequence[Row]) -> list[Table]:
+    found = {row.model: [*([f"quick: {row.effort}"] if row.effort else []), *row.flags] for row in heads}
+    lines = tuple((name, ", ".join(words)) for name, words in found.items() if words)
     return [Table("Flags", ("model", "flags"), lines)] if lines else []

@@ -4,111 +4,90 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from bench.board.rows import WORST, Row
-from bench.planning.suite import Entry, Suite
-from bench.report.cells import interval, percent
+from bench.board.rows import Row
+from bench.planning.suite import Suite
+from bench.report.cells import Column, drawn, flags, interval, label, percent, varied
 from bench.table import Table
 
 
 def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
-    """A table of rubbish and one of fooling images, where there are any; a model a line."""
-    attacked = [row for row in rows if row.attack not in ("clean", WORST)]
-    fooling = [row for row in attacked if row.attack == "fooling"]
-    rubbish = [row for row in attacked if row.attack != "fooling"]
-    return [*([_rubbish(suite, rubbish)] if rubbish else []), *([_fooling(suite, fooling)] if fooling else [])]
+    """A table of inputs made from nothing and one of those crafted on a model, where there are any; a model a line."""
+    generated = [row for row in rows if row.role == "generated"]
+    crafted = [row for row in generated if row.source is not None]
+    rubbish = [row for row in generated if row.source is None]
+    return [*([_rubbish(suite, rubbish)] if rubbish else []), *([_fooling(suite, crafted)] if crafted else [])]
+
+
+def _attack(rows: Sequence[Row]) -> list[Column[Row]]:
+    """A column that tells attacks apart, where there are several."""
+    apart = varied(rows)
+    column = ("attack", lambda row: label(row, always=apart[row.attack]))
+    return [column] if len({column[1](row) for row in rows}) > 1 else []
 
 
 def _rubbish(suite: Suite, rows: Sequence[Row]) -> Table:
-    headers = (
-        "model",
-        "n",
-        "confident",
-        "95%",
-        "mean conf.",
-        "kind",
-        "top classes",
-        "beyond clean margin",
-        "flags",
-        "status",
-    )
-    lines = []
-    for row in rows:
-        applicable = row.error is not None
-        lines.append(
-            (
-                row.model,
-                str(row.n),
-                percent(row.error) if applicable else "n/a",
-                interval(row),
-                percent(row.confidence_on_mistakes) if applicable else "",
-                row.confidence_kind or "none",
-                _skew(row),
-                percent(row.beyond_margin),
-                ", ".join(row.flags),
-                row.status,
-            )
-        )
-    above = _thresholds(entry for entry in suite.attacks if entry.attack != "fooling")
+    columns: list[Column[Row]] = [
+        ("model", lambda row: row.model),
+        *_attack(rows),
+        ("n", lambda row: str(row.n)),
+        ("confident", _error),
+        ("95%", interval),
+        ("mean conf.", _confidence),
+        ("kind", lambda row: row.confidence_kind or "none"),
+        ("top classes", _skew),
+        ("beyond clean margin", lambda row: percent(row.beyond_margin)),
+        ("flags", flags),
+        ("status", lambda row: row.status),
+    ]
     note = (
-        f"Confident: share of inputs x ~ N(0, I) given any class with a probability above {above}, %; n/a without "
-        "softmax or sigmoid probabilities. Beyond clean margin: score margin at least the model's own median on clean "
-        "images."
+        f"Confident: share of inputs {_inputs(suite, rows)} given any class with a probability above "
+        f"{_thresholds(rows)}, %; n/a without softmax or sigmoid probabilities. Beyond clean margin: score margin at "
+        "least the model's own median on clean images."
     )
-    return Table(f"{suite.suite} v{suite.version}: {suite.summary}", headers, tuple(lines), note)
+    return drawn(f"{suite.suite} v{suite.version}: {suite.summary}", rows, columns, note)
 
 
 def _fooling(suite: Suite, rows: Sequence[Row]) -> Table:
-    headers = (
-        "model",
-        "crafted on",
-        "step",
-        "n",
-        "fooled",
-        "95%",
-        "mean of classes",
-        "mean conf.",
-        "kind",
-        "by class, hardest first",
-        "flags",
-        "status",
-    )
-    lines = [
-        (
-            row.model,
-            row.source or "",
-            _step(row),
-            str(row.n),
-            "n/a" if row.error is None else percent(row.error),
-            interval(row),
-            percent(row.mean_class_success),
-            percent(row.confidence_on_mistakes) if row.error is not None else "",
-            row.confidence_kind or "none",
-            _hardest(row),
-            ", ".join(row.flags),
-            row.status,
-        )
-        for row in rows
+    columns: list[Column[Row]] = [
+        ("model", lambda row: row.model),
+        ("crafted on", lambda row: row.source or ""),
+        *_attack(rows),
+        ("n", lambda row: str(row.n)),
+        ("fooled", _error),
+        ("95%", interval),
+        ("mean of classes", lambda row: percent(row.mean_class_success)),
+        ("mean conf.", _confidence),
+        ("kind", lambda row: row.confidence_kind or "none"),
+        ("by class, hardest first", _hardest),
+        ("flags", flags),
+        ("status", lambda row: row.status),
     ]
-    above = _thresholds(entry for entry in suite.attacks if entry.attack == "fooling")
     note = (
-        "Fooled: share of inputs x ~ N(0, I) given a class, after a step towards it, with a probability above "
-        f"{above or 0}, %; n/a without softmax or sigmoid probabilities. By class: the same over the inputs of each."
+        f"Fooled: share of inputs {_inputs(suite, rows)} given the class that they were to become, with a probability "
+        f"above {_thresholds(rows)}, %; n/a without softmax or sigmoid probabilities. By class: the same over the "
+        "inputs of each."
     )
-    return Table(f"{suite.suite} v{suite.version}: fooling images", headers, tuple(lines), note)
+    return drawn(f"{suite.suite} v{suite.version}: fooling images", rows, columns, note)
 
 
-def _thresholds(entries: Iterable[Entry]) -> str:
-    """Such as `0.5`, or `0.5 or 0.9` where entries differ."""
-    found = sorted({entry.judged_by.threshold for entry in entries if entry.judged_by.threshold is not None})
-    return " or ".join(f"{threshold:g}" for threshold in found)
+def _error(row: Row) -> str:
+    return "n/a" if row.error is None else percent(row.error)
 
 
-def _step(row: Row) -> str:
-    """Such as `sign 0.25`, `gradient 100, up to 5 times`."""
-    given = row.parameters
-    assert given is not None
-    often = f", up to {given['steps']} times" if given["steps"] > 1 else ""
-    return f"{given['step']} {given['step_size']:g}{often}"
+def _confidence(row: Row) -> str:
+    return "" if row.error is None else percent(row.confidence_on_mistakes)
+
+
+def _inputs(suite: Suite, rows: Iterable[Row]) -> str:
+    """What the inputs are, as the attacks' summaries begin."""
+    attacks = {row.attack for row in rows}
+    told = [entry.made.summary.partition(";")[0] for entry in suite.attacks if entry.attack in attacks]
+    return " or ".join(dict.fromkeys(told))
+
+
+def _thresholds(rows: Iterable[Row]) -> str:
+    """Such as `0.5`, or `0.5 or 0.9` where rows differ."""
+    return " or ".join(f"{threshold:g}" for threshold in sorted({row.threshold or 0 for row in rows}))
 
 
 def _hardest(row: Row) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property, partial
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapters.errors import AdapterError
@@ -11,43 +12,34 @@ from adapters.registry import Registration, checked_name, from_file, registered
 from bench import zoo
 from bench.datasets.base import Dataset
 from bench.errors import UsageError, unknown
+from bench.progress import SILENT, Progress
 from bench.records.record import ModelInfo
 
 if TYPE_CHECKING:
     from adapters.base import Adapter
-
-Report = Callable[[str], None]
-Training = Callable[[str, int, int, str], None]
-"""Called with a model's name, what of its training is done, what there is to do, and what goes on."""
 
 
 class Models:
     """Adapters by name, each made once."""
 
     def __init__(
-        self,
-        dataset: Dataset,
-        device: str,
-        report: Report,
-        *,
-        budget: zoo.Budget = "full",
-        training: Training | None = None,
+        self, dataset: Dataset, device: str, progress: Progress = SILENT, *, budget: zoo.Budget = "full"
     ) -> None:
         """
         Args:
             dataset: whose models.
             device: `auto`, `cpu` or `cuda`.
-            report: told in a line when a model has to be made.
+            progress: told when a model has to be made, and how its training goes.
             budget: with `quick`, a reference model that is not made yet is made by its quick recipe.
-            training: told how the training of a reference network goes.
         """
         self.dataset = dataset
         self._device = device
-        self._report = report
+        self._progress = progress
         self._budget = budget
-        self._training = training
         self._guests: dict[str, Any] = {}
         self._loaded: dict[str, Adapter] = {}
+        self.specs: dict[str, str] = {}
+        """What another process takes for each guest with a name: `FILE.py:OBJECT`, or a registered name."""
 
     def add_guest(self, name: str, offer: Callable[[], Any]) -> None:
         """Make a model known by a name that no other has."""
@@ -106,20 +98,22 @@ class Models:
             adapter = zoo.load(
                 self.dataset,
                 name,
-                self._report,
+                self._progress,
                 budget=self._budget_of(name),
                 device=self.resolved_device,
-                progress=partial(self._training, name) if self._training else None,
             )
             if planned is not None and planned != self._card(name):  # its files were damaged, and it was fitted anew
                 raise UsageError(f"model {name} had to be made anew and has changed; run the same command again")
             return adapter.to(self.resolved_device)
+        from adapters.base import Adapter
         from adapters.fitting import fit
         from adapters.wrapping import wrap
 
         device = self.resolved_device
         try:
-            adapter = wrap(self._guests[name]())
+            given = self._guests[name]()
+            # Of its owner's adapter a copy: what is settled here of its shape, device and name stays here.
+            adapter = given.copied() if isinstance(given, Adapter) else wrap(given)
             return fit(adapter.to(device), self.dataset.input_shape, self.dataset.classes).called(name)
         except AdapterError as error:
             raise UsageError(f"model {name}: {error} (dataset {self.dataset.name})") from error
@@ -152,24 +146,43 @@ class Models:
 
 
 def chosen(specs: list[str], models: Models, references: list[str]) -> tuple[list[str], list[str]]:
-    """What `--model` means: the reference models named, and the guests, now known to `models`.
+    """What `--model` means: the suite's own models named, and the guests, now known to `models`.
 
-    A spec is a reference model's name, a registered name, `FILE.py` or `FILE.py:OBJECT`.
+    A spec is a reference model's name, a registered name, `FILE.py` or `FILE.py:OBJECT`. A reference model that the
+    suite does not name is a guest that is made by its recipe.
 
     Raises:
         UsageError: a name that is none of these, or a model that is for another dataset.
     """
-    known, guests = [], []
+    known: list[str] = []
+    guests: list[str] = []
+    made = zoo.names(models.dataset.name)
     for spec in specs:
-        if spec in references:
-            known.append(spec)
+        if spec in made:
+            (known if spec in references else guests).append(spec)
             continue
-        for offer in offers(spec, references, models.dataset.name):
-            if offer.name in zoo.names(models.dataset.name):
+        for offer in offers(spec, made, models.dataset.name):
+            if offer.name in made:
                 raise UsageError(f"{offer.name!r} is a reference model's name; register yours under another")
             models.add_guest(offer.name, offer.resolve)
+            models.specs[offer.name] = named_again(spec, offer.name)
             guests.append(offer.name)
     return known, guests
+
+
+def named_again(spec: str, name: str) -> str:
+    """What `--model` takes for one model of a spec, from whatever folder."""
+    path, found, attribute = spec.partition(".py")
+    if not found or (attribute and not attribute.startswith(":")):
+        return spec
+    return f"{Path(path + found).resolve()}{attribute or f':{name}'}"
+
+
+def cuda_devices() -> list[str]:
+    """The numbers of the CUDA devices here."""
+    import torch
+
+    return [str(number) for number in range(torch.cuda.device_count())]
 
 
 def offers(spec: str, references: list[str], dataset: str | None) -> list[Registration]:

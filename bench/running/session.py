@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import uuid
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bench import zoo
 from bench.board.rows import Row, rows
 from bench.board.view import View
+from bench.choices import Rerun
 from bench.datasets import open_dataset, options_of
 from bench.datasets.base import Dataset
 from bench.errors import UsageError, unknown
-from bench.planning.plan import Planned, expand, jobs
-from bench.planning.suite import DatasetChoice, Suite, load_suite, names
-from bench.progress import Progress
+from bench.files import replace_file
+from bench.planning.plan import Job, Planned, expand, jobs
+from bench.planning.suite import DatasetChoice, Suite, known_suites, load_suite
+from bench.progress import Progress, quiet
 from bench.records.record import Failure, ModelInfo, Record
 from bench.records.store import Store, Warn
-from bench.report.leaderboard import render, write
-from bench.running.roster import Models, chosen, given
+from bench.report.leaderboard import render
+from bench.running.remote import WorldSpec
+from bench.running.roster import Models, chosen, cuda_devices, given
 
 if TYPE_CHECKING:
-    from bench.running.runner import Summary
+    from concurrent.futures import Executor
+
+    from bench.running.runner import Runner, Summary
 
 PUBLISHED = Path("results")
 """Records that a folder publishes; read wherever the command is run, written by `--out .` alone."""
 
-Rerun = Literal["failed", "all"]
+AT_ONCE = 64
+"""Parts that an executor of unknown size is given at once."""
+
 Item = TypeVar("Item", Record, Failure)
 
 
@@ -51,6 +60,10 @@ class Shelf:
         published = Store(PUBLISHED).failures(warn) if self._reads_published else {}
         return published | self.own.failures(warn)
 
+    def stores(self) -> list[Store]:
+        """The folders that are read, the own one first."""
+        return [self.own, *([Store(PUBLISHED)] if self._reads_published else [])]
+
     @property
     def _reads_published(self) -> bool:
         return self.with_published and PUBLISHED.resolve() != (self.out / "results").resolve()
@@ -72,6 +85,9 @@ class Session:
         budget: zoo.Budget = "full",
         data: Path | None = None,
         load: bool = True,
+        jobs: int = 1,
+        executor: Executor | None = None,
+        shard: tuple[int, int] | None = None,
     ) -> None:
         """
         Args:
@@ -86,6 +102,9 @@ class Session:
             data: the option `path` of the suite's dataset, such as a folder in place of a download.
             load: whether models may be loaded or refitted to learn their fingerprints; without, those unknown are
                 left out of the plan and listed in `unknown_models`.
+            jobs: number of worker processes on this machine; 1 to run in this one.
+            executor: runs the parts in place of these; whatever `concurrent.futures` calls one.
+            shard: `(i, n)`: run the i-th of n shares of the parts, counted from 1.
 
         Raises:
             UsageError: bad input, with a line that says what to do.
@@ -96,13 +115,15 @@ class Session:
         self.progress = progress
         self.shelf = shelf
         self.limit = limit
+        self._budget, self._objects = budget, dict(objects or {})
+        self._jobs, self._executor, self._shard = jobs, executor, shard
         self.dataset = dataset_of(self.suite)
         known = zoo.names(self.dataset.name)
         for name in self.suite.models:
             if name not in known:
                 raise unknown(f"model of suite {self.suite.suite}", name, known)
         self.device = device
-        self.models = Models(self.dataset, device, progress.starting, budget=budget, training=self._training)
+        self.models = Models(self.dataset, device, progress, budget=budget)
         named, guests = chosen(list(model_specs), self.models, self.suite.models)
         guests += given(self.models, objects or {})
         self.only = [*named, *guests] or None
@@ -115,9 +136,6 @@ class Session:
         if not (self._guests or self._references or self.unknown_models):
             raise UsageError(f"suite {self.suite.suite} has no models of its own; give some with --model")
         self._tell_apart()
-
-    def _training(self, name: str, done: int, total: int, text: str) -> None:
-        self.progress.doing(f"training {name}: {text}", done / max(total, 1))
 
     def _needed(self, named: Sequence[str]) -> list[str]:
         """The reference models that the plan has to know: those asked for and those that they meet in transfer."""
@@ -163,13 +181,13 @@ class Session:
             return self.planned
         have = set(self.shelf.records(self.progress.say))
         if rerun != "failed":
-            have |= set(self.shelf.failures(lambda line: None))
+            have |= set(self.shelf.failures(quiet))
         return [item for item in self.planned if item.cell.id not in have]
 
     def failures(self) -> list[Failure]:
         """Failures among the planned cells."""
-        kept = self.shelf.failures(lambda line: None)
-        done = self.shelf.records(lambda line: None)
+        kept = self.shelf.failures(quiet)
+        done = self.shelf.records(quiet)
         ids = [item.cell.id for item in self.planned]
         return [kept[id] for id in ids if id in kept and id not in done]
 
@@ -177,23 +195,62 @@ class Session:
         """Run cells and publish them; those that have a record already are compared with it."""
         from bench.running.runner import Runner
 
-        known = self.shelf.records(lambda line: None)
+        known = self.shelf.records(quiet)
         asked = {item.cell.id for item in missing}
         runner = Runner(
-            self.dataset,
-            self.models.adapter,
             self.shelf.own,
             self.progress,
-            self.models.resolved_device,
             known={id: record for id, record in known.items() if id in asked},
+            chosen=self._chosen(),
         )
-        return runner.run(jobs(item.cell for item in missing))
+        work = jobs(item.cell for item in missing)
+        if self._executor is None and self._jobs == 1:
+            from bench.running.world import World
+
+            return runner.run(work, World(self.dataset, self.models.adapter, self.models.resolved_device))
+        return self._elsewhere(runner, work)
+
+    def _elsewhere(self, runner: Runner, work: list[Job]) -> Summary:
+        """Run jobs in other processes, the dearest first."""
+        from bench.running.costs import cost
+        from bench.running.workers import LocalWorkers, Shared
+
+        work.sort(key=lambda job: -cost(job, 0))
+        with contextlib.ExitStack() as stack:
+            live = None
+            if self._objects:
+                live = stack.enter_context(Shared.of(self._objects, inline=self._executor is not None))
+            spec = WorldSpec(
+                dataset=self.suite.dataset.name,
+                options=tuple(sorted(self.suite.dataset.options.items())),
+                device=self.models.resolved_device,
+                budget=self._budget,
+                guests=tuple(self.models.specs.items()),
+                live=live,
+                live_key=uuid.uuid4().hex if live is not None else "",
+            )
+            if self._executor is not None:
+                return runner.run_on(self._executor, work, spec, AT_ONCE)
+            devices = cuda_devices() if spec.device == "cuda" else []
+            pool = stack.enter_context(LocalWorkers(self._jobs, devices=devices))
+            return runner.run_on(pool, work, spec, 2 * self._jobs)
+
+    def _chosen(self) -> Callable[[Job, int], bool]:
+        """Which parts are this run's."""
+        if self._shard is None:
+            return lambda job, number: True
+        from bench.running.costs import shares
+
+        mine, count = self._shard
+        taken = shares(jobs(item.cell for item in self.planned), count)
+        return lambda job, number: taken[job.craft.id, number] == mine - 1
 
     def board(self) -> list[Row]:
         """The suite's rows, from all records."""
-        records, failures = self.shelf.records(lambda line: None), self.shelf.failures(lambda line: None)
+        records, failures = self.shelf.records(quiet), self.shelf.failures(quiet)
         if self.suite.board != "paper":  # which shows what was just run, whatever else there is
-            records, failures = on_board(records, self.suite), on_board(failures, self.suite)
+            keep = self.only or ()
+            records, failures = on_board(records, self.suite, keep), on_board(failures, self.suite, keep)
         current = {**self._references, **self._guests}
         return rows(View(self.suite, self.dataset, records, failures, current))
 
@@ -220,14 +277,15 @@ def board_of(suite: Suite, dataset: Dataset, shelf: Shelf, warn: Warn = lambda l
     return rows(View(suite, dataset, on_board(records, suite), on_board(failures, suite)))
 
 
-def on_board(items: Mapping[str, Item], suite: Suite) -> dict[str, Item]:
+def on_board(items: Mapping[str, Item], suite: Suite, keep: Collection[str] = ()) -> dict[str, Item]:
     """The records, or failures, that a suite's board is made of.
 
     Models by a quick recipe, on either side, stand in for `bench paper` alone, and reference models that the suite does
-    not name are other suites'. On boards of the paper's numbers a quick model counts where there is no full one.
+    not name are other suites' unless they are to `keep`. On boards of the paper's numbers a quick model counts where
+    there is no full one.
     """
     paper = suite.board == "paper"
-    others = set() if paper else set(zoo.names(suite.dataset.name)) - set(suite.models)
+    others = set() if paper else set(zoo.names(suite.dataset.name)) - {*suite.models, *keep}
     full = {_named(item, item.cell.target) for item in items.values() if not item.cell.target.effort}
 
     def counts(item: Item, model: ModelInfo | None) -> bool:
@@ -247,12 +305,14 @@ def _named(item: Record | Failure, model: ModelInfo) -> tuple[str, str]:
     return item.cell.craft.dataset.checksum, model.name
 
 
-def leaderboard(shelf: Shelf, warn: Warn = lambda line: None, extra: Suite | None = None) -> str:
-    """`leaderboard.md` of all suites that the records know, and of one more that does not ship.
+def leaderboard(
+    shelf: Shelf, warn: Warn = lambda line: None, extra: Suite | None = None, keep: Collection[str] = ()
+) -> str:
+    """`leaderboard.md` of all suites that the records know, and of one more, with models to `keep` on its board.
 
     The numbers of the paper are left to `bench paper`.
     """
-    suites = {name: load_suite(name) for name in names()}
+    suites = known_suites()
     if extra is not None:
         suites[extra.suite] = extra  # one that ships may have been run on other data
     records, failures = shelf.records(warn), shelf.failures(warn)
@@ -264,13 +324,14 @@ def leaderboard(shelf: Shelf, warn: Warn = lambda line: None, extra: Suite | Non
             continue
         dataset = dataset_of(suite)
         if dataset.checksum in checksums:
-            shown = View(suite, dataset, on_board(records, suite), on_board(failures, suite))
+            kept = keep if suite is extra else ()
+            shown = View(suite, dataset, on_board(records, suite, kept), on_board(failures, suite, kept))
             boards.append((suite, rows(shown)))
     return render(boards)
 
 
-def write_leaderboard(shelf: Shelf, extra: Suite | None = None) -> Path:
+def write_leaderboard(shelf: Shelf, extra: Suite | None = None, keep: Collection[str] = ()) -> Path:
     """Bring the out folder's leaderboard up to date."""
     path = shelf.out / "leaderboard.md"
-    write(path, leaderboard(shelf, extra=extra))
+    replace_file(path, leaderboard(shelf, extra=extra, keep=keep).encode())
     return path

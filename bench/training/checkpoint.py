@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,6 +12,8 @@ from typing import Any, NamedTuple
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
+
+from bench.files import replace_file
 
 EVERY = 10.0
 """Seconds between checkpoints, at least: short trainings leave none, and large networks spend their time learning."""
@@ -51,14 +51,7 @@ class Checkpoint:
         header = {"training": json.dumps(self.training, sort_keys=True), "state": json.dumps(state, sort_keys=True)}
         content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, header)
         with suppress(OSError):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            handle, staged = tempfile.mkstemp(prefix=f".{self.path.name}-", dir=self.path.parent)
-            try:
-                with open(handle, "wb") as file:
-                    file.write(content)
-                os.replace(staged, self.path)
-            except OSError:
-                Path(staged).unlink(missing_ok=True)
+            replace_file(self.path, content)
         self._last = time.monotonic()
 
     def load(self) -> Saved | None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from bench.progress import Doing, quiet
 from bench.training.checkpoint import Checkpoint, Saved
 from bench.training.compiled import compiled
 from bench.training.early_stopping import best_epoch, exhausted, held_out
@@ -18,9 +19,6 @@ from bench.training.objectives import make_objective
 from bench.training.penalties import penalty
 from bench.training.random_state import random_state, set_random_state
 from bench.training.spec import OwnFGSM, Training
-
-Progress = Callable[[int, int, str], None]
-"""Called with what is done, what there is to do, and what goes on."""
 
 
 class Trained(NamedTuple):
@@ -50,7 +48,7 @@ def fit(
     y: Tensor,
     training: Training,
     seed: int,
-    progress: Progress | None = None,
+    doing: Doing = quiet,
     checkpoint: Checkpoint | None = None,
     test: HeldOut | None = None,
 ) -> Trained:
@@ -65,7 +63,7 @@ def fit(
         y: `(N,)` class indices.
         training: the schedule.
         seed: of the initial weights, the order of the examples, dropout, noise, and the examples held out.
-        progress: told after every epoch.
+        doing: told after every epoch.
         checkpoint: where to go on from and what to keep up to date; None to train at one go.
         test: measured on after every epoch of the training that counts; decides nothing.
 
@@ -76,7 +74,7 @@ def fit(
     """
     with torch.random.fork_rng(devices=[x.device] if x.device.type == "cuda" else []):
         saved = checkpoint.load() if checkpoint is not None else None
-        log = _Log(training.epochs, progress, checkpoint)
+        log = _Log(training.epochs, doing, checkpoint)
         if saved is not None:
             log.errors, log.curve = saved.state["errors"], saved.state["curve"]
         stopping = training.early_stopping
@@ -105,7 +103,7 @@ class _Log:
     """What was measured on the way, and who is told."""
 
     epochs: int
-    progress: Progress | None
+    doing: Doing
     checkpoint: Checkpoint | None
     errors: list[float] = field(default_factory=list)
     """Adversarial validation errors of early stopping's first training."""
@@ -117,8 +115,7 @@ class _Log:
         if self.checkpoint is not None and self.checkpoint.due:
             state = {**run.state(), "stage": stage, "errors": self.errors, "curve": self.curve}
             self.checkpoint.save(run.tensors(), state)
-        if self.progress is not None:
-            self.progress(run.epoch, self.epochs, text)
+        self.doing(text, run.epoch / self.epochs)
 
 
 class _Run:

@@ -12,8 +12,9 @@ Importing this package, naming models and reading cards load neither torch nor s
 
 from __future__ import annotations
 
+from bench.choices import Budget
 from bench.zoo.cards import Card
-from bench.zoo.cookbook import Budget, Recipe, recipe, recipes
+from bench.zoo.cookbook import Recipe, recipe, recipes
 from bench.zoo.models import card, load, train
 
 __all__ = ["Budget", "Card", "Recipe", "card", "load", "names", "recipe", "train"]

@@ -10,15 +10,13 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
+from bench.choices import Budget
 from bench.errors import UsageError, unknown
 from bench.strict_yaml import read_yaml
 from bench.training.spec import OwnFGSM, Training
 from bench.zoo.kinds import ENSEMBLE
 
 FOLDER = Path(__file__).with_name("recipes")
-
-Budget = Literal["full", "quick"]
-"""What the source did, or what a processor does in minutes; the same where a recipe has no `quick` block."""
 
 
 class Recipe(BaseModel):

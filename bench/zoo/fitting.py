@@ -11,17 +11,18 @@ import torch
 from numpy.typing import NDArray
 
 from adapters.base import Adapter
+from bench.choices import Device, check_choice
 from bench.datasets import Dataset
-from bench.errors import UsageError, unknown
+from bench.errors import UsageError
+from bench.progress import Doing, quiet
 from bench.training.checkpoint import Checkpoint
-from bench.training.loop import HeldOut, Progress, fit
+from bench.training.loop import HeldOut, fit
 from bench.zoo.cards import LearningCurve
 from bench.zoo.cookbook import Recipe
 from bench.zoo.kinds import NETS, kind_class
 
 BATCH = 1000
 """Examples asked at once."""
-DEVICES = ("auto", "cpu", "cuda")
 
 
 class Fitted(NamedTuple):
@@ -38,7 +39,7 @@ class Fitted(NamedTuple):
 def fit_model(
     dataset: Dataset,
     recipe: Recipe,
-    progress: Progress | None = None,
+    doing: Doing = quiet,
     device: str = "cpu",
     checkpoint: Checkpoint | None = None,
 ) -> Fitted:
@@ -47,7 +48,7 @@ def fit_model(
     Args:
         dataset: to fit on.
         recipe: of the model.
-        progress: told after every epoch.
+        doing: told after every epoch.
         device: where networks are trained.
         checkpoint: where a network's training goes on from, and what it keeps up to date.
     """
@@ -60,7 +61,7 @@ def fit_model(
         build = partial(kind_class(recipe.kind), x.shape[1], len(dataset.classes), **recipe.parameters)
         examples, labels = torch.tensor(x, device=device), torch.tensor(y, device=device)
         test = _test_set(dataset, recipe, device)
-        trained = fit(build, examples, labels, recipe.training, recipe.seed, progress, checkpoint, test)
+        trained = fit(build, examples, labels, recipe.training, recipe.seed, doing, checkpoint, test)
         clean, adversarial = (tuple(errors[place] for errors in trained.curve) for place in (0, 1))
         curve = LearningCurve(clean=clean, adversarial=adversarial) if recipe.curve else None
         return Fitted(trained.net.cpu(), trained.epochs, curve)
@@ -81,8 +82,7 @@ def training_device(device: str) -> str:
     Raises:
         UsageError: no such device.
     """
-    if device not in DEVICES:
-        raise unknown("device", device, DEVICES)
+    check_choice("device", device, Device)
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and not torch.cuda.is_available():

@@ -1,23 +1,15 @@
-"""The table of model kinds: what a recipe's `kind` stands for. Strings, so that knowing the names imports none."""
+"""What a recipe's `kind` stands for. A new one is a line in `bench.registry`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib import import_module
 from typing import Any
 
 from adapters.sklearn.table import TABLE
+from bench import registry
 from bench.errors import unknown
 
-NETS = {
-    "softmax-regression": "bench.training.nets.softmax_regression:SoftmaxRegression",
-    "logistic-regression": "bench.training.nets.logistic_regression:LogisticRegression",
-    "maxout": "bench.training.nets.maxout:Maxout",
-    "maxout-sigmoid": "bench.training.nets.maxout_sigmoid:MaxoutSigmoid",
-    "rbf-network": "bench.training.nets.rbf_network:RBFNetwork",
-    "mp-dbm": "bench.training.nets.mp_dbm:MPDBM",
-    "conv-maxout": "bench.training.nets.conv_maxout:ConvMaxout",
-}
+NETS = registry.targets("network")
 """Trained by `bench.training.loop`, kept as safetensors."""
 
 SIGMOIDS = {"rbf-network", "maxout-sigmoid"}
@@ -26,13 +18,7 @@ SIGMOIDS = {"rbf-network", "maxout-sigmoid"}
 ENSEMBLE = "ensemble"
 """The mean probability of other models, which its recipe names."""
 
-ESTIMATORS = {
-    "linear-svm": "sklearn.svm:LinearSVC",
-    "rbf-svm": "sklearn.svm:SVC",
-    "knn": "sklearn.neighbors:KNeighborsClassifier",
-    "decision-tree": "sklearn.tree:DecisionTreeClassifier",
-    "random-forest": "sklearn.ensemble:RandomForestClassifier",
-}
+ESTIMATORS = registry.targets("estimator")
 """Fitted by scikit-learn, kept by skops."""
 
 
@@ -42,11 +28,9 @@ def kind_class(kind: str) -> Any:
     Raises:
         UsageError: no such kind.
     """
-    table = NETS | ESTIMATORS
-    if kind not in table:
-        raise unknown("kind of model", kind, table)
-    module, name = table[kind].split(":")
-    return getattr(import_module(module), name)
+    if kind not in {**NETS, **ESTIMATORS}:
+        raise unknown("kind of model", kind, [*NETS, *ESTIMATORS])
+    return registry.get("network" if kind in NETS else "estimator", kind)
 
 
 def net_family(kind: str) -> str:

@@ -12,17 +12,18 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.choices import Budget
 from bench.datasets import Dataset, open_dataset
 from bench.errors import UsageError
 from bench.home import home
+from bench.progress import SILENT, Progress
 from bench.zoo.cards import Card, CardError, read_card, write_card
-from bench.zoo.cookbook import Budget, Recipe, recipe
+from bench.zoo.cookbook import Recipe, recipe
 from bench.zoo.files import file_sha256, read_model, suffix, write_model
 from bench.zoo.kinds import ESTIMATORS
 
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from adapters.base import Adapter
 
 SHIPPED = Path(__file__).with_name("weights")
-
-Progress = Callable[[int, int, str], None]
 
 
 def card(dataset: Dataset | str, name: str, budget: Budget = "full") -> Card | None:
@@ -51,28 +50,26 @@ def card(dataset: Dataset | str, name: str, budget: Budget = "full") -> Card | N
 def load(
     dataset: Dataset | str,
     name: str,
-    report: Callable[[str], None] | None = None,
+    progress: Progress = SILENT,
     *,
     budget: Budget = "full",
     device: str = "auto",
-    progress: Progress | None = None,
 ) -> Adapter:
     """A reference model: the shipped one, else the cached one, else a new one, which is then cached.
 
     Args:
         dataset: one that has reference models, or its name.
         name: of the model.
-        report: told in a line when the model has to be made, and when it misses its expected error.
+        progress: told when the model has to be made, how its training goes, and when it misses its expected error.
         budget: which of the model's two recipes.
         device: where a network is trained if it has to be: `auto`, `cpu` or `cuda`. The adapter is on the CPU.
-        progress: told how that training goes, as by `train`.
 
     Raises:
         UsageError: no such reference model or device, or shipped weights that are not what was shipped.
     """
     data = _opened(dataset)
     spec = recipe(data.name, name, budget)
-    return _loaded(data, name, spec, report or (lambda line: None), progress, device)
+    return _loaded(data, name, spec, progress, device)
 
 
 def train(
@@ -83,7 +80,7 @@ def train(
     epochs: int | None = None,
     budget: Budget = "full",
     device: str = "auto",
-    progress: Progress | None = None,
+    progress: Progress = SILENT,
 ) -> Card:
     """Make a reference model anew by its recipe; `Card.verdict` says whether it reached the expected error.
 
@@ -96,7 +93,7 @@ def train(
         epochs: other than the recipe's, for networks; makes it another recipe.
         budget: which of the model's two recipes.
         device: where networks are trained: `auto`, `cpu` or `cuda`.
-        progress: told what is done, what there is to do, and what goes on.
+        progress: told how the training goes.
 
     Raises:
         UsageError: no such reference model or device, or `epochs` for a model that has none.
@@ -109,7 +106,7 @@ def train(
         if epochs < 1:
             raise UsageError(f"epochs is {epochs}; it must be at least 1")
         spec = spec.model_copy(update={"training": spec.training.model_copy(update={"epochs": epochs})})
-    return _make(data, name, spec, out or _cached(data, name, spec), lambda line: None, progress, device)[0]
+    return _make(data, name, spec, out or _cached(data, name, spec), progress, device)[0]
 
 
 def _opened(dataset: Dataset | str) -> Dataset:
@@ -120,19 +117,17 @@ def _cached(data: Dataset, name: str, spec: Recipe) -> Path:
     return home() / "models" / data.name / f"{name}-{spec.hash[:16]}"
 
 
-def _loaded(
-    data: Dataset, name: str, spec: Recipe, say: Callable[[str], None], progress: Progress | None, device: str
-) -> Adapter:
+def _loaded(data: Dataset, name: str, spec: Recipe, progress: Progress, device: str) -> Adapter:
     """The model of a recipe, made where it is not there."""
     try:
         return _kept(data, name, spec)
     except FileNotFoundError:
-        say(f"refitting {name}")
+        progress.starting(f"refitting {name}")
     except CardError as error:
-        say(f"refitting {name}: {error}")
-    made, adapter = _make(data, name, spec, _cached(data, name, spec), say, progress, device)
+        progress.starting(f"refitting {name}: {error}")
+    made, adapter = _make(data, name, spec, _cached(data, name, spec), progress, device)
     if not made.as_expected:
-        say(f"{name}: {made.verdict}")
+        progress.starting(f"{name}: {made.verdict}")
     return adapter
 
 
@@ -198,13 +193,7 @@ def _assembled(members: list[Adapter]) -> Adapter:
 
 
 def _make(
-    data: Dataset,
-    name: str,
-    spec: Recipe,
-    folder: Path,
-    say: Callable[[str], None],
-    progress: Progress | None,
-    device: str,
+    data: Dataset, name: str, spec: Recipe, folder: Path, progress: Progress, device: str
 ) -> tuple[Card, Adapter]:
     """Fit a model and put it, with its card, into a folder."""
     from bench.training.checkpoint import Checkpoint
@@ -217,10 +206,14 @@ def _make(
     )
     started = time.perf_counter()
     if spec.members:
-        fitted = Fitted([_loaded(data, *member, say, progress, device) for member in spec.members.items()])
+        fitted = Fitted([_loaded(data, *member, progress, device) for member in spec.members.items()])
         adapter = _assembled(fitted.model)
     else:
-        fitted = fit_model(data, spec, progress, place, checkpoint)
+
+        def doing(text: str, share: float) -> None:
+            progress.doing(f"training {name}: {text}", share)
+
+        fitted = fit_model(data, spec, doing, place, checkpoint)
         adapter = adapter_of(fitted.model, spec, data)
     seconds = time.perf_counter() - started
     try:

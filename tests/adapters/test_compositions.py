@@ -28,7 +28,8 @@ from test_sklearn_properties import problems
 
 from adapters.compiled import SklearnAdapter
 from adapters.errors import NotWrappable
-from adapters.sklearn.composite.parts import CompositeAdapter, probabilities_with_tails
+from adapters.sklearn.composite.parts import CompositeAdapter
+from adapters.sklearn.composite.responses import probabilities_with_tails
 from adapters.sklearn.table import compile_part
 
 Problem = tuple[np.ndarray, np.ndarray, np.ndarray]

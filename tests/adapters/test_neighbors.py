@@ -10,7 +10,7 @@ import torch
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid, RadiusNeighborsClassifier
 from sklearn_cases import digits, fitted, own, own_labels
 
-from adapters.compiled import log_odds_against
+from adapters.rounding import log_odds_against
 from adapters.sklearn.neighbors import NeighborsAdapter
 from adapters.sklearn.table import compile_part
 

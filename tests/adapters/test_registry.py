@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -176,37 +174,47 @@ def test_a_file_that_does_not_exist(spec: str, tmp_path: Path) -> None:
 # -- by entry point ---------------------------------------------------------------------------------------------------
 
 
-def entry_point(name: str, value: str) -> importlib.metadata.EntryPoint:
-    return importlib.metadata.EntryPoint(name, value, registry.ENTRY_POINT_GROUP)
-
-
 def plugin() -> str:
     """What an installed package offers."""
     return "a model of another package"
 
 
 @pytest.fixture
-def installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def entry_points(*, group: str) -> Any:
-        assert group == "potemkin.adapters"
-        return [entry_point("plugin", f"{__name__}:plugin"), entry_point("broken", "nothing_of_this_name:model")]
-
-    monkeypatch.setattr(importlib.metadata, "entry_points", entry_points)
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three packages: a good one, one whose module does not exist, and one with a name for no model."""
+    offers = {"good": f"plugin={__name__}:plugin", "absent": "broken=nothing_of_this_name:model", "bad": "a b=x:y"}
+    for package, line in offers.items():
+        written(tmp_path, f"[potemkin.adapters]\n{line}\n", f"{package}-1.dist-info/entry_points.txt")
+        written(tmp_path, f"Metadata-Version: 2.1\nName: {package}\nVersion: 1\n", f"{package}-1.dist-info/METADATA")
+    monkeypatch.syspath_prepend(tmp_path)
 
 
 @pytest.mark.usefixtures("installed")
+def test_a_bad_name_is_a_warning_that_names_the_package() -> None:
+    with pytest.warns(
+        UserWarning, match="package bad: model name 'a b': use 1 to 80 .*; its model is left out"
+    ) as told:
+        assert set(registered()) == {"plugin", "broken"}
+    assert len(told) == 1
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.filterwarnings("ignore:package bad")
 def test_installed_packages_offer_models() -> None:
     assert registered()["plugin"].resolve() == "a model of another package"
 
 
 @pytest.mark.usefixtures("installed")
+@pytest.mark.filterwarnings("ignore:package bad")
 def test_an_entry_point_is_loaded_when_it_is_needed_and_not_before() -> None:
     offer = registered()["broken"]
-    with pytest.raises(ModuleNotFoundError):
+    says = "package absent: nothing_of_this_name:model does not import: ModuleNotFoundError: No module named"
+    with pytest.raises(NotRegistrable, match=says):
         offer.resolve()
 
 
 @pytest.mark.usefixtures("installed")
+@pytest.mark.filterwarnings("ignore:package bad")
 def test_ones_own_registration_wins() -> None:
     adapters.register("plugin")(3)
     assert registered()["plugin"].resolve() == 3

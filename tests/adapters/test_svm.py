@@ -11,7 +11,7 @@ from sklearn.svm import SVC, NuSVC
 from sklearn_cases import digits, fitted, own, own_labels, probes
 
 from adapters.errors import Unsupported
-from adapters.sklearn import svm
+from adapters.sklearn.platt import best_fit, iterated, square
 from adapters.sklearn.svm import SVCAdapter
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # `probability=True` is on its way out
@@ -46,9 +46,9 @@ def test_probabilities_are_libsvms_without_asking_it(classes: int, monkeypatch: 
 def test_where_libsvms_iteration_might_stop_a_round_earlier_it_is_asked() -> None:
     """From uniform probabilities the pair .505 : .495 has a gradient of .0025, just where it stops."""
     first = torch.tensor([[0.505], [0.505001], [0.504999]], dtype=torch.float64)
-    pairs = svm._square(first, 1 - first)
+    pairs = square(first, 1 - first)
     for slack, expected in ((1e-9, [True, False, False]), (1e-4, [True, True, True])):
-        fit, near = svm._iterated(pairs, torch.full((3,), slack, dtype=torch.float64))
+        fit, near = iterated(pairs, torch.full((3,), slack, dtype=torch.float64))
         assert near.tolist() == expected
     assert fit[2].tolist() == [0.5, 0.5]
     assert fit[1, 0] > 0.502
@@ -86,7 +86,7 @@ def test_the_best_fit_of_pairs_that_agree_has_their_ratios() -> None:
     strength = torch.tensor([[0.0, -3.0, -9.0, -16.0], [-5.0, -5.0, 0.0, 1.0]], dtype=torch.float64)
     i, j = torch.triu_indices(4, 4, 1)
     pairs = (strength[:, i] - strength[:, j]).sigmoid(), (strength[:, j] - strength[:, i]).sigmoid()
-    torch.testing.assert_close(svm._best_fit(svm._square(*pairs)), strength.log_softmax(1), rtol=1e-7, atol=1e-7)
+    torch.testing.assert_close(best_fit(square(*pairs)), strength.log_softmax(1), rtol=1e-7, atol=1e-7)
 
 
 def test_decision_values_count_votes_that_rounding_leaves_open_as_the_estimator_does() -> None:

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from adapters.base import Outputs
-from adapters.compiled import topped, two_sided
-from adapters.sklearn.composite.parts import EnsembleAdapter, compiled_parts, worst_of_choices
+from adapters.rounding import one_sided, topped
+from adapters.sklearn.composite.parts import EnsembleAdapter
+from adapters.sklearn.composite.responses import compiled_parts, worst_of_choices
 
 
 class AdaBoostAdapter(EnsembleAdapter):
@@ -23,10 +24,6 @@ class AdaBoostAdapter(EnsembleAdapter):
     confidence_kind = "softmax of votes"
 
     def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: a part is not compiled.
-        """
         parts = compiled_parts(estimator, enumerate(estimator.estimators_))
         known = estimator.classes_.tolist()
         weights = estimator.estimator_weights_[: len(parts)]
@@ -41,19 +38,14 @@ class AdaBoostAdapter(EnsembleAdapter):
         count = len(self.classes or ())
         sums = x.new_zeros(len(x), count, dtype=torch.float64)
         everyone = torch.arange(count, device=x.device)
-        for part, weight, columns in zip(self.parts, self._weights, self._columns, strict=True):
-            chosen = torch.tensor(columns, device=x.device)[part.outputs(x).labels]
+        for weight, chosen in self._chosen(x):
             own = torch.tensor(weight, dtype=torch.float64, device=x.device)
             sums += torch.where(chosen[:, None] == everyone, own, -1 / max(count - 1, 1) * own)
-        return self._as_decision(sums / self._total)
+        return one_sided(sums / self._total)
 
     def soft_decision(self, x: Tensor) -> Tensor:
         count = len(self.classes or ())
-        return self._as_decision((count * self._log_shares(x).exp() - 1) / max(count - 1, 1))
-
-    def _as_decision(self, sums: Tensor) -> Tensor:
-        """Sums of votes as `decision_function` gives them."""
-        return (sums[:, 1:] - sums[:, :1]) if sums.shape[1] == 2 else sums
+        return one_sided((count * self._log_shares(x).exp() - 1) / max(count - 1, 1))
 
     def _compiled(self, x: Tensor) -> Outputs:
         decision = self.decision_values(x)
@@ -63,10 +55,6 @@ class AdaBoostAdapter(EnsembleAdapter):
 
     def log_probabilities(self, x: Tensor) -> Tensor:
         return self._log_link(self.soft_decision(x))
-
-    def _of_classes(self, decision: Tensor) -> Tensor:
-        """`(N, K)` scores from decision values; of one class alone, anything."""
-        return two_sided(decision)[:, : len(self.classes or ())]
 
     def _log_link(self, decision: Tensor) -> Tensor:
         """`(N, K)` log-probabilities of decision values."""

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from adapters.base import Outputs
-from adapters.compiled import worst
-from adapters.sklearn.composite.parts import (
-    EnsembleAdapter,
-    checked_response,
-    compiled_parts,
-    shared_kind,
-    worst_of_choices,
-)
+from adapters.base import Outputs, worst
+from adapters.sklearn.composite.parts import EnsembleAdapter
+from adapters.sklearn.composite.responses import compiled_parts
 
 
 class BaggingAdapter(EnsembleAdapter):
@@ -29,10 +22,6 @@ class BaggingAdapter(EnsembleAdapter):
     family = "bagging"
 
     def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: a part is not compiled.
-        """
         named = list(enumerate(estimator.estimators_))
         parts = compiled_parts(estimator, named)
         everything = torch.arange(estimator.n_features_in_)
@@ -46,15 +35,9 @@ class BaggingAdapter(EnsembleAdapter):
         )
         self.estimator.n_jobs = 1
         self._hand_on("columns")  # which is what numpy makes of an array when features are picked
-        self._soft = hasattr(estimator.estimators_[0], "predict_proba")
-        if self._soft:
-            for (name, own), part in zip(named, parts, strict=True):
-                checked_response(estimator, name, own, part, "predict_proba")
-            self.gradient = self.probability = worst(*(part.probability for part in parts))
-            self.confidence_kind = shared_kind(parts)
-        else:
-            self.gradient = self.probability = worst_of_choices(parts)
-            self.confidence_kind, self.jumps = "votes", True
+        self._polled(named, hasattr(estimator.estimators_[0], "predict_proba"))
+        if not self._soft:
+            self.probability, self.confidence_kind = self.gradient, "votes"
         if all(len(part.classes or ()) == len(self.classes or ()) for part in parts):
             self.decision = worst(*(part.decision for part in parts))
 
@@ -74,7 +57,3 @@ class BaggingAdapter(EnsembleAdapter):
     def decision_values(self, x: Tensor) -> Tensor:
         decisions = [part.decision_values(seen) for part, seen in zip(self.parts, self._seen(x), strict=True)]
         return torch.stack(decisions).mean(0)
-
-    def _state(self) -> Iterable[object]:
-        yield from super()._state()
-        yield self._soft

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from adapters.base import GradientKind, Outputs
-from adapters.compiled import refuse, topped, worst
-from adapters.sklearn.composite.parts import (
+from adapters.base import GradientKind, Movable, Outputs, worst
+from adapters.compiled import refuse
+from adapters.rounding import topped
+from adapters.sklearn.composite.parts import ROUNDING, CompositeAdapter
+from adapters.sklearn.composite.responses import (
     ABSENT,
-    ROUNDING,
-    CompositeAdapter,
     Response,
     checked_response,
     compiled_parts,
@@ -75,7 +75,7 @@ class CalibratedAdapter(CompositeAdapter):
         self.gradient = self.probability = worst(*(fold.kind for fold in self._folds))
 
     def _compiled(self, x: Tensor) -> Outputs:
-        found = [fold.probabilities(x) for fold in self._folds]
+        found = [fold.calibrated(fold.response.values(x)) for fold in self._folds]
         mean = torch.stack([probabilities for probabilities, _ in found]).mean(0).clamp_max(1)
         labels = self._labels(x, mean, torch.stack([error for _, error in found]).mean(0))
         return Outputs(labels, topped(mean, labels), mean)
@@ -86,18 +86,13 @@ class CalibratedAdapter(CompositeAdapter):
     def _logits(self, x: Tensor) -> Tensor:
         return self.log_probabilities(x)
 
-    def _move(self, device: torch.device) -> None:
-        super()._move(device)
-        for fold in self._folds:
-            fold.to(device)
-
     def _state(self) -> Iterable[object]:
         yield from super()._state()
         for fold in self._folds:
             yield from fold.state()
 
 
-class _Curves:
+class _Curves(Movable):
     """One fold's scores, each turned into a share by a curve of its own; shares are normalised over the classes.
 
     A sigmoid curve has the share 1 / (1 + exp(a v + b)) for the score v. An isotonic one has straight lines between its
@@ -123,12 +118,9 @@ class _Curves:
         self.lines = torch.tensor(np.asarray(lines, dtype=np.float64).T)
         self.kind: GradientKind = worst(response.kind, "surrogate" if self.isotonic else "exact")
 
-    def probabilities(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """`(N, K)` probabilities, and how far the estimator's own may be from them."""
-        return self._calibrated(self.response.values(x))
-
     @one_thread()
-    def _calibrated(self, values: Tensor) -> tuple[Tensor, Tensor]:
+    def calibrated(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """`(N, K)` probabilities of the scores, and how far the estimator's own may be from them."""
         if self.isotonic:
             heights, off = self.isotonic.heights(values)
             one, other = (heights - off).clamp_min(0), heights + off
@@ -154,18 +146,13 @@ class _Curves:
             return F.logsigmoid(torch.cat([-heights, heights], dim=1))
         return F.logsigmoid(placed(heights, self.positions, self.count, ABSENT)).log_softmax(1)
 
-    def to(self, device: torch.device) -> None:
-        self.lines = self.lines.to(device)
-        if self.isotonic:
-            self.isotonic.to(device)
-
     def state(self) -> Iterable[object]:
         yield from (self.response.method, self.positions, self.lines)
         if self.isotonic:
             yield from (self.isotonic.x, self.isotonic.y)
 
 
-class _Isotonic:
+class _Isotonic(Movable):
     """Increasing curves of straight lines between points, flat outside of them."""
 
     def __init__(self, curves: Sequence[Any], agreement: float) -> None:
@@ -204,10 +191,6 @@ class _Isotonic:
         heights = self.y.take(left) + (place - self.x.take(left)).double() * self.slope.take(left)
         return heights.T, self.off.take(left).T
 
-    def to(self, device: torch.device) -> None:
-        self.ends, self.x, self.y = self.ends.to(device), self.x.to(device), self.y.to(device)
-        self.slope, self.off = self.slope.to(device), self.off.to(device)
-
 
 class _Temperature:
     """One fold's scores, times beta, or the logarithms of its probabilities, times beta, as the logits of a softmax."""
@@ -218,12 +201,9 @@ class _Temperature:
         self.kind: GradientKind = worst(response.kind, "surrogate" if self.of_probabilities else "exact")
         self.rounding = 4 * float(np.finfo(calibrator.beta_.dtype).eps) + ROUNDING
 
-    def probabilities(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """`(N, K)` probabilities, and how far the estimator's own may be from them."""
-        return self._calibrated(self.response.values(x))
-
     @one_thread()
-    def _calibrated(self, values: Tensor) -> tuple[Tensor, Tensor]:
+    def calibrated(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """`(N, K)` probabilities of the scores, and how far the estimator's own may be from them."""
         error = self.response.error(values)
         logits, *ends = self._scaled(torch.cat([values, values - error, values + error])).chunk(3)
         shares, one, other = ((each - logits.amax(1, keepdim=True)).exp() for each in (logits, *ends))
@@ -241,9 +221,6 @@ class _Temperature:
         if self.of_probabilities:
             return (self.beta * self.response.part.log_probabilities(x)).log_softmax(1)
         return (self.beta * _both(self.response.soft(x))).log_softmax(1)
-
-    def to(self, device: torch.device) -> None:
-        """Nothing to move."""
 
     def state(self) -> Iterable[object]:
         return self.response.method, self.beta

@@ -8,28 +8,20 @@ saturate.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import combinations
 from typing import Any
 
-import numpy as np
 import torch
 from sklearn.base import is_classifier
 from sklearn.metrics import pairwise_distances_argmin
 from sklearn.multiclass import _ConstantPredictor
 from torch import Tensor
 
-from adapters.base import Outputs
-from adapters.compiled import as_array, refuse, topped, two_sided, worst
-from adapters.sklearn.composite.parts import (
-    ROUNDING,
-    CompositeAdapter,
-    Response,
-    checked_response,
-    compiled_parts,
-    log_odds,
-    preferred_method,
-)
-from adapters.sklearn.linear import LinearAdapter
+from adapters.base import Outputs, worst
+from adapters.compiled import as_array, refuse
+from adapters.rounding import topped, two_sided
+from adapters.sklearn.composite.parts import ROUNDING, CompositeAdapter
+from adapters.sklearn.composite.responses import Response, checked_response, compiled_parts, log_odds, preferred_method
+from adapters.sklearn.svm import sides, squashed
 from adapters.threads import one_thread
 
 
@@ -37,10 +29,6 @@ class BinaryParts(CompositeAdapter):
     """`B` binary classifiers, some of them constant: those fitted on examples of one side only."""
 
     def __init__(self, estimator: Any, **constants: Tensor) -> None:
-        """
-        Raises:
-            NotWrappable: a part is not compiled.
-        """
         own = list(estimator.estimators_)
         named = [(number, part) for number, part in enumerate(own) if not isinstance(part, _ConstantPredictor)]
         parts = compiled_parts(estimator, named)
@@ -122,24 +110,18 @@ class OneVsRestAdapter(BinaryParts):
     def _compiled(self, x: Tensor) -> Outputs:
         known, shares = {}, {}
         for number, response in self._responses.items():
-            known[number], shares[number] = self._answers(response, x)
+            if self.confidence_kind is None:
+                known[number] = response.values(x)
+                continue
+            known[number], (_, _, probabilities) = response.answers(x)
+            assert probabilities is not None
+            shares[number] = probabilities[:, 1:].double()
         values, error = self._bounded(x, known)
         if self._count == 1:
             values, error = self._of_classes(values - self._threshold), self._of_classes(error)
         labels = self._labels(x, values, error)
         probabilities = self._normalised(self._beside(x, shares, torch.float64)) if self.confidence_kind else None
         return Outputs(labels, topped(values, labels), probabilities)
-
-    def _answers(self, response: Response, x: Tensor) -> tuple[Tensor, Tensor]:
-        """`(N, 1)` score of a part and its probability of class 1, in one pass where one tells both."""
-        if self.confidence_kind is None or response.method == "predict_proba":
-            values = response.values(x)
-            return values, values
-        _, scores, probabilities = response.part.outputs(x)
-        assert scores is not None
-        assert probabilities is not None
-        is_linear = isinstance(response.part, LinearAdapter)  # and has the scores 0 and its decision
-        return scores[:, 1:] if is_linear else response.values(x), probabilities[:, 1:].double()
 
     @one_thread()
     def _normalised(self, shares: Tensor) -> Tensor:
@@ -148,10 +130,6 @@ class OneVsRestAdapter(BinaryParts):
             return torch.cat([1 - shares, shares], dim=1)[:, : len(self.classes or ())]
         total = shares.sum(1, keepdim=True)
         return shares / torch.where(total == 0, 1.0, total)
-
-    def _of_classes(self, values: Tensor) -> Tensor:
-        """`(N, K)` scores from `(N, 1)` of class 1 over class 0, which may be the only one."""
-        return two_sided(values)[:, : len(self.classes or ())]
 
     def _logits(self, x: Tensor) -> Tensor:
         margins = self._margins(x)
@@ -180,15 +158,7 @@ class PairsAdapter(BinaryParts):
     family = "one-vs-one"
 
     def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: a part is not compiled.
-        """
-        count = len(estimator.classes_)
-        first, second = np.array(list(combinations(range(count), 2))).T
-        super().__init__(
-            estimator, first=torch.tensor(np.eye(count)[first]), second=torch.tensor(np.eye(count)[second])
-        )
+        super().__init__(estimator, **sides(len(estimator.classes_)))
         self.jumps = True
         self.decision = worst("surrogate", self.gradient)
 
@@ -204,22 +174,13 @@ class PairsAdapter(BinaryParts):
         first, second = self._constant("first"), self._constant("second")
         values, chosen = {}, {}
         for number, response in self._responses.items():
-            values[number], labels = self._answers(response, x)
-            chosen[number] = labels[:, None].double()
+            values[number], outputs = response.answers(x)
+            chosen[number] = outputs.labels[:, None].double()
         scores, error = self._bounded(x, values)
         votes = self._beside(x, chosen, torch.float64)
         with one_thread():
             # The squashing is nowhere steeper than 1/3.
             return _ranks(votes, scores, first, second), error @ (first + second) / 3 + ROUNDING
-
-    @staticmethod
-    def _answers(response: Response, x: Tensor) -> tuple[Tensor, Tensor]:
-        """`(N, 1)` score of a part and its `(N,)` labels, in one pass where one tells both."""
-        if not isinstance(response.part, LinearAdapter) or response.method == "predict_proba":
-            return response.values(x), response.part.predict(x)
-        labels, scores, _ = response.part.outputs(x)
-        assert scores is not None
-        return scores[:, 1:], labels  # the scores are 0 and its decision
 
     def decision_values(self, x: Tensor) -> Tensor:
         ranks = self._ranked(x)[0]
@@ -232,11 +193,7 @@ class PairsAdapter(BinaryParts):
         return ranks[:, 1:] if ranks.shape[1] == 2 else ranks
 
     def _logits(self, x: Tensor) -> Tensor:
-        """Each class's sum of signed margins.
-
-        FGSM error at .1 / .2 on digits of their margin, and of the true class's weakest pair: LinearSVC 28.7 / 82.0,
-        31.7 / 82.7%; rbf SVC 26.7 / 76.7, 26.7 / 73.7%; trees 77.0 / 84.3, 51.7 / 57.7%.
-        """
+        """Each class's sum of signed margins."""
         return self._margins(x) @ (self._constant("second", x.dtype) - self._constant("first", x.dtype))
 
 
@@ -246,10 +203,6 @@ class CodesAdapter(BinaryParts):
     family = "output-code"
 
     def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: a part is not compiled.
-        """
         super().__init__(estimator, codes=torch.tensor(estimator.code_book_))
 
     def _compiled(self, x: Tensor) -> Outputs:
@@ -283,5 +236,4 @@ class CodesAdapter(BinaryParts):
 
 def _ranks(votes: Tensor, scores: Tensor, first: Tensor, second: Tensor) -> Tensor:
     """`(N, K)` votes for j, and where they are not for j for i, of pairs (i, j), plus their squashed sums of scores."""
-    sums = scores @ (second - first)
-    return votes @ second + (1 - votes) @ first + sums / (3 * (sums.abs() + 1))
+    return votes @ second + (1 - votes) @ first + squashed(scores @ (second - first))

@@ -7,34 +7,36 @@ combined scores are closer than that can tell, the estimator itself decides.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from adapters.base import GradientKind, Outputs
-from adapters.compiled import Container, SklearnAdapter, topped, undecided
-from adapters.errors import NotWrappable
-from adapters.sklearn.table import REMEDY, compile_part
+from adapters.base import Outputs, worst
+from adapters.compiled import Container, SklearnAdapter, settled
+from adapters.rounding import topped, two_sided, undecided
+from adapters.sklearn.composite.responses import (
+    ABSENT,
+    checked_response,
+    log_mean,
+    placed,
+    relaxed_choice,
+    worst_of_choices,
+)
 from adapters.threads import one_thread
-
-ABSENT = -1e4
-"""Log-probability of a class that a part does not know: finite, so that gradients stay so."""
 
 ROUNDING = 1e-12
 """Bound on what float64 loses of probabilities, votes and their like in the few operations that combine them."""
 
-_SURE = 18.0
-"""Log-odds from which on probabilities, within 2e-7 of 0 or 1, change more slowly towards them than they are."""
-
 
 class CompositeAdapter(SklearnAdapter):
-    """An estimator made of others. A subclass sets `gradient` and its like from those of its parts."""
+    """An estimator made of others. A subclass sets `gradient` and its like from those of its parts.
 
+    Every subclass raises `NotWrappable` for an estimator with a part that is not compiled.
+    """
+
+    attacked_by = "margin"
     _container: Container = "array"
 
     def __init__(self, estimator: Any, parts: Sequence[SklearnAdapter], **constants: Tensor) -> None:
@@ -67,28 +69,16 @@ class CompositeAdapter(SklearnAdapter):
         for part in self.parts:
             part.container = kind
 
+    def _of_classes(self, decision: Tensor) -> Tensor:
+        """`(N, K)` scores from decision values, whose `(N, 1)` of class 1 over class 0 may be of the only class."""
+        return two_sided(decision)[:, : len(self.classes or ())]
+
     @one_thread()
     def _labels(self, x: Tensor, scores: Tensor, error: Tensor) -> Tensor:
         """`(N,)` first argmax of the `(N, K)` scores, the estimator's own label where their `error` leaves it open."""
         labels = scores.argmax(1)
         unsure = undecided(scores, error) if bool((error > 0).any()) else labels[:0]
-        if len(unsure):
-            labels[unsure] = self._own_labels(x[unsure])
-        return labels
-
-    def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
-        """The margin, the whole having been trained on no loss of its own.
-
-        FGSM error at .1 / .2 on digits, margin against log-odds: calibrated LinearSVC 28.7 / 69.0, 28.0 / 60.7%; hard
-        vote of four 30.3 / 75.7, 28.3 / 68.7%; soft vote of three 70.7 / 76.3, 72.3 / 78.0%; bagged logistic 43.0 /
-        88.3, 34.7 / 75.0%; bagged trees 58.0 / 79.7, 59.0 / 84.7%; boosted trees 75.3 / 85.3, 71.7 / 85.7%.
-        """
-        return self.loss(x, y, "margin")
-
-    def _move(self, device: torch.device) -> None:
-        super()._move(device)
-        for part in self.parts:
-            part.to(device)
+        return settled(labels, x, unsure, self._own_labels)
 
     def _state(self) -> Iterable[object]:
         yield [part.fingerprint for part in self.parts]
@@ -97,11 +87,11 @@ class CompositeAdapter(SklearnAdapter):
 class EnsembleAdapter(CompositeAdapter):
     """Parts that each answer the whole question: their votes are counted, or their probabilities averaged.
 
-    Counted votes are relaxed to the mean of what the parts choose by: probabilities, or the softmax of logits. The mean
-    of their logarithms is as strong an attack. FGSM error at .1 / .2 on digits, mean against mean logarithm: hard vote
-    of four 30.3 / 75.7, 30.7 / 79.0%; bagged LinearSVC 47.0 / 93.0, 46.7 / 92.7%; boosted stumps 71.3 / 74.7, 75.0 /
-    76.7%; boosted trees 75.3 / 85.3, 74.3 / 85.7%.
+    Counted votes are relaxed to the mean of what the parts choose by: probabilities, or the softmax of logits.
     """
+
+    _soft: bool | None = None
+    """Whether probabilities are averaged, not votes counted; None where it is a rule of its own."""
 
     def __init__(
         self,
@@ -125,6 +115,22 @@ class EnsembleAdapter(CompositeAdapter):
         self._columns = [[int(index) for index in known] for known in columns]
         self._features = list(features or [None] * len(parts))
 
+    def _polled(self, named: Iterable[tuple[object, Any]], soft: bool) -> None:
+        """Say what the whole is that averages its parts' probabilities, if `soft`, or counts their votes.
+
+        Raises:
+            NotWrappable: a part that is to be averaged has no probabilities.
+        """
+        self._soft = soft
+        if soft:
+            for (name, own), part in zip(named, self.parts, strict=True):
+                checked_response(self.estimator, name, own, part, "predict_proba")
+            kinds = {part.confidence_kind for part in self.parts}
+            self.confidence_kind = (kinds.pop() if len(kinds) == 1 else None) or "mean probability"
+            self.gradient = self.probability = worst(*(part.probability for part in self.parts))
+        else:
+            self.gradient, self.jumps = worst_of_choices(self.parts), True
+
     def _seen(self, x: Tensor) -> Iterator[Tensor]:
         """What each part sees of the inputs, one after the other: together they may be many times the batch."""
         return (x if seen is None else x.index_select(1, seen) for seen in self._features)
@@ -143,11 +149,15 @@ class EnsembleAdapter(CompositeAdapter):
             labels = self._labels(x, mean, torch.full_like(mean, agreement))
             return Outputs(labels, topped(mean, labels), mean)
 
+    def _chosen(self, x: Tensor) -> Iterator[tuple[float, Tensor]]:
+        """Weight of each part, and which `(N,)` classes of the whole it chooses."""
+        for part, weight, columns, seen in zip(self.parts, self._weights, self._columns, self._seen(x), strict=True):
+            yield weight, torch.tensor(columns, device=x.device)[part.outputs(seen).labels]
+
     def _votes(self, x: Tensor) -> Tensor:
         """`(N, K)` weighted votes, by the estimator's additions in the estimator's order, so that ties are its own."""
         votes = x.new_zeros(len(x), len(self.classes or ()), dtype=torch.float64)
-        for part, weight, columns, seen in zip(self.parts, self._weights, self._columns, self._seen(x), strict=True):
-            chosen = torch.tensor(columns, device=x.device)[part.outputs(seen).labels]
+        for weight, chosen in self._chosen(x):
             votes.scatter_add_(1, chosen[:, None], torch.full_like(votes[:, :1], weight))
         return votes
 
@@ -161,144 +171,9 @@ class EnsembleAdapter(CompositeAdapter):
     def _logits(self, x: Tensor) -> Tensor:
         return self._log_shares(x)
 
-    def _move(self, device: torch.device) -> None:
-        super()._move(device)
-        self._features = [None if seen is None else seen.to(device) for seen in self._features]
-
     def _state(self) -> Iterable[object]:
         yield from super()._state()
         yield from (self._weights, self._columns, [seen is not None for seen in self._features])
         yield [seen for seen in self._features if seen is not None]
-
-
-class Response:
-    """What one method of a part says, as the whole takes it in: as it is, and differentiably."""
-
-    def __init__(self, part: SklearnAdapter, method: str, columns: slice = slice(None)) -> None:
-        """
-        Args:
-            part: adapter of the part.
-            method: `decision_function`, `predict_proba` or `predict`.
-            columns: which of the part's columns the whole takes.
-        """
-        self.part, self.method, self.columns = part, method, columns
-        self.kind: GradientKind = {"decision_function": part.decision, "predict_proba": part.probability}.get(
-            method, worst_of_choices([part])
-        )
-
-    def values(self, x: Tensor) -> Tensor:
-        """`(N, C)` float64 values of the method, to the part's `agreement`; labels are their numbers."""
-        if self.method == "decision_function":
-            return self.part.decision_values(x)
-        outputs = self.part.outputs(x)
-        if self.method == "predict":
-            return self._numbers(x)[outputs.labels][:, None]
-        assert outputs.probabilities is not None
-        return outputs.probabilities.double()[:, self.columns]
-
-    def error(self, values: Tensor) -> Tensor:
-        """`(N, C)` bound on how far `values` are from the part's own."""
-        return (0.0 if self.method == "predict" else self.part.agreement) * (1 + values.abs())
-
-    def soft(self, x: Tensor) -> Tensor:
-        """`(N, C)` differentiable values; of labels, their mean by the relaxed choice."""
-        if self.method == "decision_function":
-            return self.part.soft_decision(x)
-        if self.method == "predict":
-            return relaxed_choice(self.part, x).exp() @ self._numbers(x)[:, None].to(x.dtype)
-        return probabilities_with_tails(self.part.log_probabilities(x))[:, self.columns]
-
-    def _numbers(self, x: Tensor) -> Tensor:
-        """`(k,)` the part's classes, which are numbers."""
-        return torch.tensor(self.part.classes, dtype=torch.float64, device=x.device)
-
-
-def compiled_parts(whole: Any, parts: Iterable[tuple[object, Any]]) -> list[SklearnAdapter]:
-    """The adapters of the named parts of an estimator.
-
-    Raises:
-        NotWrappable: a part cannot be compiled.
-    """
-    adapters = []
-    for name, part in parts:
-        try:
-            adapters.append(compile_part(part))
-        except NotWrappable as error:
-            raise NotWrappable(f"{_named(whole, name, part)}: {error}") from None
-    return adapters
-
-
-def checked_response(
-    whole: Any, name: object, part: Any, adapter: SklearnAdapter, method: str, columns: slice = slice(None)
-) -> Response:
-    """What a method of the part says.
-
-    Raises:
-        NotWrappable: the part lacks the method, or it is not compiled.
-    """
-    response = Response(adapter, method, columns)
-    if response.kind == "none" and method != "predict":
-        reason = "is not compiled" if hasattr(part, method) else "does not exist, so that the whole cannot predict"
-        raise NotWrappable(f"{_named(whole, name, part)}: its {method} {reason}; {REMEDY}")
-    return response
-
-
-def _named(whole: Any, name: object, part: Any) -> str:
-    return f"{type(whole).__name__} with part {name!r} ({type(part).__name__})"
-
-
-def preferred_method(part: Any) -> str:
-    """The method by which scikit-learn asks a part for scores: `decision_function`, else `predict_proba`."""
-    return "decision_function" if hasattr(part, "decision_function") else "predict_proba"
-
-
-def shared_kind(parts: Iterable[SklearnAdapter]) -> str:
-    """The kind of the mean of probabilities of the parts."""
-    kinds = {part.confidence_kind for part in parts}
-    return (kinds.pop() if len(kinds) == 1 else None) or "mean probability"
-
-
-def placed(values: Tensor, columns: Sequence[int], count: int, absent: float) -> Tensor:
-    """`(N, K)` values of all classes from the `(N, k)` of those that a part knows."""
-    if list(columns) == list(range(count)):
-        return values
-    blank = values.new_full((len(values), count), absent)
-    return blank.index_copy(1, torch.tensor(columns, device=values.device), values)
-
-
-def log_mean(logs: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
-    """Logarithm of the weighted mean of what `logs` are logarithms of; no weight is below 0, and not all are 0."""
-    shares = np.asarray(weights, dtype=np.float64) / np.sum(weights)
-    terms = [log + math.log(share) for log, share in zip(logs, shares, strict=True) if share > 0]
-    return torch.stack(terms).logsumexp(0)
-
-
-def relaxed_choice(part: SklearnAdapter, x: Tensor) -> Tensor:
-    """`(N, k)` log-shares of classes in a part's choice: its log-probabilities, else the log-softmax of its logits."""
-    return part.log_probabilities(x) if part.probability != "none" else part.logits(x).log_softmax(1)
-
-
-def worst_of_choices(parts: Iterable[SklearnAdapter]) -> GradientKind:
-    """The gradient of relaxed choices: a surrogate, or none where a part has none."""
-    return "none" if any(part.gradient == "none" for part in parts) else "surrogate"
-
-
-def log_odds(logs: Tensor) -> Tensor:
-    """`(N, K)` log-odds of each class against all others, from log-probabilities, with all digits at both ends."""
-    count = logs.shape[1]
-    if count == 1:
-        return torch.full_like(logs, -ABSENT)
-    own = torch.eye(count, dtype=torch.bool, device=logs.device)
-    return logs - logs[:, None, :].masked_fill(own, -torch.inf).logsumexp(2)
-
-
-def probabilities_with_tails(logs: Tensor) -> Tensor:
-    """`(N, K)` probabilities, within 2e-7, whose gradient is not lost where they are as good as 0 or 1.
-
-    Beyond log-odds of `_SURE` they change by the logarithm of the log-odds, not by their exponential.
-    """
-    odds = log_odds(logs)
-    size = torch.where(odds > 0, odds, -odds)  # the derivative of `abs` at 0 is 0
-    near = torch.sigmoid(-size.clamp_max(_SURE))
-    small = near - math.exp(-_SURE) * F.relu(size - _SURE).log1p()
-    return torch.where(odds > 0, 1 - small, small)
+        if self._soft is not None:
+            yield self._soft

@@ -12,8 +12,8 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from adapters.base import Outputs
-from adapters.compiled import SklearnAdapter, refuse, worst
+from adapters.base import Outputs, worst
+from adapters.compiled import SklearnAdapter, refuse
 from adapters.sklearn.table import compile_part
 from adapters.sklearn.transformers.base import naming
 from adapters.sklearn.transformers.composed import Chain, detached
@@ -104,11 +104,6 @@ class PipelineAdapter(SklearnAdapter):
         except ValueError:
             return False
         return self._last.takes_missing or not bool(made.isnan().any())
-
-    def _move(self, device: torch.device) -> None:
-        super()._move(device)
-        self._chain.to(device)
-        self._last.to(device)
 
     def _state(self) -> Iterable[object]:
         yield from self._chain.state()

@@ -8,9 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from adapters.base import Outputs
-from adapters.compiled import AGREEMENT, Container, refuse, topped, worst
-from adapters.sklearn.composite.parts import CompositeAdapter, checked_response, compiled_parts
+from adapters.base import Outputs, worst
+from adapters.compiled import AGREEMENT, Container, refuse
+from adapters.rounding import topped
+from adapters.sklearn.composite.parts import CompositeAdapter
+from adapters.sklearn.composite.responses import checked_response, compiled_parts
 from adapters.sklearn.linear import LinearAdapter, LogisticAdapter, RidgeAdapter, SGDAdapter
 from adapters.threads import one_thread
 
@@ -98,10 +100,6 @@ class StackingAdapter(CompositeAdapter):
         if kind == "sparse" and self._passthrough:
             raise refuse(self.estimator, "passthrough behind a transformer that gives a sparse matrix")
         super()._hand_on(kind)
-
-    def _move(self, device: torch.device) -> None:
-        super()._move(device)
-        self._final.to(device)
 
     def _state(self) -> Iterable[object]:
         yield from super()._state()

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from torch import Tensor
 
 from adapters.base import Outputs
-from adapters.compiled import refuse, worst
-from adapters.sklearn.composite.parts import (
-    EnsembleAdapter,
-    checked_response,
-    compiled_parts,
-    shared_kind,
-    worst_of_choices,
-)
+from adapters.compiled import refuse
+from adapters.sklearn.composite.parts import EnsembleAdapter
+from adapters.sklearn.composite.responses import compiled_parts
 
 
 class VotingAdapter(EnsembleAdapter):
@@ -42,16 +36,9 @@ class VotingAdapter(EnsembleAdapter):
             if not set(part.classes or ()) <= set(numbers):
                 raise refuse(estimator, "a frozen part that was fitted on other labels than class numbers")
         super().__init__(estimator, parts, weights, [part.classes or () for part in parts])
-        self._soft = estimator.voting == "soft"
-        if self._soft:
-            for (name, own), part in zip(named, parts, strict=True):
-                checked_response(estimator, name, own, part, "predict_proba")
-                if part.classes != numbers:
-                    raise refuse(estimator, "a frozen part that knows other classes")
-            self.gradient = self.probability = worst(*(part.probability for part in parts))
-            self.confidence_kind = shared_kind(parts)
-        else:
-            self.gradient, self.jumps = worst_of_choices(parts), True
+        self._polled(named, estimator.voting == "soft")
+        if self._soft and any(part.classes != numbers for part in parts):
+            raise refuse(estimator, "a frozen part that knows other classes")
 
     def _compiled(self, x: Tensor) -> Outputs:
         if self._soft:
@@ -61,7 +48,3 @@ class VotingAdapter(EnsembleAdapter):
 
     def log_probabilities(self, x: Tensor) -> Tensor:
         return self._log_shares(x) if self._soft else super().log_probabilities(x)
-
-    def _state(self) -> Iterable[object]:
-        yield from super()._state()
-        yield self._soft

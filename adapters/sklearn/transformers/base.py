@@ -6,14 +6,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from adapters.base import GradientKind
+from adapters.base import GradientKind, Movable
 from adapters.errors import NotWrappable
 
 
-class Transformer:
+class Transformer(Movable):
     """A fitted scikit-learn transformer and the tensors it was compiled to.
 
     A subclass implements `forward`, `relaxed` where that has no useful gradient, and adds to `state` what the tensors
@@ -47,9 +46,6 @@ class Transformer:
         yield type(self).__name__
         for name, tensor in self._constants.items():
             yield from (name, tensor)
-
-    def to(self, device: torch.device) -> None:
-        self._constants = {name: tensor.to(device) for name, tensor in self._constants.items()}
 
 
 @contextmanager

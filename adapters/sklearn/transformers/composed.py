@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from adapters.compiled import worst
+from adapters.base import worst
 from adapters.sklearn.transformers.base import Transformer, naming
 from adapters.sklearn.transformers.table import compile_transformer
 
@@ -36,15 +36,20 @@ class Composed(Transformer):
         self.bitwise = all(part.bitwise for part in self._parts)
         self.by_name = any(part.by_name for part in self._parts)
 
+    def _through(self, x: Tensor, parts: Sequence[Callable[[Tensor], Tensor]]) -> Tensor:
+        """`(N, D')` what the parts make of `(N, D)` inputs, each by the function given for it."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._through(x, [part.forward for part in self._parts])
+
+    def relaxed(self, x: Tensor) -> Tensor:
+        return self._through(x, [part.relaxed for part in self._parts])
+
     def state(self) -> Iterable[object]:
         yield from super().state()
         for part in self._parts:
             yield list(part.state())
-
-    def to(self, device: torch.device) -> None:
-        super().to(device)
-        for part in self._parts:
-            part.to(device)
 
 
 class Chain(Composed):
@@ -58,14 +63,9 @@ class Chain(Composed):
         """
         super().__init__(estimator, working(estimator.steps if steps is None else steps))
 
-    def forward(self, x: Tensor) -> Tensor:
-        for part in self._parts:
-            x = part.forward(x)
-        return x
-
-    def relaxed(self, x: Tensor) -> Tensor:
-        for part in self._parts:
-            x = part.relaxed(x)
+    def _through(self, x: Tensor, parts: Sequence[Callable[[Tensor], Tensor]]) -> Tensor:
+        for part in parts:
+            x = part(x)
         return x
 
 
@@ -85,13 +85,7 @@ class SideBySide(Composed):
         self._weights = [given.get(name) for name, _ in steps]
         self.bitwise = self.bitwise and not given  # the type of a product is then the weight's affair
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self._joined(x, [part.forward for part in self._parts])
-
-    def relaxed(self, x: Tensor) -> Tensor:
-        return self._joined(x, [part.relaxed for part in self._parts])
-
-    def _joined(self, x: Tensor, parts: list[Callable[[Tensor], Tensor]]) -> Tensor:
+    def _through(self, x: Tensor, parts: Sequence[Callable[[Tensor], Tensor]]) -> Tensor:
         made = []
         for place, (part, weight) in enumerate(zip(parts, self._weights, strict=True)):
             columns = self._constants.get(f"columns{place}")
@@ -115,10 +109,6 @@ class Columns(SideBySide):
     """ColumnTransformer, its columns being those that it found when fitted."""
 
     def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: a transformer is not compiled.
-        """
         taken = estimator._transformer_to_input_indices
         steps = [(name, step) for name, step in working(estimator.transformers_) if len(taken[name])]
         super().__init__(estimator, steps, [list(taken[name]) for name, _ in steps])

@@ -13,15 +13,15 @@ from torch import Tensor
 
 from adapters.sklearn.transformers.base import Transformer
 
-NARROWS = parse_version(sklearn.__version__) >= parse_version("1.8")
-"""Whether StandardScaler rounds its constants to the input's type before it uses them."""
-
 
 class Scaler(Transformer):
     """Some of `sub`, `div`, `mul` and `add`, in that order of arguments, then a clip.
 
     Each is NumPy's in-place operation: computed in the wider of the two types, and rounded to the input's.
     """
+
+    narrows = False
+    """Whether its numbers are rounded to the input's type before they are used."""
 
     def __init__(self, clip: tuple[float, float] | None = None, **operands: np.ndarray | None) -> None:
         """
@@ -34,7 +34,7 @@ class Scaler(Transformer):
 
     def forward(self, x: Tensor) -> Tensor:
         for name, operand in self._constants.items():
-            wide = torch.promote_types(x.dtype, operand.dtype)
+            wide = x.dtype if self.narrows else torch.promote_types(x.dtype, operand.dtype)
             x = getattr(torch, name)(x.to(wide), operand.to(wide)).to(x.dtype)
         return x if self._clip is None else x.clamp(*self._clip)
 
@@ -44,19 +44,14 @@ class Scaler(Transformer):
 
 
 class Standard(Scaler):
-    """StandardScaler: (x - mean) / deviation."""
+    """StandardScaler: (x - mean) / deviation, from scikit-learn 1.8 on in the input's type."""
+
+    narrows = parse_version(sklearn.__version__) >= parse_version("1.8")
 
     def __init__(self, estimator: Any) -> None:
         super().__init__(
             sub=estimator.mean_ if estimator.with_mean else None, div=estimator.scale_ if estimator.with_std else None
         )
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not NARROWS:
-            return super().forward(x)
-        for name, operand in self._constants.items():
-            x = getattr(torch, name)(x, operand.to(x.dtype))
-        return x
 
 
 class MinMax(Scaler):

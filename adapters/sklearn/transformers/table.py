@@ -24,7 +24,7 @@ TABLE = {
     "sklearn.preprocessing._data.Normalizer": f"{_HERE}.normalizer:Normalizer",
     "sklearn.preprocessing._polynomial.PolynomialFeatures": f"{_HERE}.polynomial:Polynomial",
     "sklearn.preprocessing._discretization.KBinsDiscretizer": f"{_HERE}.bins:Bins",
-    "sklearn.preprocessing._function_transformer.FunctionTransformer": f"{_HERE}.identity:Identity",
+    "sklearn.preprocessing._function_transformer.FunctionTransformer": f"{_HERE}.selection:Identity",
     "sklearn.impute._base.SimpleImputer": f"{_HERE}.imputer:Imputer",
     "sklearn.decomposition._pca.PCA": f"{_HERE}.projections:PCA",
     "sklearn.decomposition._incremental_pca.IncrementalPCA": f"{_HERE}.projections:PCA",

@@ -10,15 +10,16 @@ Importing this package loads neither matplotlib nor torch.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from bench.datasets import open_dataset
 from bench.errors import UsageError, unknown
+from bench.files import replace_file
+from bench.progress import Say
+from bench.registry import Offer
 from bench.running.roster import Models
 
 if TYPE_CHECKING:
@@ -99,10 +100,11 @@ def draw(id: str, out: Path) -> Path:
     lack = lacking(id)
     if lack is not None:
         raise NotReady(f"{lack.reason}; run {lack.command}")
-    return _publish(id, out, _function(TABLE[id]), _models(TABLE[id].dataset))
+    function: Callable[[Models], Drawn] = Offer(f"{__name__}.{TABLE[id].function}").resolve()
+    return _publish(id, out, function, _models(TABLE[id].dataset))
 
 
-def draw_all(out: Path, report: Callable[[str], None], ids: Iterable[str] = tuple(TABLE)) -> list[Path]:
+def draw_all(out: Path, report: Say, ids: Iterable[str] = tuple(TABLE)) -> list[Path]:
     """Draw every figure that lacks nothing; the paths of the images.
 
     Args:
@@ -123,7 +125,7 @@ def draw_all(out: Path, report: Callable[[str], None], ids: Iterable[str] = tupl
 
 
 def _models(dataset: str) -> Models:
-    return Models(open_dataset(dataset), "cpu", lambda line: None)
+    return Models(open_dataset(dataset), "cpu")
 
 
 def _publish(id: str, out: Path, function: Callable[[Models], Drawn], models: Models) -> Path:
@@ -133,27 +135,13 @@ def _publish(id: str, out: Path, function: Callable[[Models], Drawn], models: Mo
     with styled():
         drawn = function(models)
         image = png(drawn.figure)
-    out.mkdir(parents=True, exist_ok=True)
     path = out / f"{id}.png"
-    _replace(path, image)
+    replace_file(path, image)
     found = {
         "figure": path.name,
         "shows": drawn.shows,
         "finding": drawn.finding,
         "as_published": drawn.as_published,
     }
-    _replace(path.with_suffix(".json"), (json.dumps(found, indent=2, sort_keys=True) + "\n").encode())
+    replace_file(path.with_suffix(".json"), (json.dumps(found, indent=2, sort_keys=True) + "\n").encode())
     return path
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Replace the file in one step."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(content)
-    temporary.replace(path)
-
-
-def _function(entry: Entry) -> Callable[[Models], Drawn]:
-    module, name = entry.function.split(":")
-    function: Callable[[Models], Drawn] = getattr(import_module(f"{__name__}.{module}"), name)
-    return function

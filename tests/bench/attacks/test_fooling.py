@@ -384,7 +384,7 @@ ATTACKS = """\
 def carry_out(models: dict[str, nn.Module], digits: Dataset, out: Path, batch: int | None = None) -> list[Row]:
     """The board of the suite, each model a source for the others."""
     suite, teller = suite_of(ATTACKS, list(models), board="rubbish"), Silent()
-    shelf = Models(digits, "cpu", teller.say)
+    shelf = Models(digits, "cpu")
     for name, net in models.items():
         shelf.add_guest(name, lambda net=net: net)  # type: ignore[misc]
     known = {name: shelf.info(name) for name in models}

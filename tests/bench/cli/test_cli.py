@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from adapters.sklearn.table import SEARCHES, TABLE
-from bench.cli.app import main
+from bench.cli.app import COMMANDS, main
 from bench.zoo.kinds import ESTIMATORS, NETS, SIGMOIDS, family_and_gradient, kind_class
 
 SUITE = """\
@@ -208,11 +208,45 @@ def test_cuda_where_there_is_none(bench: Bench) -> None:
     )
 
 
-def test_debug_shows_where(bench: Bench) -> None:
-    found = bench("suite", "mnist-fgms", "--debug")
-    assert found.code == 2
-    assert "Traceback" in found.err
-    assert "unknown suite 'mnist-fgms'" in found.err.splitlines()[-1]
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["suite", "mnist-fgms"], "unknown suite 'mnist-fgms'"),
+        (["check", "maxuot"], "unknown model 'maxuot'"),
+        (["list", "modles"], "modles"),
+        (["show", "abc"], "no record 'abc'"),
+        (["train", "maxuot"], "unknown model 'maxuot'"),
+        (["leaderboard", "mnist-fgms"], "unknown suite 'mnist-fgms'"),
+        (["merge", "out", "nowhere"], "no results in nowhere"),
+        (["paper", "--data", "nowhere"], "nowhere"),
+    ],
+    ids=COMMANDS,
+)
+def test_debug_shows_where(arguments: list[str], says: str, bench: Bench) -> None:
+    for found in (bench(*arguments, "--debug"), bench("--debug", *arguments)):
+        assert found.code == 2
+        assert "Traceback" in found.err
+        assert says in found.err.splitlines()[-1]
+    assert "--debug" in bench(arguments[0], "--help").out
+
+
+def test_help_names_the_choices(bench: Bench) -> None:
+    text = bench("suite", "--help").out
+    for choices in ("full|quick", "auto|cpu|cuda", "failed|all", "auto|plain|none"):
+        assert choices in text
+
+
+# -- reference models -------------------------------------------------------------------------------------------------
+
+
+def test_a_reference_model_that_the_suite_does_not_name(bench: Bench) -> None:
+    """It is made by its recipe, attacked like any other, and on the boards of that call."""
+    said = bench("suite", "tiny.yaml", "--model", "softmax-regression", "--model", "mine.py:net")
+    assert (said.code, "Ran 8 cells." in said.out) == (0, True), said
+    for board in (said.out, Path("bench-out/leaderboard.md").read_text()):
+        assert "| softmax-regression" in board
+        assert "| net" in board
+    assert "Nothing to do" in bench("suite", "tiny.yaml", "--model", "softmax-regression").out
 
 
 # -- a suite from end to end ------------------------------------------------------------------------------------------

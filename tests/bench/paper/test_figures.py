@@ -33,10 +33,6 @@ from bench.running.roster import Models
 from bench.zoo.cards import Card, LearningCurve
 
 
-def silent(line: str) -> None:
-    """Told, it says nothing."""
-
-
 @pytest.fixture(scope="module", autouse=True)
 def style() -> Iterator[None]:
     with styled():
@@ -46,7 +42,7 @@ def style() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def models(digits: Dataset) -> Models:
     """The digits' own maxout network, twice: nothing here is trained adversarially."""
-    found = Models(digits, "cpu", silent)
+    found = Models(digits, "cpu")
     found.add_guest("maxout-adversarial", lambda: zoo.load("digits", "maxout"))
     return found
 
@@ -70,7 +66,7 @@ def two_classes(digits: Dataset) -> Models:
         optimiser.zero_grad()
         torch.nn.functional.cross_entropy(net(x), y).backward()
         optimiser.step()
-    found = Models(data, "cpu", silent)
+    found = Models(data, "cpu")
     found.add_guest("logistic-regression", net.eval)
     return found
 
@@ -99,7 +95,7 @@ def with_cards(monkeypatch: pytest.MonkeyPatch, **curves: tuple[list[float], lis
 def curved(monkeypatch: pytest.MonkeyPatch) -> Models:
     """Models whose cards tell of three epochs."""
     with_cards(monkeypatch, **CURVES)
-    return Models(open_dataset("mnist"), "cpu", silent)
+    return Models(open_dataset("mnist"), "cpu")
 
 
 def panels(figure: Figure) -> list[str]:
@@ -188,7 +184,7 @@ def test_filters_stand_side_by_side(models: Models) -> None:
 
 
 def test_filters_need_a_network(digits: Dataset, digits_net: torch.nn.Module) -> None:
-    guests = Models(digits, "cpu", silent)
+    guests = Models(digits, "cpu")
     guests.add_guest("maxout-adversarial", lambda: digits_net)
     with pytest.raises(UsageError, match="maxout-adversarial has no first layer"):
         filters(guests)
@@ -232,7 +228,7 @@ def test_adversarial_training_is_to_halve_the_error_under_attack_and_to_keep_the
     monkeypatch: pytest.MonkeyPatch, adversarial: float, clean: float, shows: bool
 ) -> None:
     with_cards(monkeypatch, naive=CURVES["naive"], trained=([0.1, clean], [0.9, adversarial]))
-    drawn = curve(Models(open_dataset("mnist"), "cpu", silent))
+    drawn = curve(Models(open_dataset("mnist"), "cpu"))
     assert drawn.shows == shows
     assert drawn.numbers == {
         "clean_clean": 0.011,

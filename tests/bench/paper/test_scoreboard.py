@@ -13,8 +13,9 @@ from handmade import failure, model, result, shelved, toy
 from bench.paper.document import document, tables
 from bench.paper.evidence import Evidence, Finding, Known
 from bench.paper.numbers import Group, Number, Numbers
+from bench.paper.ours import Ours
 from bench.paper.protocol import suite_of
-from bench.paper.scoreboard import Line, Ours, scoreboard
+from bench.paper.scoreboard import Line, scoreboard
 from bench.records.record import Cell
 
 TRUE = [0, 1, 2, 0, 1, 2]

@@ -113,10 +113,21 @@ UNUSABLE: dict[str, tuple[Callable[[str], str], str]] = {
     "torn": (lambda text: text[: len(text) // 2], "torn or no JSON"),
     "empty": (lambda text: "", "torn or no JSON"),
     "no object": (lambda text: "[1]", "torn or no JSON"),
-    "newer": (lambda text: text.replace('"schema": 1', '"schema": 2'), "schema 2 is newer than this program reads (1)"),
-    "strange key": (lambda text: text.replace('"status"', '"state"'), "no record of this schema"),
+    "newer": (lambda text: text.replace('"schema": 2', '"schema": 3'), "schema 3 is newer than this program reads (2)"),
+    "strange key": (lambda text: text.replace('"host"', '"hosts"'), "no record of this schema"),
+    "changed answer": (
+        lambda text: text.replace('"errors": 1', '"errors": 0'),
+        "its SHA-256 is not that of its contents",
+    ),
     "another cell": (lambda text: text.replace(cell().id, "0" * 32), "do not belong together"),
-    "changed question": (lambda text: text.replace('"seed": 0', '"seed": 1'), "do not belong together"),
+    "changed question": (
+        lambda text: text.replace('"seed": 0', '"seed": 1'),
+        "its SHA-256 is not that of its contents",
+    ),
+    "changed question of the first schema": (
+        lambda text: text.replace('"seed": 0', '"seed": 1').replace('"schema": 2', '"schema": 1'),
+        "do not belong together",
+    ),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from statistics import median
 from typing import Any
 
@@ -16,8 +17,9 @@ from torch import Tensor
 
 from adapters.base import Outputs
 from adapters.errors import InvalidOutput
-from bench.records.record import AttackId, Slice
-from bench.running.judge import Audit, InvalidCandidate, Tally, ask, audit
+from bench.records.record import AttackId, Costs, Result, Slice
+from bench.running.judge import Audit, InvalidCandidate, ask, audit
+from bench.running.tally import Tally, joined
 from bench.threats import Criterion, Threat
 
 UNIT, BYTES = (0.0, 1.0), (0.0, 255.0)
@@ -239,12 +241,23 @@ def outputs_of(labels: list[int], probabilities: list[list[float]] | None = None
     return Outputs(torch.tensor(labels), given, given)
 
 
-def tallied(asked_cell: Any, batches: list[tuple[Any, ...]]) -> Tally:
-    tally = Tally(asked_cell)
-    for outputs, true, goals, measured in batches:
-        goal = None if goals is None else np.asarray(goals)
-        tally.add(outputs, np.asarray(true, dtype=np.int64), goal, measured)
-    return tally
+class Tallied:
+    """The batches of one cell, judged in another order than the slice's."""
+
+    def __init__(self, asked_cell: Any, batches: list[tuple[Any, ...]]) -> None:
+        ends = np.cumsum([0, *(len(true) for _, true, _, _ in batches)])
+        self.tally = Tally(asked_cell, int(ends[-1]))
+        for start, (outputs, true, goals, measured) in reversed(list(zip(ends.tolist(), batches, strict=False))):
+            goal = None if goals is None else np.asarray(goals)
+            places = np.arange(start, start + len(true))
+            self.tally.add(places, outputs, np.asarray(true, dtype=np.int64), goal, measured)
+
+    def result(self, index: Any, classes: int, flags: tuple[str, ...] = ()) -> Result:
+        return joined([self.tally.part(index, None, 0.0, flags)], classes)
+
+
+def tallied(asked_cell: Any, batches: list[tuple[Any, ...]]) -> Tallied:
+    return Tallied(asked_cell, batches)
 
 
 def test_untargeted_counts() -> None:
@@ -364,3 +377,48 @@ def test_counts_are_those_of_plain_python(data: st.DataObject, targeted: bool) -
     assert (found.n, found.errors, found.successes) == (len(counted), len(errors), len(successes))
     assert found.abstentions == sum(labels[i] == -1 for i in counted)
     assert found.predicted.tolist() == labels
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_a_result_does_not_depend_on_parts_or_batches(data: st.DataObject) -> None:
+    """However a slice is cut and in whatever order it is judged, its result is the same, bit for bit."""
+    n = data.draw(st.integers(2, 40))
+    labels = np.asarray(data.draw(st.lists(st.integers(0, 3), min_size=n, max_size=n)))
+    true = np.asarray(data.draw(st.lists(st.integers(0, 3), min_size=n, max_size=n)))
+    probabilities = torch.tensor(np.random.default_rng(n).dirichlet(np.ones(4), n))
+    asked_cell = cell(SOFTMAX, source=SOFTMAX, attack=ATTACK, threat=LINF)
+
+    def cut(ends: list[int]) -> Result:
+        found = []
+        for a, b in itertools.pairwise([0, *sorted(set(ends)), n]):
+            tally = Tally(asked_cell, b - a)
+            for places in np.array_split(np.random.default_rng(a).permutation(b - a), 3):
+                rows = a + places
+                given = Outputs(torch.tensor(labels[rows]), None, probabilities[rows])
+                tally.add(places, given, true[rows], None, Audit(0.1, 0))
+            found.append(tally.part(None, Costs(gradients=b - a), 0.0))
+        return joined(found, 4)
+
+    ends = data.draw(st.lists(st.integers(1, n - 1), max_size=4))
+    assert cut(ends) == cut([])
+    assert cut(ends).costs == Costs(gradients=n)
+
+
+def test_scores_for_some_batches_only_are_no_valid_answer() -> None:
+    tally = Tally(cell(SOFTMAX, source=SOFTMAX, attack=ATTACK, threat=LINF), 2)
+    tally.add(np.array([0]), outputs_of([1], [[0.1, 0.9]]), np.array([1]), None, Audit(0.1, 0))
+    with pytest.raises(InvalidOutput, match="for some batches only"):
+        tally.add(np.array([1]), outputs_of([1]), np.array([1]), None, Audit(0.1, 0))
+
+
+def test_the_distance_of_a_success_is_kept_and_never_rounded_down() -> None:
+    asked_cell = cell(SOFTMAX, source=SOFTMAX, attack=ATTACK, threat=Threat(norm="l2"))
+    x = torch.zeros(3, 1)
+    moved = torch.tensor([[0.1], [0.2], [0.3]], dtype=torch.float64) + 1e-12
+    measured = audit(moved, x.double(), asked_cell.threat)
+    found = tallied(asked_cell, [(outputs_of([1, 0, 2]), [0, 0, 0], None, measured)]).result(None, 3)
+    assert found.distance is not None
+    assert found.distance[1] == np.inf
+    assert (found.distance[[0, 2]] >= moved[[0, 2], 0].numpy()).all()
+    assert found.distance[[0, 2]] == pytest.approx([0.1, 0.3], abs=1e-7)

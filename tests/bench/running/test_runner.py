@@ -19,7 +19,7 @@ from torch import Tensor, nn
 import adapters
 import bench
 from adapters.base import Outputs
-from bench.attacks import TABLE
+from bench import registry
 from bench.attacks.base import Attack, Need, Role
 from bench.board.rows import Row, rows
 from bench.board.view import View
@@ -31,6 +31,7 @@ from bench.records.record import Failure, Record
 from bench.records.store import Store
 from bench.running.roster import Models
 from bench.running.runner import Runner, Summary
+from bench.running.world import World
 from bench.threats import Threat
 
 OWN = "  - {attack: fgsm, norm: linf, eps: [0.1, 0.2]}"
@@ -89,7 +90,7 @@ def carry_out(
     guests = guests or {}
     suite = suite_of(attacks, list(models), rank_eps=0.2)
     teller = Silent()
-    shelf = Models(digits, "cpu", teller.say)
+    shelf = Models(digits, "cpu")
     for name, offered in {**models, **guests}.items():
         shelf.add_guest(name, lambda offered=offered: offered)
     known, visiting = ({name: shelf.info(name) for name in group} for group in (models, guests))
@@ -97,8 +98,8 @@ def carry_out(
     store = Store(out)
     store.prepare()
     have = store.records(teller.say)
-    summary = Runner(digits, shelf.adapter, store, teller, "cpu", batch).run(
-        jobs(item.cell for item in planned if item.cell.id not in have)
+    summary = Runner(store, teller).run(
+        jobs(item.cell for item in planned if item.cell.id not in have), World(digits, shelf.adapter, "cpu", batch)
     )
     records, failures = store.records(teller.say), store.failures(teller.say)
     return Ran(summary, records, failures, rows(View(suite, digits, records, failures)))
@@ -370,8 +371,9 @@ class Cheating(Attack):
 
 
 @pytest.fixture
-def cheating(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(TABLE, "cheating", f"{__name__}:Cheating")
+def cheating() -> Iterator[None]:
+    with registry.adding("attack", "cheating", f"{__name__}:Cheating"):
+        yield
 
 
 @pytest.mark.usefixtures("cheating")
@@ -422,7 +424,7 @@ def test_ctrl_c_finishes_the_job_at_hand(digits: Dataset, digits_net: nn.Module,
     models = {"net": digits_net, "mute": interrupting(digits_net, at={2})}
     ran = carry_out(models, digits, tmp_path)
     assert ran.summary.interrupted
-    done = [record.cell for record in ran.records.values()]
+    done = [record.cell for record in ran.records.values() if record.result.status == "ok"]
     assert {(item.target.name, item.craft.attack.name) for item in done} == {("net", "clean"), ("mute", "clean")}
     assert signal.getsignal(signal.SIGINT) is before
     again = carry_out(models, digits, tmp_path)
@@ -463,10 +465,10 @@ def test_recomputing_compares_and_overwrites_nothing(
     runs: list[Summary] = []
     first: list[bytes] = []
     for count in (0, moved):
-        shelf = Models(digits, "cpu", print)
+        shelf = Models(digits, "cpu")
         shelf.add_guest("m", lambda count=count: lying(digits_net, count))
         cells = [item.cell for item in expand(suite_of(NOISE, ["m"]), digits, {"m": shelf.info("m")}, {})][:1]
-        runs.append(Runner(digits, shelf.adapter, store, Silent(), "cpu", batch=1000).run(jobs(cells)))
+        runs.append(Runner(store, Silent()).run(jobs(cells), World(digits, shelf.adapter, "cpu", batch=1000)))
         texts = [path.read_bytes() for path in (elsewhere / "cells").iterdir()]
         first = texts if len(runs) == 1 else first
     assert texts == first
@@ -482,11 +484,22 @@ def test_recomputing_compares_and_overwrites_nothing(
         ({"budget": "slow"}, "budget 'slow': give full or quick"),
         ({"limit": 0}, "limit 0: give at least 1"),
         ({"models": "net"}, "models is a str"),
+        ({"models": 3}, "models is a int"),
+        ({"models": {}}, "models is {}, which names none: give names to models, .* or None for the suite's own"),
+        ({"models": []}, r"models is \[\], which names none"),
+        ({"models": [3]}, "models holds a int: give names to models"),
+        ({"rerun": "everything"}, "rerun 'everything': give failed or all"),
+        ({"progress": "verbose"}, "progress 'verbose': give auto, plain or none"),
     ],
 )
 def test_bad_input_from_python_is_one_line(options: dict[str, Any], message: str, elsewhere: Path) -> None:
     with pytest.raises(UsageError, match=message):
         bench.run("digits-fgsm", **options)
+
+
+def test_an_unknown_argument_from_python_is_an_error(elsewhere: Path) -> None:
+    with pytest.raises(TypeError, match="unexpected keyword argument 'modles'"):
+        bench.run("digits-fgsm", **{"modles": {}})
 
 
 def test_from_python(digits_net: nn.Module, digits_svc: Any, elsewhere: Path) -> None:

@@ -63,7 +63,7 @@ def test_the_board_shows_every_attack_of_the_suite(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("models", "options", "says"),
     [
-        ({}, {}, "give some with --model"),
+        (None, {}, "give some with --model"),
         ("net", {}, "give names to models"),
         (net(0), {}, "give names to models"),
         ({"f": lambda x: x}, {}, "adapters.black_box"),

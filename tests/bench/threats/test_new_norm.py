@@ -13,7 +13,7 @@ from torch import Tensor, nn
 import adapters
 from bench.attacks import make_attack
 from bench.draws import Draws
-from bench.planning.suite import Entry
+from bench.planning.entry import Entry
 from bench.running.judge import InvalidCandidate, audit
 from bench.threats import NORMS, Threat
 

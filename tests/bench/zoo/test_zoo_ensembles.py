@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from pydantic import ValidationError
+from told import Told
 from torch import Tensor
 
 import bench.zoo as zoo
@@ -55,9 +56,9 @@ def test_an_ensemble_is_another_model_where_a_member_is(toys: None) -> None:
 
 
 def test_an_ensemble_gives_its_members_mean_probability(toys: None, digits_test: tuple[Tensor, Tensor]) -> None:
-    lines: list[str] = []
-    whole = zoo.load("digits", "both", lines.append)
-    assert lines == ["refitting both", "refitting net-seed-1", "refitting net-seed-2"]
+    told = Told()
+    whole = zoo.load("digits", "both", told)
+    assert told.lines == ["refitting both", "refitting net-seed-1", "refitting net-seed-2"]
     card = zoo.card("digits", "both")
     assert card is not None
     assert card.weights is None
@@ -67,18 +68,18 @@ def test_an_ensemble_gives_its_members_mean_probability(toys: None, digits_test:
     members = [zoo.load("digits", f"net-seed-{seed}").probabilities(x) for seed in (1, 2)]
     mean = torch.stack([given for given in members if given is not None]).mean(0)
     torch.testing.assert_close(whole.probabilities(x), mean)
-    again = zoo.load("digits", "both", lines.append)
+    again = zoo.load("digits", "both", told)
     assert again.fingerprint == whole.fingerprint
-    assert len(lines) == 3
+    assert len(told.lines) == 3
 
 
 def test_an_ensemble_without_a_member_is_made_anew(toys: None, tmp_path: Path) -> None:
     first = zoo.load("digits", "both")
     (gone,) = (tmp_path / "home" / "models" / "digits").glob("net-seed-2-*/*.safetensors")
     gone.unlink()
-    lines: list[str] = []
-    assert zoo.load("digits", "both", lines.append).fingerprint == first.fingerprint
-    assert "refitting both: net-seed-2.safetensors cannot be read" in lines[0]
+    told = Told()
+    assert zoo.load("digits", "both", told).fingerprint == first.fingerprint
+    assert "refitting both: net-seed-2.safetensors cannot be read" in told.lines[0]
 
 
 def test_the_card_has_the_learning_curve(toys: None) -> None:

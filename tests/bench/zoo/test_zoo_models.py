@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from told import Told
 
 import bench.zoo as zoo
 from adapters.base import Adapter
@@ -60,8 +61,8 @@ def kept(home: Path, name: str, suffix: str) -> Path:
 
 def load(name: str) -> tuple[Adapter, list[str]]:
     """A digits model and what was said while loading it."""
-    lines: list[str] = []
-    return zoo.load("digits", name, lines.append), lines
+    told = Told()
+    return zoo.load("digits", name, told), told.lines
 
 
 def test_datasets_of_many_classes_have_the_same_models_first() -> None:
@@ -199,10 +200,11 @@ def test_damaged_shipped_weights_are_refused(tmp_path: Path, monkeypatch: pytest
 
 
 def test_train_writes_where_it_is_told_and_fewer_epochs_stay_apart(home: Path, tmp_path: Path) -> None:
-    told: list[tuple[int, int, str]] = []
-    card = zoo.train("digits", "maxout", out=tmp_path / "out", epochs=1, progress=lambda *report: told.append(report))
+    told = Told()
+    card = zoo.train("digits", "maxout", out=tmp_path / "out", epochs=1, progress=told)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["maxout.json", "maxout.safetensors"]
-    assert [report[:2] for report in told] == [(1, 1)]
+    ((text, share),) = told.doings
+    assert (text.startswith("training maxout: loss "), share) == (True, 1.0)
     assert card.recipe.training is not None
     assert card.recipe.training.epochs == 1
     assert card.recipe_hash != recipe("digits", "maxout").hash

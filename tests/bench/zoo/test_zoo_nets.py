@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 import torch
+from told import Told
 
 from adapters.base import LOSSES
 from bench.training.loop import fit
@@ -162,12 +163,12 @@ def test_training_is_decided_by_its_seed_and_leaves_no_trace() -> None:
     build = partial(Maxout, FEATURES, CLASSES, units=[8], pieces=2, spread=0.5, hidden_dropout=0.5)
     schedule = Training(optimiser="sgd", rate=0.1, epochs=2, batch=20)
     before = torch.random.get_rng_state()
-    told: list[tuple[int, int, str]] = []
-    nets = [fit(build, x, y, schedule, seed, lambda *report: told.append(report)).net for seed in (0, 0, 1)]
+    told = Told()
+    nets = [fit(build, x, y, schedule, seed, told.doing).net for seed in (0, 0, 1)]
     assert torch.equal(torch.random.get_rng_state(), before)
     prints = [NetAdapter(net, FEATURES).fingerprint for net in nets]
     assert prints[0] == prints[1] != prints[2]
-    assert [report[:2] for report in told[:2]] == [(1, 2), (2, 2)]
+    assert [share for _, share in told.doings[:2]] == [0.5, 1.0]
     assert not any(net.training or any(p.requires_grad for p in net.parameters()) for net in nets)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
+from told import Told
 
 import bench.zoo as zoo
 from bench.cli.app import main
@@ -158,12 +159,12 @@ def test_budgets_are_kept_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert quick.as_expected
     assert zoo.card("digits", "softmax-regression") is None
     assert zoo.card("digits", "softmax-regression", "quick") == quick
-    lines: list[str] = []
-    full = zoo.load("digits", "softmax-regression", lines.append)
-    assert lines == ["refitting softmax-regression"]
+    told = Told()
+    full = zoo.load("digits", "softmax-regression", told)
+    assert told.lines == ["refitting softmax-regression"]
     assert full.fingerprint != quick.fingerprint
-    assert zoo.load("digits", "softmax-regression", lines.append, budget="quick").fingerprint == quick.fingerprint
-    assert len(lines) == 1
+    assert zoo.load("digits", "softmax-regression", told, budget="quick").fingerprint == quick.fingerprint
+    assert len(told.lines) == 1
 
 
 def test_the_command_trains_by_the_quick_recipe_where_it_is_asked_to(
@@ -247,7 +248,7 @@ def test_logistic_regression_on_3s_and_7s_falls_as_published(tmp_path: Path, mon
     x, y = torch.from_numpy(data.examples("test", slice(None))), torch.tensor(data.labels("test"))
     clean, fgsm = {}, {}
     for name in LOGISTIC:
-        adapter = zoo.load("mnist-3v7", name, lambda line: None)
+        adapter = zoo.load("mnist-3v7", name)
         card = zoo.card("mnist-3v7", name)
         assert card is not None
         assert card.as_expected, card.verdict

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from told import Told
 from torch import Tensor
 
 import bench.zoo as zoo
@@ -28,7 +27,6 @@ from bench.training.objectives import TABLE as OBJECTIVES
 from bench.training.objectives import make_objective
 from bench.training.spec import EarlyStopping, ObjectiveSpec, OwnFGSM, Training
 
-Report = tuple[int, int, str]
 SGD = Training(optimiser="sgd", rate=0.1, decay=1.001, momentum=(0.5, 0.7), epochs=6, batch=50)
 STOPPING = EarlyStopping(held_out=200, eps=0.1, patience=2)
 NOISY = ObjectiveSpec(kind="uniform-noise", parameters={"eps": 0.1})
@@ -51,15 +49,17 @@ def every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoints, "EVERY", 0.0)
 
 
-def killer(after: int, told: list[Report]) -> Callable[[int, int, str], None]:
+class Killer(Told):
     """Listens to so many epochs, then kills."""
 
-    def progress(*report: Any) -> None:
-        told.append(report)
-        if len(told) == after:
-            raise Killed
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        self.after = after
 
-    return progress
+    def doing(self, text: str, share: float) -> None:
+        super().doing(text, share)
+        if len(self.doings) == self.after:
+            raise Killed
 
 
 def same(a: Net, b: Net) -> bool:
@@ -79,33 +79,33 @@ SCHEDULES = {
 def test_a_killed_training_ends_in_the_same_weights(
     schedule: Training, after: int, digits_flat: tuple[Tensor, Tensor], tmp_path: Path, every_epoch: None
 ) -> None:
-    whole, first, second = [], [], []
-    expected = fit(BUILD, *digits_flat, schedule, 0, lambda *report: whole.append(report))
+    whole, first, second = Told(), Killer(after), Told()
+    expected = fit(BUILD, *digits_flat, schedule, 0, whole.doing)
     with pytest.raises(Killed):
-        fit(BUILD, *digits_flat, schedule, 0, killer(after, first), Checkpoint(tmp_path / "c", {"recipe": "1"}))
+        fit(BUILD, *digits_flat, schedule, 0, first.doing, Checkpoint(tmp_path / "c", {"recipe": "1"}))
     torch.manual_seed(123)
     before = torch.random.get_rng_state()
     resumed = Checkpoint(tmp_path / "c", {"recipe": "1"})
-    found = fit(BUILD, *digits_flat, schedule, 0, lambda *report: second.append(report), resumed)
+    found = fit(BUILD, *digits_flat, schedule, 0, second.doing, resumed)
     assert torch.equal(torch.random.get_rng_state(), before)
     assert same(found.net, expected.net)
     assert found.epochs == expected.epochs
-    assert first + second == whole, "and no epoch is trained twice"
+    assert first.doings + second.doings == whole.doings, "and no epoch is trained twice"
 
 
 def test_a_training_killed_while_it_trains_anew_on_everything_goes_on_there(
     digits_flat: tuple[Tensor, Tensor], tmp_path: Path, every_epoch: None
 ) -> None:
     schedule = SCHEDULES["stopping"]
-    whole: list[Report] = []
-    expected = fit(BUILD, *digits_flat, schedule, 0, lambda *report: whole.append(report))
-    first: list[Report] = []
+    whole = Told()
+    expected = fit(BUILD, *digits_flat, schedule, 0, whole.doing)
+    first = Killer(len(whole.doings) - 1)
     with pytest.raises(Killed):
-        fit(BUILD, *digits_flat, schedule, 0, killer(len(whole) - 1, first), Checkpoint(tmp_path / "c", {}))
-    assert "validation" not in first[-1][2]
-    second: list[Report] = []
-    found = fit(BUILD, *digits_flat, schedule, 0, lambda *report: second.append(report), Checkpoint(tmp_path / "c", {}))
-    assert second == whole[-1:]
+        fit(BUILD, *digits_flat, schedule, 0, first.doing, Checkpoint(tmp_path / "c", {}))
+    assert "validation" not in first.doings[-1][0]
+    second = Told()
+    found = fit(BUILD, *digits_flat, schedule, 0, second.doing, Checkpoint(tmp_path / "c", {}))
+    assert second.doings == whole.doings[-1:]
     assert same(found.net, expected.net)
 
 
@@ -134,7 +134,7 @@ def test_a_folder_that_cannot_be_written_costs_the_checkpoint_alone(tmp_path: Pa
 
 def test_short_trainings_leave_no_checkpoint(digits_flat: tuple[Tensor, Tensor], tmp_path: Path) -> None:
     with pytest.raises(Killed):
-        fit(BUILD, *digits_flat, SGD, 0, killer(2, []), Checkpoint(tmp_path / "c", {}))
+        fit(BUILD, *digits_flat, SGD, 0, Killer(2).doing, Checkpoint(tmp_path / "c", {}))
     assert not (tmp_path / "c").exists()
 
 
@@ -145,12 +145,12 @@ def test_train_goes_on_from_its_checkpoint_in_the_cache_and_removes_it(
     expected = zoo.train("digits", "maxout", epochs=4)
     monkeypatch.setenv("BENCH_HOME", str(tmp_path))
     with pytest.raises(Killed):
-        zoo.train("digits", "maxout", epochs=4, progress=killer(3, []))
+        zoo.train("digits", "maxout", epochs=4, progress=Killer(3))
     (kept,) = (tmp_path / "checkpoints" / "digits").iterdir()
     assert kept.name == f"maxout-{expected.recipe_hash[:16]}.safetensors"
-    told: list[Report] = []
-    found = zoo.train("digits", "maxout", epochs=4, progress=lambda *report: told.append(report))
-    assert [report[:2] for report in told] == [(4, 4)]
+    told = Told()
+    found = zoo.train("digits", "maxout", epochs=4, progress=told)
+    assert [share for _, share in told.doings] == [1.0]
     assert found.fingerprint == expected.fingerprint
     assert (found.epochs, found.device) == (4, "cpu")
     assert not kept.exists()
@@ -175,7 +175,7 @@ def test_early_stopping_takes_the_epoch_of_least_adversarial_error_and_trains_an
     assert found.epochs == 2
     cut_short = Checkpoint(tmp_path / "c", {})
     with pytest.raises(Killed):
-        fit(BUILD, x, y, SGD, 0, killer(2, []), cut_short)
+        fit(BUILD, x, y, SGD, 0, Killer(2).doing, cut_short)
     saved = cut_short.load()
     assert saved is not None
     assert all(torch.equal(saved.tensors[f"net.{name}"], weights) for name, weights in found.net.named_parameters())
@@ -218,16 +218,17 @@ def test_validation_error_is_that_of_fgsm_without_dropout() -> None:
 
 
 def test_early_stopping_really_measures(digits_flat: tuple[Tensor, Tensor]) -> None:
-    told: list[Report] = []
-    found: Trained = fit(BUILD, *digits_flat, SCHEDULES["stopping"], 0, lambda *report: told.append(report))
-    searched = [float(text.split()[-1].rstrip("%")) for _, _, text in told if "validation" in text]
+    told = Told()
+    found: Trained = fit(BUILD, *digits_flat, SCHEDULES["stopping"], 0, told.doing)
+    searched = [float(text.split()[-1].rstrip("%")) for text, _ in told.doings if "validation" in text]
     assert found.epochs == 1 + searched.index(min(searched))
-    assert [report[:2] for report in told[len(searched) :]] == [(k, found.epochs) for k in range(1, found.epochs + 1)]
+    shares = [share for _, share in told.doings[len(searched) :]]
+    assert shares == [epoch / found.epochs for epoch in range(1, found.epochs + 1)]
 
 
 def test_an_unknown_device_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(UsageError, match="unknown device 'gpu'"):
+    with pytest.raises(UsageError, match="device 'gpu': give auto, cpu or cuda"):
         zoo.train("digits", "maxout", out=tmp_path / "x", device="gpu")
     with pytest.raises(UsageError, match="no CUDA device here"):
         zoo.train("digits", "maxout", out=tmp_path / "x", device="cuda")
@@ -242,8 +243,8 @@ def test_a_training_killed_on_cuda_ends_in_the_same_weights(
     data = [part.cuda() for part in digits_flat]
     expected = fit(BUILD, *data, SGD, 0)
     with pytest.raises(Killed):
-        fit(BUILD, *data, SGD, 0, killer(3, []), Checkpoint(tmp_path / "c", {}))
-    assert same(fit(BUILD, *data, SGD, 0, None, Checkpoint(tmp_path / "c", {})).net, expected.net)
+        fit(BUILD, *data, SGD, 0, Killer(3).doing, Checkpoint(tmp_path / "c", {}))
+    assert same(fit(BUILD, *data, SGD, 0, checkpoint=Checkpoint(tmp_path / "c", {})).net, expected.net)
 
 
 def test_a_learning_curve_changes_nothing_and_survives_an_interruption(
@@ -260,8 +261,8 @@ def test_a_learning_curve_changes_nothing_and_survives_an_interruption(
     assert all(clean <= attacked for clean, attacked in watched.curve)
     cut_short = Checkpoint(tmp_path / "c", {})
     with pytest.raises(Killed):
-        fit(BUILD, x, y, SGD, 0, killer(3, []), cut_short, test)
-    assert fit(BUILD, x, y, SGD, 0, None, cut_short, test).curve == watched.curve
+        fit(BUILD, x, y, SGD, 0, Killer(3).doing, cut_short, test)
+    assert fit(BUILD, x, y, SGD, 0, checkpoint=cut_short, test=test).curve == watched.curve
 
 
 def test_layers_can_have_a_share_of_the_rate(digits_flat: tuple[Tensor, Tensor]) -> None:

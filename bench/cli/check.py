@@ -1,0 +1,71 @@
+"""`bench check`: is a model right, before its numbers count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli.options import AsJson, Device
+from bench.cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from adapters.base import Adapter
+    from bench.checks.report import Report
+    from bench.datasets import Dataset
+
+DATASET = "mnist"
+"""For models that do not say which they are for."""
+
+
+def command(
+    model: Annotated[str, typer.Argument(metavar="MODEL|FILE.py[:OBJECT]", help="A model, as --model of a suite.")],
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", help="Whose test examples to show; else the registered one, or mnist.")
+    ] = None,
+    n: Annotated[int, typer.Option("--n", min=1, help="Number of examples, drawn from all classes alike.")] = 200,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Check a model before its numbers count: labels, scores, gradients. Exits with 1 where a check fails."""
+    found = []
+    for name, data, report in _reports(model, dataset, n, device):
+        found.append({"model": name, "dataset": data, **report.as_dict()})
+        if not as_json:
+            print_table(report.table(f"{name} on {data}"))
+    if as_json:
+        print_json(found)
+    if not all(entry["ok"] for entry in found):
+        raise typer.Exit(1)
+
+
+def _reports(spec: str, dataset: str | None, n: int, device: str) -> Iterator[tuple[str, str, Report]]:
+    """Name, dataset and report of each model; a file of several is checked model by model."""
+    from bench import zoo
+    from bench.datasets import open_dataset
+    from bench.progress import Plain
+    from bench.running.roster import Models, offers
+
+    own = open_dataset(dataset or DATASET)
+    references = zoo.names(own.name)
+    if spec in references:
+        yield spec, own.name, _report(Models(own, device, Plain()).adapter(spec), own, n)
+        return
+    for offer in offers(spec, references, dataset):
+        data = open_dataset(dataset or offer.dataset or DATASET)
+        models = Models(data, device)
+        models.add_guest(offer.name, offer.resolve)
+        yield offer.name, data.name, _report(models.adapter(offer.name), data, n)
+
+
+def _report(adapter: Adapter, data: Dataset, n: int) -> Report:
+    from bench.planning.plan import indices
+    from bench.records.record import Slice
+    from bench.testing import check_adapter
+
+    size = data.sizes["test"]
+    part = Slice(split="test", stop=min(n, size), of=size, sample=0 if n < size else None)
+    taken = indices(part, data.labels("test"))
+    x, y = data.examples("test", taken), data.labels("test")[taken]
+    return check_adapter(adapter, x, y, clip=data.bounds)

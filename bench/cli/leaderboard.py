@@ -1,0 +1,88 @@
+"""`bench leaderboard`: boards, from records alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from bench.cli.options import DEFAULT_OUT, Out
+from bench.cli.output import print_board, print_table, warn
+from bench.errors import UsageError
+
+
+def command(
+    suite: Annotated[
+        str | None, typer.Argument(metavar="[SUITE|FILE.yaml]", help="One suite; without, all that have records.")
+    ] = None,
+    format: Annotated[
+        Literal["md", "csv", "json"], typer.Option("--format", help="json and csv are for programs.")
+    ] = "md",
+    check: Annotated[
+        bool, typer.Option("--check", help="Fail when ./leaderboard.md does not match the records in ./results.")
+    ] = False,
+    beside: Annotated[
+        bool, typer.Option("--beside-published", help="Our records in --out beside those published in ./results.")
+    ] = False,
+    out: Out = DEFAULT_OUT,
+) -> None:
+    """Print the leaderboard; from records alone."""
+    if check:
+        _check()
+    elif beside:
+        _beside_published(suite or "mnist-fgsm", out)
+    else:
+        _print(suite, format, out)
+
+
+def _check() -> None:
+    from bench.running.session import Shelf, leaderboard
+
+    path = Path("leaderboard.md")
+    if not path.is_file():
+        raise UsageError("no leaderboard.md here; run this where ./results and ./leaderboard.md are")
+    if path.read_text(encoding="utf-8") != leaderboard(Shelf(Path()), warn):
+        typer.echo("leaderboard.md does not match the records in ./results; bring it up to date with: make publish")
+        raise typer.Exit(1)
+    typer.echo("leaderboard.md matches the records in ./results")
+
+
+def _beside_published(name: str, out: Path) -> None:
+    from bench.planning.suite import load_suite
+    from bench.report.beside import compared
+    from bench.running.session import Shelf, board_of, dataset_of
+
+    suite = load_suite(name)
+    data = dataset_of(suite)
+    ours = board_of(suite, data, Shelf(out, with_published=False))
+    published = board_of(suite, data, Shelf(Path()))
+    if not ours or not published:
+        raise UsageError(f"no records of {suite.suite} in {'./results' if ours else out / 'results'} to compare")
+    print_table(compared(suite, ours, published))
+
+
+def _print(only: str | None, format: str, out: Path) -> None:
+    from bench import table
+    from bench.planning.suite import load_suite, names
+    from bench.report.definitions import DEFINITIONS
+    from bench.running.session import Shelf, board_of, dataset_of, leaderboard
+
+    shelf = Shelf(out)
+    suites = [load_suite(name) for name in ([only] if only else names())]
+    boards = [board_of(suite, dataset_of(suite), shelf, warn) for suite in suites]
+    rows = [row.as_dict() for board in boards for row in board]
+    if not rows and format == "md":
+        raise UsageError(
+            f"no records of {f'suite {suites[0].suite}' if only else 'any suite'} yet in ./results or "
+            f"{out / 'results'}; make some with: bench suite {only or 'digits-fgsm'}"
+        )
+    if format == "json":
+        typer.echo(table.as_json(rows))
+    elif format == "csv":
+        typer.echo(table.as_csv(rows), nl=False)
+    elif only is None:
+        typer.echo(leaderboard(shelf), nl=False)
+    else:
+        print_board(suites[0], boards[0])
+        typer.echo(DEFINITIONS, nl=False)

@@ -1,0 +1,184 @@
+"""What can be named, as strings "module:object" or "package:file.yaml": knowing the names imports nothing.
+
+A new attack or dataset is one file and one line here. Installed packages add theirs by the entry points
+`potemkin.attacks`, `potemkin.datasets` and `potemkin.suites`; see docs/plugins.md.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any, TypeVar
+
+from bench.errors import UsageError, unknown
+
+T = TypeVar("T")
+
+OURS = {
+    "attack": {
+        "clean": "bench.attacks.clean:Clean",
+        "fgsm": "bench.attacks.fgsm:FGSM",
+        "iterated-fgsm": "bench.attacks.iterated_fgsm:IteratedFGSM",
+        "rotation": "bench.attacks.rotation:Rotation",
+        "gradient-aligned-subspace": "bench.attacks.subspace:GradientAlignedSubspace",
+        "uniform-noise": "bench.attacks.noise:UniformNoise",
+        "sign-noise": "bench.attacks.noise:SignNoise",
+        "gaussian-rubbish": "bench.attacks.rubbish:GaussianRubbish",
+        "fooling": "bench.attacks.fooling:Fooling",
+    },
+    "dataset": {
+        "mnist": "bench.datasets.mnist:mnist",
+        "mnist-3v7": "bench.datasets.mnist_3v7:mnist_3v7",
+        "digits": "bench.datasets.digits:digits",
+        "fashion-mnist": "bench.datasets.fashion_mnist:fashion_mnist",
+        "cifar10": "bench.datasets.cifar10:cifar10",
+        "cifar10-preprocessed": "bench.datasets.cifar10_preprocessed:cifar10_preprocessed",
+        "idx-folder": "bench.datasets.idx_folder:idx_folder",
+        "image-folder": "bench.datasets.image_folder:image_folder",
+    },
+    "set of attacks": {"published": "bench.paper.published:published"},
+    "network": {
+        "softmax-regression": "bench.training.nets.softmax_regression:SoftmaxRegression",
+        "logistic-regression": "bench.training.nets.logistic_regression:LogisticRegression",
+        "maxout": "bench.training.nets.maxout:Maxout",
+        "maxout-sigmoid": "bench.training.nets.maxout_sigmoid:MaxoutSigmoid",
+        "rbf-network": "bench.training.nets.rbf_network:RBFNetwork",
+        "mp-dbm": "bench.training.nets.mp_dbm:MPDBM",
+        "conv-maxout": "bench.training.nets.conv_maxout:ConvMaxout",
+    },
+    "estimator": {
+        "linear-svm": "sklearn.svm:LinearSVC",
+        "rbf-svm": "sklearn.svm:SVC",
+        "knn": "sklearn.neighbors:KNeighborsClassifier",
+        "decision-tree": "sklearn.tree:DecisionTreeClassifier",
+        "random-forest": "sklearn.ensemble:RandomForestClassifier",
+    },
+}
+ALIASES = {"attack": {"pgd": "iterated-fgsm", "bim": "iterated-fgsm"}}
+"""What people type besides. They are gone before anything becomes part of an identity."""
+OPEN = ("attack", "dataset", "suite")
+"""The kinds that other packages add to."""
+
+_warned: set[str] = set()
+
+
+class PluginError(UsageError):
+    """What another package offers does not import."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Where something of a name is."""
+
+    target: str
+    package: str = ""
+    """The distribution that offers it; empty for ours."""
+
+    def resolve(self) -> Any:
+        """The object itself, or the file in a package.
+
+        Raises:
+            PluginError: it is another package's, and does not import.
+        """
+        module, _, attribute = self.target.partition(":")
+        try:
+            if attribute.endswith(".yaml"):
+                return resources.files(module) / attribute
+            return getattr(importlib.import_module(module), attribute)
+        except (Exception, SystemExit) as error:
+            if not self.package:
+                raise
+            why = f"{type(error).__name__}: {error}"
+            raise PluginError(f"package {self.package} does not import ({why}); repair or uninstall it") from error
+
+
+def names(kind: str) -> tuple[str, ...]:
+    """All names of a kind, ours first, aliases left out."""
+    return tuple(_offers(kind))
+
+
+def targets(kind: str) -> Mapping[str, str]:
+    """What the names of a kind stand for, as strings."""
+    return {name: offer.target for name, offer in _offers(kind).items()}
+
+
+def canonical(kind: str, name: str) -> str:
+    """The name itself, or what it is an alias of.
+
+    Raises:
+        UsageError: there is neither; the message gives the nearest names.
+    """
+    aliases = ALIASES.get(kind, {})
+    name = aliases.get(name, name)
+    if name not in _offers(kind):
+        raise unknown(kind, name, [*_offers(kind), *aliases])
+    return name
+
+
+def get(kind: str, name: str) -> Any:
+    """What a name or an alias stands for, imported.
+
+    Raises:
+        UsageError: there is none of that name, or it is another package's and does not import.
+    """
+    return _offers(kind)[canonical(kind, name)].resolve()
+
+
+def each(kind: str, load: Callable[[str], T]) -> Iterator[T]:
+    """What `load` makes of every name of a kind. Where another package's fails, that is a warning, told once."""
+    for name, offer in _offers(kind).items():
+        try:
+            loaded = load(name)
+        except PluginError as error:
+            _warn(str(error))
+        except Exception as error:
+            if not offer.package:
+                raise
+            _warn(f"package {offer.package}: {kind} {name!r}: {error}")
+        else:
+            yield loaded
+
+
+@contextmanager
+def adding(kind: str, name: str, target: str) -> Iterator[None]:
+    """One name more, for as long as the block takes."""
+    offers = _offers(kind)
+    before = dict(offers)
+    offers[name] = Offer(target)
+    try:
+        yield
+    finally:
+        offers.clear()
+        offers.update(before)
+
+
+@cache
+def _offers(kind: str) -> dict[str, Offer]:
+    found = {name: Offer(target) for name, target in (OURS[kind] if kind in OURS else _suite_files()).items()}
+    taken = dict.fromkeys((*found, *ALIASES.get(kind, ())), "potemkin-bench")
+    points = importlib.metadata.entry_points(group=f"potemkin.{kind}s") if kind in OPEN else ()
+    theirs = sorted((point.dist.name if point.dist else "?", point.name, point.value) for point in points)
+    for package, name, target in theirs:
+        if name in taken:
+            _warn(f"packages {taken[name]} and {package} both offer {kind} {name!r}; that of {taken[name]} is taken")
+            continue
+        taken[name] = package
+        found[name] = Offer(target, package)
+    return found
+
+
+def _suite_files() -> dict[str, str]:
+    files = sorted(item.name for item in resources.files("suites").iterdir())
+    return {name[:-5]: f"suites:{name}" for name in files if name.endswith(".yaml")}
+
+
+def _warn(line: str) -> None:
+    if line not in _warned:
+        _warned.add(line)
+        sys.stderr.write(f"warning: {' '.join(line.split())}\n")

@@ -1,0 +1,95 @@
+"""What a job needs besides itself: the data, the models and a device."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
+
+import torch
+
+from adapters.base import Adapter
+from bench.datasets.base import Dataset
+from bench.records.cell import ModelInfo
+from bench.records.record import Run
+
+BATCHES = {"cpu": 500, "cuda": 10_000}
+"""Examples in a batch, at most: enough to keep the device busy, few enough to keep memory flat."""
+
+
+class Changed(Exception):
+    """A model that is not the one that was planned."""
+
+
+class World:
+    """One dataset and its models on one device."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        adapter: Callable[[str], Adapter],
+        device: str,
+        batch: int | None = None,
+        sent: Collection[str] = (),
+    ) -> None:
+        """
+        Args:
+            dataset: the suite's.
+            adapter: gives the model of a name, on the device.
+            device: `cpu` or `cuda`.
+            batch: examples in a batch, at most; None for the device's usual number.
+            sent: names of models that came as objects from the process that planned: they are what it says they are,
+                and show another process less of themselves, such as no source of classes.
+        """
+        self.dataset = dataset
+        self.device = device
+        self.most = batch or BATCHES[device]
+        self.fits = self.most
+        """The most that memory has been seen to hold: what did not fit once is not tried again."""
+        self._adapter = adapter
+        self._sent = frozenset(sent)
+        self._known: dict[str, tuple[str | None, Adapter]] = {}
+        if device == "cuda":  # rounding products to 10 bits would move labels that a CPU does not
+            torch.backends.cudnn.allow_tf32 = False
+
+    def model(self, info: ModelInfo) -> Adapter:
+        """The model that a cell names.
+
+        Raises:
+            Changed: the one of that name is another by now.
+        """
+        if info.name not in self._known:
+            adapter = self._adapter(info.name)
+            self._known[info.name] = None if info.name in self._sent else adapter.fingerprint, adapter
+        fingerprint, adapter = self._known[info.name]
+        if fingerprint not in (None, info.fingerprint):
+            raise Changed(f"model {info.name} has changed since it was planned; run the same command again")
+        return adapter
+
+    def how(self, started: float, cells: int, batch: int) -> Run:
+        """How a run went that began at `started` (of `time.perf_counter`) and made so many cells."""
+        return Run(
+            finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            seconds=round((time.perf_counter() - started) / max(cells, 1), 4),
+            device=_device_name(self.device),
+            threads=torch.get_num_threads(),
+            batch=batch,
+            host=platform.node(),
+            versions=_versions(),
+        )
+
+
+@cache
+def _versions() -> dict[str, str]:
+    libraries = {name: version(name) for name in ("numpy", "scikit-learn", "torch", "potemkin-bench")}
+    return {"python": platform.python_version(), **libraries}
+
+
+def _device_name(device: str) -> str:
+    if device == "cuda":
+        return torch.cuda.get_device_name()
+    return f"{platform.machine()} cpu, {os.cpu_count()} cores"

@@ -1,0 +1,8 @@
+"""`python -m bench.worker`: a worker process, started by `bench.running.workers` and of no use to a person."""
+
+from __future__ import annotations
+
+from bench.running.workers.serving import serve
+
+if __name__ == "__main__":
+    serve()

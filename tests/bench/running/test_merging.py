@@ -1,0 +1,128 @@
+"""Uniting folders: a set union, in whatever order, that hides no disagreement."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from handmade import cell, failure, model, record, run
+
+from adapters.base import Outputs
+from bench.records.part import Part
+from bench.records.record import Record, Slice
+from bench.records.store import Store
+from bench.running.judge import Audit
+from bench.running.merging import merge
+from bench.running.tally import Tally, joined
+
+A, B, C = (record(cell(model(name))) for name in "abc")
+AGAIN = record(cell(model("a")), run=run("2031-01-01T00:00:00.000+00:00", host="there"))
+OTHER = record(cell(model("a")), predicted=(0, 0, 0, 0, 0, 0))
+
+
+def quiet(line: str) -> None:
+    raise AssertionError(line)
+
+
+def folder(path: Path, *records: Record, failures: tuple[Record, ...] = (), parts: tuple[Part, ...] = ()) -> Store:
+    store = Store(path / "results")
+    store.prepare()
+    for item in records:
+        store.publish(item, quiet)
+    for failed in failures:
+        store.publish_failure(failure(failed.cell))
+    for part in parts:
+        store.publish_part(part)
+    return store
+
+
+def contents(store: Store) -> dict[str, bytes]:
+    return {str(path.relative_to(store.folder)): path.read_bytes() for path in store.folder.rglob("*.json")}
+
+
+def test_the_union_is_the_same_in_whatever_order(tmp_path: Path) -> None:
+    found = []
+    sources = [
+        folder(tmp_path / "1", A, B),
+        folder(tmp_path / "2", AGAIN, failures=(B, C)),
+        folder(tmp_path / "3", B, failures=(C,)),
+    ]
+    before = [contents(source) for source in sources]
+    for number, order in enumerate(itertools.permutations(sources)):
+        into = folder(tmp_path / f"into-{number}")
+        assert merge(into, order, quiet).conflicts == []
+        found.append(contents(into))
+    assert all(one == found[0] for one in found)
+    assert set(found[0]) == {f"cells/{A.id}.json", f"cells/{B.id}.json", f"failures/{C.id}.json"}
+    assert [contents(source) for source in sources] == before
+
+
+def test_of_two_good_copies_the_smaller_checksum_stays(tmp_path: Path) -> None:
+    texts = sorted((A.json_text(), AGAIN.json_text()), key=lambda text: hashlib.sha256(text.encode()).digest())
+    into, source = folder(tmp_path / "into", A), folder(tmp_path / "source", AGAIN)
+    found = merge(into, [source], quiet)
+    assert (found.added, found.same) == (0, 1)
+    assert into.path(A.id).read_text() == texts[0]
+
+
+def test_two_results_are_an_alarm_that_names_both_and_changes_nothing(tmp_path: Path) -> None:
+    into, source = folder(tmp_path / "into", A), folder(tmp_path / "source", OTHER, B)
+    before = contents(into)
+    found = merge(into, [source], quiet)
+    assert found.conflicts == [(into.path(A.id), source.path(A.id))]
+    assert found.added == 1
+    assert before.items() <= contents(into).items()
+
+
+def test_a_failure_yields_to_a_record(tmp_path: Path) -> None:
+    into, source = folder(tmp_path / "into", failures=(A,)), folder(tmp_path / "source", A)
+    merge(into, [source], quiet)
+    assert set(contents(into)) == {f"cells/{A.id}.json"}
+
+
+def pieces(name: str, count: int = 3) -> tuple[tuple[Part, ...], Record]:
+    """Parts of a clean pass of one example each, and the record that they come to."""
+    asked = cell(model(name), part=Slice(split="test", stop=count, of=count))
+    parts = []
+    for number in range(count):
+        tally = Tally(asked, 1)
+        tally.add(np.array([0]), Outputs(torch.tensor([number]), None, None), np.array([0]), None, Audit(None, 1))
+        found = tally.part(None, None, 0.0)
+        parts.append(Part(craft=asked.craft.id, number=number, of=count, classes=3, cells=(found,), run=run()))
+    result = joined([part.cells[0] for part in parts], 3)
+    return tuple(parts), Record(id=asked.id, cell=asked, result=result, run=run())
+
+
+def test_parts_in_several_folders_become_a_record(tmp_path: Path) -> None:
+    (first, second, third), whole = pieces("a")
+    one, two = folder(tmp_path / "1", parts=(first, third)), folder(tmp_path / "2", parts=(second,))
+    into = folder(tmp_path / "into")
+    found = merge(into, [one, two], quiet)
+    assert (found.joined, found.waiting) == (1, 0)
+    assert into.records(quiet) == {whole.id: whole}
+    assert list((into.folder / "parts").iterdir()) == []
+
+
+def test_parts_that_are_not_all_there_wait(tmp_path: Path) -> None:
+    (first, second, third), whole = pieces("a")
+    one, two = folder(tmp_path / "1", parts=(first,)), folder(tmp_path / "2", parts=(second,))
+    into = folder(tmp_path / "into")
+    assert merge(into, [one, two], quiet).waiting == 1
+    assert {part.number for part in into.parts(quiet)} == {0, 1}
+    assert merge(into, [folder(tmp_path / "3", parts=(third,))], quiet).joined == 1
+    assert set(into.records(quiet)) == {whole.id}
+
+
+@pytest.mark.parametrize("text", [A.json_text()[:-20], A.json_text().replace('"errors": 1', '"errors": 0')])
+def test_what_cannot_be_used_is_told_of_and_left(text: str, tmp_path: Path) -> None:
+    source = folder(tmp_path / "source", B)
+    source.path(A.id).write_text(text)
+    told: list[str] = []
+    into = folder(tmp_path / "into")
+    assert merge(into, [source], told.append).added == 1
+    assert len(told) == 1
+    assert str(source.path(A.id)) in told[0]
