@@ -77,6 +77,8 @@ def test_its_suite_runs_on_its_dataset_with_its_attack(site: Path, tmp_path: Pat
     own = ["suite", "patches-brighten", "--model", "mine.py", "--progress", "none"]
     ran = bench(site, tmp_path, *own, "--device", "cpu")
     assert set(ran.stderr.splitlines()) <= {WARNING}
-    rows = json.loads(bench(site, tmp_path, "leaderboard", "patches-brighten", "--format", "json").stdout)
+    board = bench(site, tmp_path, "leaderboard", "--format", "json")
+    assert board.stderr.splitlines() == [WARNING]
+    rows = json.loads(board.stdout)
     found = {row["eps"]: row["robust_accuracy"] for row in rows if row["attack"] == "brighten"}
     assert found == {0.1: 1.0, 0.25: 0.5}

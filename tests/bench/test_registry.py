@@ -13,6 +13,7 @@ from bench.attacks import attack_class, make_attack
 from bench.datasets import open_dataset
 from bench.errors import UsageError
 from bench.planning.suite import known_suites, load_suite
+from bench.running.session import known_boards
 
 Install = Callable[..., None]
 
@@ -120,7 +121,7 @@ def test_a_package_adds_an_attack_a_dataset_and_a_suite(
     assert make_attack("mine", {"loss": "margin"}).name == "mine"
     assert open_dataset("my-digits").sizes == open_dataset("digits").sizes
     assert [entry.attack for entry in load_suite("my-suite").attacks] == ["mine"]
-    assert {"my-suite", "mnist-fgsm"} <= set(known_suites())
+    assert {"my-suite", "mnist-fgsm"} <= {suite.suite for suite in known_suites()}
     assert capsys.readouterr().err == ""
 
 
@@ -167,11 +168,21 @@ def test_a_suite_that_cannot_be_read_is_one_line_and_nothing_else(
     install("bad-one", "bad", "", suites={"theirs": "bad:theirs.yaml"})
     if text is not None:
         (tmp_path / "bad" / "theirs.yaml").write_text(text, encoding="utf-8")
-    assert "theirs" not in known_suites()
-    assert "mnist-fgsm" in known_suites()
+    assert {suite.suite for suite in known_suites()} == set(registry._suite_files())
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("warning: package bad-one: suite 'theirs': ")
     assert says in line
+
+
+def test_boards_go_on_without_a_suite_on_a_dataset_that_does_not_import(
+    install: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    points = {"datasets": {"their-data": "bad.data:data"}, "suites": {"theirs": "bad:theirs.yaml"}}
+    install("bad-one", "bad", "", **points)
+    (tmp_path / "bad" / "theirs.yaml").write_text(SUITE.format("theirs", "clean").replace("digits", "their-data"))
+    assert {suite.suite for suite, _ in known_boards()} == set(registry._suite_files())
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("warning: package bad-one does not import (ModuleNotFoundError: No module named 'bad.data')")
 
 
 @pytest.mark.parametrize("name", ["fgsm", "pgd"])
