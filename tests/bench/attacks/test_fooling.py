@@ -30,9 +30,10 @@ from bench.records.record import AttackId, Cell, Result, Slice
 from bench.records.store import Store
 from bench.report import rubbish
 from bench.report.boards import tables
-from bench.running.judge import Audit, Tally
+from bench.running.judge import Audit
 from bench.running.roster import Models
 from bench.running.runner import Runner
+from bench.running.tally import Tally, joined
 from bench.threats import Criterion, Threat
 
 SHAPE = (1, 8, 8)
@@ -231,10 +232,10 @@ def judged(kind: str | None, criterion: Criterion = SURE) -> Result:
     probabilities = torch.tensor(
         [[0.8, 0.1, 0.1], [0.25, 0.5, 0.25], [0.7, 0.2, 0.1], [0.3, 0.3, 0.4], [0.05, 0.05, 0.9]], dtype=torch.float64
     )
-    tally = Tally(asked)
+    tally = Tally(asked, 5)
     goals, labels = np.array([0, 1, 1, 2, 2]), probabilities.argmax(1)
-    tally.add(Outputs(labels, probabilities, probabilities), np.full(5, -1), goals, Audit(None, 0))
-    return tally.result(None, 3)
+    tally.add(np.arange(5), Outputs(labels, probabilities, probabilities), np.full(5, -1), goals, Audit(None, 0))
+    return joined([tally.part(None, None, 0.0)], 3)
 
 
 @pytest.mark.parametrize("kind", ["softmax", "sigmoid"])
