@@ -34,6 +34,7 @@ from bench.running.judge import Audit
 from bench.running.roster import Models
 from bench.running.runner import Runner
 from bench.running.tally import Tally, joined
+from bench.running.world import World
 from bench.threats import Criterion, Threat
 
 SHAPE = (1, 8, 8)
@@ -396,7 +397,7 @@ def carry_out(models: dict[str, nn.Module], digits: Dataset, out: Path, batch: i
     store = Store(out)
     store.prepare()
     planned = expand(suite, digits, known, {})
-    summary = Runner(digits, shelf.adapter, store, teller, "cpu", batch).run(jobs(item.cell for item in planned))
+    summary = Runner(store, teller).run(jobs(item.cell for item in planned), World(digits, shelf.adapter, "cpu", batch))
     assert summary.failed == []
     return rows(View(suite, digits, store.records(teller.say), {}))
 
