@@ -12,11 +12,14 @@ import torch
 from handmade import model, suite_of, toy
 
 import adapters
+import bench
 from adapters.base import Adapter
 from bench import registry
 from bench.draws import Draws
 from bench.errors import UsageError
 from bench.planning.plan import Planned, attack_of, expand
+from bench.planning.suite import parse_suite
+from bench.records.store import Store
 from bench.threats import Threat
 
 FILE = '''
@@ -169,3 +172,50 @@ def test_the_attack_by_labels_asks_for_labels_alone() -> None:
     small, large = attack.craft(blind, x, y, None, [Threat(norm="linf", eps=eps) for eps in (0.04, 0.2)], draws(6))
     assert (blind.predict(small) == y).all(), "no corner within 0.04 has a mean over 0.5"
     assert (blind.predict(large) != y).all()
+
+
+# -- run, judged and shown --------------------------------------------------------------------------------------------
+
+SUITE = """\
+suite: new
+dataset: {name: digits}
+attacks:
+  - {attack: fgsm, norm: l2, eps: [0.5, 1.0]}
+  - {attack: nearest, norm: l2}
+  - {attack: corners, norm: l2, eps: [1.0], tries: 3}
+rank_by: {norm: l2, eps: 1.0}
+"""
+
+
+def test_both_run_are_judged_and_count(digits_net: torch.nn.Module, tmp_path: Path) -> None:
+    """By distance at every size of the suite; by labels alone on a model that has no gradient; with their costs."""
+    mute = adapters.black_box(lambda x: digits_net(torch.from_numpy(x)).argmax(1).numpy(), version="1")
+    board = bench.run(parse_suite(SUITE, "new.yaml"), {"net": digits_net, "mute": mute}, out=tmp_path, device="cpu")
+    assert board.failures == []
+    records = Store(tmp_path / "results").records(print).values()
+    results = {(record.cell.craft.attack.name, record.cell.target.name): record.result for record in records}
+
+    nearest = results["nearest", "net"]
+    assert nearest.distance is not None
+    assert nearest.successes == int(np.isfinite(nearest.distance).sum()) > 0
+    assert nearest.costs is not None
+    assert (nearest.costs.gradients, nearest.costs.forwards, nearest.costs.queries) == (nearest.n, nearest.n, 0)
+    assert results["nearest", "mute"].status == "unsupported"
+
+    asked = results["corners", "mute"]
+    assert asked.status == "ok"
+    assert asked.costs is not None
+    assert (asked.costs.gradients, asked.costs.forwards, asked.costs.queries) == (0, 0, 3 * asked.n)
+    assert asked.errors == results["corners", "net"].errors
+
+    clean = results["clean", "net"]
+    right = clean.predicted == clean.true
+    for eps in (0.5, 1.0):
+        (row,) = [row for row in board.of("net") if (row.attack, row.eps) == ("nearest", eps)]
+        held = right & ~(nearest.distance <= eps)
+        assert row.robust_accuracy == pytest.approx(held.mean())
+    worst = next(row for row in board.of("net") if row.attack == "worst-of-all")
+    assert worst.robust_accuracy is not None
+    assert worst.robust_accuracy <= (right & ~(nearest.distance <= 1.0)).mean()
+    assert "nearest" in str(board)
+    assert "corners" in str(board)
