@@ -57,7 +57,7 @@ def two_classes(digits: Dataset) -> Models:
         return examples[chosen], (labels[chosen] == 7).astype(np.int64)
 
     sizes = {split: len(read(split)[1]) for split in ("train", "test")}
-    data = replace(digits, name="digits-3v7", classes=("3", "7"), sizes=sizes, read=read, _splits={})
+    data = replace(digits, name="digits-3v7", classes=("3", "7"), sizes=sizes, read=read)
     x, y = (torch.tensor(part) for part in (data.examples("train", slice(None)), data.labels("train")))
     net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 2))
     torch.nn.init.zeros_(net[1].weight)  # type: ignore[arg-type]
