@@ -56,7 +56,7 @@ def _reason(problem: OSError | ValueError) -> str:
 
 
 def load_or_make(load: Callable[[], NDArray[Any]], make: Callable[[], object], what: str) -> NDArray[Any]:
-    """The array that `load` reads, after `make` where it is not there yet or damaged; UsageError where it can't be kept."""
+    """What `load` reads, after `make` where it is not there yet or damaged; UsageError where it cannot be kept."""
     try:
         return load()
     except (OSError, ValueError):

@@ -32,11 +32,7 @@ class Checkpoint:
     """The state of one training, replaced whole each time and read only by the same training."""
 
     def __init__(self, path: Path, training: Mapping[str, str]) -> None:
-        """
-        Args:
-            path: of the file.
-            training: all that decides the result; a file of another training counts as none.
-        """
+        """`training` is all that decides the result; a file of another training counts as none."""
         self.path = path
         self.training = dict(training)
         self._last = time.monotonic()

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from bench.threats import Epsilon
 from bench.training.nets.base import Net
-from bench.training.nets.logistic_regression import LogisticRegression
+from bench.training.nets.linear import LogisticRegression
 from bench.training.objectives.base import Objective
 
 
