@@ -12,8 +12,7 @@ from adapters.errors import InvalidOutput
 def verified(outputs: Outputs, count: int, size: int) -> Outputs:
     """Outputs of `count` inputs over `size` classes, if that is what they are.
 
-    Raises:
-        InvalidOutput: NaN, a wrong shape or type, or a label that is no class.
+    Raises InvalidOutput for NaN, a wrong shape or type, and a label that is no class.
     """
     labels, scores, probabilities = outputs
     if not isinstance(labels, Tensor) or labels.shape != (count,) or labels.dtype != torch.int64:
