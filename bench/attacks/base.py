@@ -76,5 +76,5 @@ class Attack(BaseModel, ABC):
         The `source` is the model to craft on, not to be touched where `needs` is `nothing`; `x` are `(N, *input_shape)`
         clean inputs in the dataset's units, on its device, not to be changed, `y` their `(N,)` true classes; `goals` is
         what the method gave. The `budgets` are the threats to stay within, all of one norm, one without epsilon for a
-        minimum-norm attack; an example with nothing to offer is given back as it is. `draws` depend on the example alone.
+        minimum-norm attack; an example with nothing to offer comes back as it is. `draws` depend on the example alone.
         """

@@ -19,7 +19,7 @@ def idx_folder(path: str | Path) -> Dataset:
     Raises UsageError for a folder or file that is missing or malformed.
     """
     folder = existing(path)
-    digests = {name: idx.digest(idx.unpack(idx.find(folder, name, _NAMES), "get the file again")) for name in idx.FILES}
+    digests = {name: idx.digest(idx.unpacked(folder, name, _NAMES, "get the file again")[1]) for name in idx.FILES}
     remedy = "leave the folder alone and run again"
     splits = {split: idx.read_split(folder, digests, remedy, split) for split in idx.SPLITS}
     shapes = {split: images.shape[1:] for split, (images, _) in splits.items()}

@@ -148,18 +148,10 @@ class _Run:
 
     def tensors(self) -> dict[str, Tensor]:
         """Weights, the optimiser's memory and the random states."""
-        memory = self.optimiser.state_dict()["state"]
-        return {
-            **{f"net.{name}": tensor for name, tensor in self.net.state_dict().items()},
-            **{
-                f"optimiser.{index}.{name}": value
-                for index, values in memory.items()
-                for name, value in values.items()
-                if isinstance(value, Tensor)
-            },
-            "random.order": self.order.get_state(),
-            "random.global": random_state(self.x.device),
-        }
+        found = {f"net.{name}": tensor for name, tensor in self.net.state_dict().items()}
+        for index, values in self.optimiser.state_dict()["state"].items():
+            found |= {f"optimiser.{index}.{name}": value for name, value in values.items() if isinstance(value, Tensor)}
+        return found | {"random.order": self.order.get_state(), "random.global": random_state(self.x.device)}
 
     def state(self) -> dict[str, Any]:
         """What is no tensor."""
@@ -167,21 +159,21 @@ class _Run:
 
     def _restore(self, saved: Saved) -> None:
         """Go on where `tensors` and `state` were taken."""
-        parts: dict[str, dict[str, Tensor]] = {"net": {}, "optimiser": {}, "random": {}}
-        for name, tensor in saved.tensors.items():
-            part, _, rest = name.partition(".")
-            parts[part][rest] = tensor
+        weights: dict[str, Tensor] = {}
         memory: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in parts["optimiser"].items():
-            index, _, rest = name.partition(".")
-            memory.setdefault(int(index), {})[rest] = tensor
-        self.net.load_state_dict(parts["net"])
+        for name, tensor in saved.tensors.items():
+            if name.startswith("net."):
+                weights[name.removeprefix("net.")] = tensor
+            elif name.startswith("optimiser."):
+                _, index, value = name.split(".")
+                memory.setdefault(int(index), {})[value] = tensor
+        self.net.load_state_dict(weights)
         self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": memory})
         for group, rate in zip(self.optimiser.param_groups, saved.state["rates"], strict=True):
             group["lr"] = rate
         self.epoch = saved.state["epoch"]
-        self.order.set_state(parts["random"]["order"])
-        set_random_state(parts["random"]["global"], self.x.device)
+        self.order.set_state(saved.tensors["random.order"])
+        set_random_state(saved.tensors["random.global"], self.x.device)
 
 
 def penalty(net: Net, training: Training) -> Tensor | None:

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
+from bench.training.spec import Part
 from bench.zoo.cookbook import Recipe
 
 
@@ -15,20 +16,16 @@ class CardError(Exception):
     """A card that cannot be read, or a model that is not what its card says; the message completes "because"."""
 
 
-class LearningCurve(BaseModel):
+class LearningCurve(Part):
     """Errors on the test split after every epoch of the training."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     clean: tuple[float, ...]
     adversarial: tuple[float, ...]
     """Under the attack that the recipe's `curve` says."""
 
 
-class Card(BaseModel):
+class Card(Part):
     """What stands in the JSON file beside a model's weights."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     card: Literal[1] = 1
     """Version of this schema."""

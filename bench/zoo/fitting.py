@@ -37,11 +37,7 @@ class Fitted(NamedTuple):
 
 
 def fit_model(
-    dataset: Dataset,
-    recipe: Recipe,
-    doing: Doing = quiet,
-    device: str = "cpu",
-    checkpoint: Checkpoint | None = None,
+    dataset: Dataset, recipe: Recipe, doing: Doing = quiet, device: str = "cpu", checkpoint: Checkpoint | None = None
 ) -> Fitted:
     """The model that the recipe describes, fitted on the dataset's training split.
 

@@ -44,12 +44,7 @@ def card(dataset: Dataset | str, name: str, budget: Budget = "full") -> Card | N
 
 
 def load(
-    dataset: Dataset | str,
-    name: str,
-    progress: Progress = SILENT,
-    *,
-    budget: Budget = "full",
-    device: str = "auto",
+    dataset: Dataset | str, name: str, progress: Progress = SILENT, *, budget: Budget = "full", device: str = "auto"
 ) -> Adapter:
     """A reference model: the shipped one, else the cached one, else a new one, which is then cached.
 

@@ -71,7 +71,7 @@ def lacking(id: str) -> Lack | None:
     if find_spec("matplotlib") is None:
         return Lack("figures need matplotlib", "pip install 'potemkin-bench[figures]'")
     dataset, names, _, curves = TABLE[id]
-    models = _models(dataset)
+    models = Models(open_dataset(dataset), "cpu")
     cards = {name: models.card(name) for name in names}
     missing = [name for name, card in cards.items() if card is None]
     if missing:
@@ -102,7 +102,7 @@ def draw(id: str, out: Path) -> Path:
     from bench.paper.figures.style import png, styled
 
     with styled():
-        drawn = function(_models(TABLE[id].dataset))
+        drawn = function(Models(open_dataset(TABLE[id].dataset), "cpu"))
         image = png(drawn.figure)
     path = out / f"{id}.png"
     replace_file(path, image)  # first: a finding is read only where its image is
@@ -123,7 +123,3 @@ def draw_all(out: Path, report: Say, ids: Iterable[str] = tuple(TABLE)) -> list[
         except NotReady as why:
             report(str(why))
     return paths
-
-
-def _models(dataset: str) -> Models:
-    return Models(open_dataset(dataset), "cpu")

@@ -5,11 +5,16 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from bench.errors import refused, unknown
-from bench.training.objectives.adversarial_logistic import AdversarialLogistic
 from bench.training.objectives.base import Objective, Plain
 from bench.training.objectives.multi_prediction import MultiPrediction
 from bench.training.objectives.noise import GaussianRubbish, SignNoise, UniformNoise
-from bench.training.objectives.perturbation import Adversarial, HiddenPerturbation, Rotation, ScaledGradient
+from bench.training.objectives.perturbation import (
+    Adversarial,
+    AdversarialLogistic,
+    HiddenPerturbation,
+    Rotation,
+    ScaledGradient,
+)
 from bench.training.spec import ObjectiveSpec
 
 TABLE: dict[str, type[Objective]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -9,13 +10,17 @@ from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from bench.threats import Epsilon, norm_named
 from bench.training.nets.base import Net
+from bench.training.nets.linear import LogisticRegression
 from bench.training.objectives.base import Objective
-from bench.training.objectives.directions import rotated, unit
 from bench.training.random_state import random_state, set_random_state
 from bench.training.spec import OwnFGSM
+
+_FLOOR = 1e-30
+"""Added to squared lengths: a vector shorter than about 1e-15 counts as none, and no gradient is NaN."""
 
 
 class Perturbation(Objective):
@@ -125,3 +130,46 @@ def _hooked(
     finally:
         for handle in handles:
             handle.remove()
+
+
+class AdversarialLogistic(Objective):
+    """`softplus(eps ||w||_1 - y (w.x + b))` with y = -1 for class 0 and +1 for class 1: the worst loss in the eps ball.
+
+    The formula printed in the paper, `softplus(y (eps ||w||_1 - w.x - b))`, is this one for y = +1 only: for y = -1 it
+    would reward the norm.
+    """
+
+    eps: Epsilon
+    once: ClassVar[bool] = False
+
+    def __call__(self, net: Net, x: Tensor, y: Tensor) -> Tensor:
+        if not isinstance(net, LogisticRegression):
+            raise TypeError(f"the worst case of a {net.kind} has no such form; train it on objective 'adversarial'")
+        logits = net(x)
+        score = logits[:, 1] - logits[:, 0]
+        norm = net.first_weights().abs().sum()
+        return F.softplus(self.eps * norm - (2 * y - 1) * score)
+
+
+# -- directions and turns in a batch of vectors, differentiable wherever they are defined ------------------------------
+
+
+def length(x: Tensor) -> Tensor:
+    """`(N, 1)` L2 norm of `(N, features)`."""
+    return (x.square().sum(1, keepdim=True) + _FLOOR).sqrt()
+
+
+def unit(x: Tensor) -> Tensor:
+    """`(N, features)` scaled to L2 norm 1; zero stays zero."""
+    return x / length(x)
+
+
+def rotated(x: Tensor, towards: Tensor, angle: float) -> Tensor:
+    """`(N, features)` turned by `angle`, in radians below pi / 2, in the plane of `x` and `towards`; lengths are kept.
+
+    Where either is zero, `x` stays; where they are parallel, rounding chooses the plane.
+    """
+    along, ahead = unit(x), unit(towards)
+    across = unit(ahead - (ahead * along).sum(1, keepdim=True) * along)
+    turned = along + math.tan(angle) * across
+    return length(x) * unit(turned)

@@ -17,7 +17,7 @@ from bench.training.nets.base import Net
 from bench.training.nets.linear import LogisticRegression, SoftmaxRegression
 from bench.training.nets.maxout import Maxout, MaxoutSigmoid
 from bench.training.objectives import TABLE, make_objective
-from bench.training.objectives.directions import rotated, unit
+from bench.training.objectives.perturbation import rotated, unit
 from bench.training.spec import ObjectiveSpec, OwnFGSM, Training
 from bench.zoo.kinds import kind_class
 
