@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bench.checks.base import POINTS, Finding, Subject, better_than_chance, passed, share, skipped, told, warned
+from bench.checks.base import POINTS, Subject, better_than_chance, told
+from bench.checks.report import Finding, passed, share, skipped, warned
 
 FRAGILE = 0.1
 """Share of the successes lost to rounding from which a model counts as fragile."""
