@@ -44,9 +44,8 @@ def untouched(subject: Subject) -> Finding:
     """The batch that the model is shown is left as it was."""
     shown = subject.x.clone()
     subject.adapter.outputs(shown)
-    if not torch.equal(shown, subject.x):
-        return failed(f"it writes into {share(int((shown != subject.x).flatten(1).any(1).sum()), len(shown))}")
-    return passed("inputs are left as they were")
+    written = int((shown != subject.x).flatten(1).any(1).sum())
+    return failed(f"it writes into {share(written, len(shown))}") if written else passed("inputs are left as they were")
 
 
 def in_any_batch(subject: Subject) -> Finding:
@@ -154,9 +153,8 @@ def classes(subject: Subject) -> Finding:
 
 def enough_classes(subject: Subject) -> Finding:
     """There are three classes at least: of two, one always has half of the confidence, and a target is no choice."""
-    if subject.known > 2:
-        return passed(f"{subject.known} classes")
-    return warned(f"it tells {subject.known} classes apart")
+    known = subject.known
+    return passed(f"{known} classes") if known > 2 else warned(f"it tells {known} classes apart")
 
 
 def evaluation_mode(subject: Subject) -> Finding:

@@ -42,9 +42,7 @@ def falls_without_bound(subject: Subject) -> Finding:
     n = len(moved)
     right = int((labels == subject.y[:n]).sum())
     seen = f"{share(right, n)} still right at a budget of the whole range"
-    if better_than_chance(right, n, subject.classes):
-        return warned(f"{seen}, more than chance")
-    return passed(seen)
+    return warned(f"{seen}, more than chance") if better_than_chance(right, n, subject.classes) else passed(seen)
 
 
 def keeps_what_it_finds(subject: Subject) -> Finding:
