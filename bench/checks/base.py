@@ -154,25 +154,22 @@ class Check:
 
     name: str
     run: Callable[[Subject], Finding]
-    remedy: str
     flag: str | None = None
     """What a board says of a model that does not pass; None for checks that suites do not make."""
     needs_gradient: bool = False
     gates: bool = False
     """Whether the checks after it mean nothing where it fails."""
 
-    def of(self, subject: Subject) -> Verdict:
+    def of(self, subject: Subject) -> Finding:
         """Make the check; an exception of the model's is a failure."""
         if self.needs_gradient and subject.adapter.gradient == "none":
-            found = skipped("it has no gradient")
-        else:
-            try:
-                found = self.run(subject)
-            except Unsupported as error:
-                found = skipped(str(error))
-            except Exception as error:  # noqa: BLE001 - it is somebody's model
-                found = failed(told(error))
-        return Verdict(self.name, found.status, found.seen, self.remedy if found.status in ("warn", "fail") else "")
+            return skipped("it has no gradient")
+        try:
+            return self.run(subject)
+        except Unsupported as error:
+            return skipped(str(error))
+        except Exception as error:  # noqa: BLE001 - it is somebody's model
+            return failed(told(error))
 
 
 def told(error: Exception) -> str:

@@ -26,12 +26,17 @@ def serve(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     requests, replies = _private_pipes()
+    served = os.getpid()
     tasks = SimpleQueue[Frame | None]()
     Thread(target=_listen, args=(requests, tasks, parent), daemon=True).start()
     with contextlib.suppress(OSError), replies:  # nobody reads: the parent is gone
         write(replies, GREETING)
         while (task := tasks.get()) is not None:
-            send(replies, answer(task))
+            reply = answer(task)
+            if os.getpid() != served:  # a fork that came back from its task, and would answer twice
+                os._exit(0)
+            send(replies, reply)
+            del task, reply
 
 
 def _private_pipes() -> tuple[FileIO, FileIO]:

@@ -168,6 +168,14 @@ def test_a_crash_fails_its_task_and_no_other(two: LocalWorkers, crash: Callable[
     assert eventually(lambda: len(processes()) == 2)
 
 
+def test_a_fork_that_comes_back_from_its_task_answers_nothing() -> None:
+    with LocalWorkers(1) as one:
+        fork = one.submit(os.fork).result()
+        assert fork > 0
+        assert [one.submit(int, i).result() for i in range(5)] == list(range(5))
+        assert eventually(lambda: not alive(fork))
+
+
 def test_a_worker_that_dies_idle_is_replaced_in_silence() -> None:
     with LocalWorkers(1) as one:
         pid = one.submit(os.getpid).result()
@@ -295,6 +303,27 @@ def test_the_cores_are_shared_out(count: int, share: int, monkeypatch: pytest.Mo
     with LocalWorkers(count) as workers:
         names = [f"{name}_NUM_THREADS" for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR")]
         assert workers.submit(lambda: {os.environ[name] for name in names}).result() == {str(share)}
+
+
+@pytest.mark.parametrize(
+    ("variable", "quota", "share"),
+    [
+        ("", "max 100000", 8),
+        ("3", "max 100000", 3),
+        ("64", "max 100000", 8),
+        ("4,2", "450000 100000", 4),
+        ("6", "50000 100000", 1),
+        ("0", "", 1),
+    ],
+)
+def test_the_cores_are_those_that_this_process_may_use(
+    variable: str, quota: str, share: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cpu.max").write_text(quota)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    monkeypatch.setattr(local, "QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setenv("OMP_NUM_THREADS", variable)
+    assert local.cores() == share
 
 
 @pytest.mark.slow
