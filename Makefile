@@ -5,11 +5,13 @@
 # make speed   compare with other libraries in an environment of its own; writes docs/performance.md
 # make publish run the published suites into results/ and leaderboard.md
 #
-# All of them set themselves up. PYTHON chooses the interpreter, PIP_ARGS passes options to pip, such as an index.
+# All of them set themselves up. PYTHON chooses the interpreter, PIP_ARGS passes options to pip, such as an index, and
+# WORKERS the number of processes that share the tests.
 
 PYTHON ?= python3
 PIP_ARGS ?=
 TORCH ?=
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 PUBLISHED := mnist-fgsm mnist-transfer mnist-rubbish
@@ -24,11 +26,11 @@ test: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 	$(BIN)/bench leaderboard --check
 
 test-lowest: .venv-lowest/.ready
-	.venv-lowest/bin/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 .venv-lowest/bin/python -m pytest -m "not slow" -n $(WORKERS) --dist loadfile
 
 publish: $(VENV)/.ready
 	for suite in $(PUBLISHED); do $(BIN)/bench suite $$suite --out . || exit; done

@@ -116,7 +116,7 @@ class QuadraticAdapter(GaussianAdapter):
     def __init__(self, estimator: Any) -> None:
         """
         Raises:
-            NotWrappable: a covariance that is not of full rank, which scikit-learn before 1.8 allowed.
+            NotWrappable: a covariance that is not of full rank.
         """
         # The estimator's own expressions in its own precision: its own numbers to the last bit.
         axes = [axis * scale**-0.5 for axis, scale in zip(estimator.rotations_, estimator.scalings_, strict=True)]

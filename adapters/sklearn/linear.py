@@ -137,19 +137,6 @@ class LogisticAdapter(LinearAdapter):
     attacked_by: AttackLoss = "log-odds"
     probability: GradientKind = "exact"
 
-    def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: sparse coefficients, or what scikit-learn before 1.8 allowed: a one-vs-rest fit of several
-                classes, or a multinomial one of two.
-        """
-        kind, several = getattr(estimator, "multi_class", None), len(estimator.classes_) > 2
-        if several and (kind == "ovr" or getattr(estimator, "solver", None) == "liblinear"):
-            raise refuse(estimator, "a one-vs-rest fit", "fit it as multinomial, or use OneVsRestClassifier")
-        if kind == "multinomial" and not several:
-            raise refuse(estimator, "multi_class='multinomial' on two classes", "leave multi_class out")
-        super().__init__(estimator)
-
     def _probabilities(self, x: Tensor, scores: Tensor) -> Tensor:
         return softmax(scores)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -15,7 +16,8 @@ from families.data import digits
 from adapters.compiled import SklearnAdapter
 from adapters.sklearn.table import compile_estimator
 
-PAIRS = [(name, labelling) for name, case in CASES.items() for labelling in case.labellings]
+TWO = {name: [each for each in case.labellings if each not in ("words", "shifted")] for name, case in CASES.items()}
+"""Ten classes and two of them, where a case takes both."""
 KERNELS = [name for name in CASES if name.startswith("svc")]
 SURROGATE = [name for name, case in CASES.items() if case.gradient == "surrogate"]
 TREES = [*trees.CASES, *boosting.CASES]
@@ -61,6 +63,16 @@ def probes(name: str, labelling: str | None = None) -> torch.Tensor:
     noise = torch.rand(150, x.shape[1], generator=torch.Generator().manual_seed(0)) * 2 - 0.5
     attacked = [(x + eps * model.input_gradient(x, y).sign()).clamp(0, 1) for eps in (0.05, 0.2)]
     return torch.cat([x, noise, *attacked, torch.from_numpy(train[:40])])
+
+
+@contextmanager
+def noting(*case: object) -> Iterator[None]:
+    """Let what fails within say in which case of a test that goes through several it did."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"in the case of {', '.join(map(str, case))}")
+        raise
 
 
 def own_labels(model: SklearnAdapter, x: torch.Tensor) -> np.ndarray:

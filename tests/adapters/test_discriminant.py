@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from families.data import digits
 from sklearn.covariance import OAS
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
-from sklearn_cases import agrees, fitted, probes
+from sklearn_cases import agrees, fitted, noting, probes
 
 from adapters.sklearn.discriminant import QuadraticAdapter
 
@@ -28,10 +29,14 @@ SETTINGS: dict[str, Any] = {
 
 
 @pytest.mark.filterwarnings("ignore:divide by zero")
-@pytest.mark.parametrize("narrow", [False, True], ids=["fit64", "fit32"])
-@pytest.mark.parametrize("classes", [5, 2])
 @pytest.mark.parametrize("name", SETTINGS)
-def test_every_setting(name: str, classes: int, narrow: bool) -> None:
+def test_every_setting(name: str) -> None:
+    for classes, narrow in product((5, 2), (False, True)):
+        with noting(classes, "float32" if narrow else "float64"):
+            keeps_its_word(name, classes, narrow)
+
+
+def keeps_its_word(name: str, classes: int, narrow: bool) -> None:
     x, y, clean, _ = digits()
     model = fitted(SETTINGS[name](classes), x if narrow else x.astype(np.float64), y % classes)
     inputs = torch.from_numpy(clean)
@@ -46,10 +51,15 @@ def test_every_setting(name: str, classes: int, narrow: bool) -> None:
     assert model.log_probabilities(inputs).isfinite().all()
 
 
-@pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("solver", ["svd", "lsqr", "eigen", "quadratic"])
-def test_small_problems_with_ties(solver: str, seed: int) -> None:
+def test_small_problems_with_ties(solver: str) -> None:
     """Points on a coarse grid, mirrored between two classes in every other problem: rows of equal posteriors."""
+    for seed in range(20):
+        with noting("seed", seed):
+            settles_ties(solver, seed)
+
+
+def settles_ties(solver: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
     classes, features = rng.integers(2, 4), rng.integers(1, 4)
     points = np.concatenate([np.eye(features), -np.eye(features), rng.integers(-2, 3, (6, features))])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import torch
 from families.data import digits
 from sklearn.naive_bayes import BernoulliNB, ComplementNB, GaussianNB, MultinomialNB
-from sklearn_cases import adapter, agrees, fitted, probes
+from sklearn_cases import adapter, agrees, fitted, noting, probes
 
 from adapters.errors import Unsupported
 from adapters.sklearn.naive_bayes import GaussianNBAdapter
@@ -31,11 +32,14 @@ SETTINGS: dict[str, Any] = {
 
 
 @pytest.mark.filterwarnings("ignore:divide by zero")
-@pytest.mark.parametrize("narrow", [False, True], ids=["fit64", "fit32"])
-@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
-@pytest.mark.parametrize("classes", [10, 2])
 @pytest.mark.parametrize("name", SETTINGS)
-def test_every_setting(name: str, classes: int, weighted: bool, narrow: bool) -> None:
+def test_every_setting(name: str) -> None:
+    for classes, weighted, narrow in product((10, 2), (False, True), (False, True)):
+        with noting(classes, "weighted" if weighted else "even", "float32" if narrow else "float64"):
+            keeps_its_word(name, classes, weighted, narrow)
+
+
+def keeps_its_word(name: str, classes: int, weighted: bool, narrow: bool) -> None:
     x, y, clean, _ = digits()
     weights = np.random.default_rng(0).random(len(x)) if weighted else None
     estimator = SETTINGS[name](classes).fit(x if narrow else x.astype(np.float64), y % classes, sample_weight=weights)
@@ -52,10 +56,15 @@ def test_every_setting(name: str, classes: int, weighted: bool, narrow: bool) ->
     assert model.log_probabilities(inputs).isfinite().all()
 
 
-@pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("kind", [MultinomialNB, ComplementNB, BernoulliNB, GaussianNB])
-def test_small_counts_with_ties(kind: Any, seed: int) -> None:
+def test_small_counts_with_ties(kind: Any) -> None:
     """Rows repeated, features constant, classes mirrored: exact ties, which the first class wins."""
+    for seed in range(20):
+        with noting("seed", seed):
+            settles_ties(kind, seed)
+
+
+def settles_ties(kind: Any, seed: int) -> None:
     rng = np.random.default_rng(seed)
     classes, features = rng.integers(2, 5), rng.integers(1, 6)
     half = rng.integers(0, 4, (12, features)).astype(np.float64)

@@ -19,8 +19,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.svm import SVC
-from sklearn_cases import CASES, KERNELS, PAIRS, adapter, digits, fitted, own, own_labels, probes, refitted
+from sklearn_cases import CASES, KERNELS, TWO, adapter, digits, fitted, noting, own, own_labels, probes, refitted
 
+from adapters.compiled import SklearnAdapter
 from adapters.errors import NotWrappable
 from adapters.fitting import fit
 from adapters.sklearn.svm import SVCAdapter
@@ -29,18 +30,25 @@ from adapters.sklearn.table import TABLE, compile_estimator
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # `probability=True` is on its way out
 
 
-@pytest.mark.parametrize(("name", "labelling"), PAIRS)
-def test_labels_are_the_estimators_own(name: str, labelling: str) -> None:
+@pytest.mark.parametrize("name", CASES)
+def test_outputs_are_the_estimators_own(name: str) -> None:
     """By the estimator's code, where the CPU uses it, and by tensor arithmetic, as on a GPU."""
-    model, x = adapter(name, labelling), probes(name, labelling)
-    expected = own_labels(model, x)
-    assert torch.equal(model.reference_predict(x), torch.from_numpy(expected))
-    for labels, scores, _ in (model.outputs(x), model._compiled(x)):
-        np.testing.assert_array_equal(labels, expected)
-        assert scores is not None
-        assert scores.shape == (len(x), len(model.estimator.classes_))
-        assert torch.equal(scores.argmax(1), labels)
-        assert scores.isfinite().all()
+    for labelling in CASES[name].labellings:
+        with noting(labelling):
+            model, x = adapter(name, labelling), probes(name, labelling)
+            expected = own_labels(model, x)
+            shares = own(model, "predict_proba", x) if CASES[name].confidence else None
+            assert model.confidence_kind == CASES[name].confidence
+            assert torch.equal(model.reference_predict(x), torch.from_numpy(expected))
+            for labels, scores, probabilities in (model.outputs(x), model._compiled(x)):
+                np.testing.assert_array_equal(labels, expected)
+                assert scores is not None
+                assert scores.shape == (len(x), len(model.estimator.classes_))
+                assert torch.equal(scores.argmax(1), labels)
+                assert scores.isfinite().all()
+                assert (probabilities is None) is (shares is None)
+                if shares is not None:
+                    np.testing.assert_allclose(probabilities, shares, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -57,21 +65,15 @@ def test_one_input_gets_the_label_it_gets_in_a_batch(name: str) -> None:
     assert torch.equal(torch.cat([model.predict(one) for one in x.split(1)]), model.predict(x))
 
 
-@pytest.mark.parametrize(("name", "labelling"), [pair for pair in PAIRS if pair[1] in ("ten", "binary", "zero-one")])
-def test_probabilities_are_the_estimators_own(name: str, labelling: str) -> None:
-    model, x = adapter(name, labelling), probes(name, labelling)
-    assert model.confidence_kind == CASES[name].confidence
-    for _, _, probabilities in (model.outputs(x), model._compiled(x)):
-        if model.confidence_kind is None:
-            assert probabilities is None
-        else:
-            np.testing.assert_allclose(probabilities, own(model, "predict_proba", x), atol=1e-6, rtol=0)
-
-
-@pytest.mark.parametrize(("name", "labelling"), [pair for pair in PAIRS if pair[1] in ("ten", "binary", "zero-one")])
-def test_what_other_estimators_may_ask_of_a_part(name: str, labelling: str) -> None:
+@pytest.mark.parametrize("name", CASES)
+def test_what_other_estimators_may_ask_of_a_part(name: str) -> None:
     """Decision values are the estimator's own; exact stand-ins equal them; every stand-in has a gradient."""
-    model, x = adapter(name, labelling), probes(name, labelling)
+    for labelling in TWO[name]:
+        with noting(labelling):
+            answers_as_a_part(adapter(name, labelling), probes(name, labelling))
+
+
+def answers_as_a_part(model: SklearnAdapter, x: torch.Tensor) -> None:
     classes = len(model.estimator.classes_)
     if model.decision != "none":
         expected = own(model, "decision_function", x).reshape(len(x), -1)

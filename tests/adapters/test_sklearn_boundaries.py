@@ -13,15 +13,15 @@ from sklearn_cases import adapter, fitted, own_labels, probes
 from adapters.compiled import SklearnAdapter
 from bench.datasets import open_dataset
 
-PAIRS, BESIDE = 400, 4
+BESIDE = 4
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_points_on_and_one_ulp_beside_the_boundary(name: str) -> None:
-    """2,000 points: 400 on segments between inputs of two classes, as close to the change as float32 tells, and each
-    with one feature moved by an ulp. Their margins are smaller than what rounding makes of any sum."""
+    """On segments between inputs of two classes, as close to the change as float32 tells, and each four times with one
+    feature moved by an ulp. Their margins are smaller than what rounding makes of any sum."""
     model = adapter(name)
-    points = boundary(model, probes(name))
+    points = boundary(model, probes(name), CASES[name].on_boundary)
     rng = np.random.default_rng(0)
     moved = np.repeat(points, BESIDE, axis=0)
     rows, features = np.arange(len(moved)), rng.integers(points.shape[1], size=len(moved))
@@ -33,12 +33,12 @@ def test_points_on_and_one_ulp_beside_the_boundary(name: str) -> None:
     np.testing.assert_array_equal(model._compiled(x).labels, expected)
 
 
-def boundary(model: SklearnAdapter, x: torch.Tensor) -> np.ndarray:
-    """`(PAIRS, D)` float32 points where the label changes, found by halving segments between inputs of two classes."""
+def boundary(model: SklearnAdapter, x: torch.Tensor, count: int) -> np.ndarray:
+    """`(count, D)` float32 points where the label changes, found by halving segments between inputs of two classes."""
     rng = np.random.default_rng(0)
     labels = model.predict(x).numpy()
-    first, second = rng.integers(len(x), size=(2, 50 * PAIRS))
-    differ = np.flatnonzero(labels[first] != labels[second])[:PAIRS]
+    first, second = rng.integers(len(x), size=(2, 50 * count))
+    differ = np.flatnonzero(labels[first] != labels[second])[:count]
     start, end = x.numpy()[first[differ]].astype(np.float64), x.numpy()[second[differ]].astype(np.float64)
     low, high = np.zeros((len(start), 1)), np.ones((len(start), 1))
     kept = labels[first[differ]]

@@ -15,7 +15,7 @@ from sklearn.ensemble import (
     RandomForestClassifier,
 )
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
-from sklearn_cases import TREES, adapter, digits, fitted, own_labels, refitted
+from sklearn_cases import TREES, adapter, digits, fitted, noting, own_labels, refitted
 from torch import Tensor
 
 from adapters.base import LOSSES
@@ -41,10 +41,14 @@ def is_the_estimators_own(model: SklearnAdapter, x: Tensor) -> None:
 # -- at the thresholds -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", TREES)
-def test_inputs_on_and_one_ulp_beside_the_thresholds(name: str, dtype: torch.dtype) -> None:
-    model = adapter(name)
+def test_inputs_on_and_one_ulp_beside_the_thresholds(name: str) -> None:
+    for dtype in DTYPES:
+        with noting(dtype):
+            goes_the_same_way(adapter(name), dtype)
+
+
+def goes_the_same_way(model: SklearnAdapter, dtype: torch.dtype) -> None:
     assert isinstance(model, (TreeAdapter, BoostedTrees))
     rng, blocks = np.random.default_rng(0), model._soft.blocks
     features, thresholds = (

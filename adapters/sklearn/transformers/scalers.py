@@ -6,9 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import sklearn
 import torch
-from sklearn.utils.fixes import parse_version
 from torch import Tensor
 
 from adapters.sklearn.transformers.base import Transformer
@@ -44,9 +42,9 @@ class Scaler(Transformer):
 
 
 class Standard(Scaler):
-    """StandardScaler: (x - mean) / deviation, from scikit-learn 1.8 on in the input's type."""
+    """StandardScaler: (x - mean) / deviation."""
 
-    narrows = parse_version(sklearn.__version__) >= parse_version("1.8")
+    narrows = True
 
     def __init__(self, estimator: Any) -> None:
         super().__init__(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from sklearn.linear_model import (
     LogisticRegression,
@@ -44,22 +42,11 @@ SMALL = {
 }
 
 
-def dated(**settings: Any) -> LogisticRegression:
-    """A fit that reads as if made by scikit-learn before 1.8."""
-    estimator = LogisticRegression().fit(few()[0], few()[1] % (2 if "multinomial" in settings.values() else 10))
-    for name, value in settings.items():
-        setattr(estimator, name, value)
-    return estimator
-
-
 REFUSED = {
     "LinearSVC with sample weights that leave out a class": lambda: LinearSVC().fit(
         *few(), sample_weight=(few()[1] != 3).astype(float)
     ),
     "sparse coefficients": lambda: LogisticRegression().fit(*few()).sparsify(),
-    "LogisticRegression with a one-vs-rest fit": lambda: dated(multi_class="ovr"),
-    "a one-vs-rest fit is not compiled": lambda: dated(multi_class="deprecated", solver="liblinear"),
-    "multi_class='multinomial' on two classes": lambda: dated(multi_class="multinomial"),
     "RidgeClassifier with several labels": lambda: RidgeClassifier().fit(few()[0], np.eye(10, dtype=int)[few()[1]]),
     "RidgeClassifierCV with several labels": lambda: RidgeClassifierCV().fit(few()[0], np.eye(10, dtype=int)[few()[1]]),
 }

@@ -29,9 +29,15 @@ CASES = {
         beats_noise_by=0,
         on_mnist=False,
     ),
-    "knn-p-3": Case(lambda: KNeighborsClassifier(3, p=3), **_VOTES, labellings=("ten",), on_mnist=False),
+    "knn-p-3": Case(
+        lambda: KNeighborsClassifier(3, p=3), **_VOTES, labellings=("ten",), on_boundary=50, on_mnist=False
+    ),
     "knn-p-1.5-distance": Case(
-        lambda: KNeighborsClassifier(5, p=1.5, weights="distance"), **_VOTES, labellings=("binary",), on_mnist=False
+        lambda: KNeighborsClassifier(5, p=1.5, weights="distance"),
+        **_VOTES,
+        labellings=("binary",),
+        on_boundary=50,
+        on_mnist=False,
     ),
     "knn-scaled": Case(lambda: KNeighborsClassifier(3, metric_params=weights()), **_VOTES, on_mnist=False),
     "radius": Case(lambda: RadiusNeighborsClassifier(2.0, outlier_label="most_frequent"), **_VOTES),

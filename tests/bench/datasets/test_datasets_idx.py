@@ -168,8 +168,16 @@ def _zeros(*shape: int) -> bytes:
         ("t10k-labels-idx1-ubyte", b"<html>", ("t10k-labels-idx1-ubyte", "not an IDX file")),
         ("t10k-images-idx3-ubyte", _zeros(6, 5, 4)[:-1], ("t10k-images-idx3-ubyte", "torn")),
         ("t10k-images-idx3-ubyte", _zeros(6, 5, 5), ("(1, 5, 4)", "(1, 5, 5)", "one size")),
-        ("train-images-idx3-ubyte", gzip.compress(_zeros(12, 5, 4))[:-9], ("cannot read", "train-images-idx3-ubyte")),
-        ("train-images-idx3-ubyte", gzip.compress(_zeros(12, 5, 4)) + b"junk", ("cannot read", "train-images")),
+        (
+            "train-images-idx3-ubyte",
+            gzip.compress(_zeros(12, 5, 4), mtime=0)[:-9],
+            ("cannot read", "train-images-idx3-ubyte"),
+        ),
+        (
+            "train-images-idx3-ubyte",
+            gzip.compress(_zeros(12, 5, 4), mtime=0) + b"junk",
+            ("cannot read", "train-images"),
+        ),
         ("train-images-idx3-ubyte", None, ("no train-images-idx3-ubyte or train-images-idx3-ubyte.gz", "t10k-labels")),
     ],
 )
