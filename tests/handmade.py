@@ -98,6 +98,7 @@ def result(
     goal: Sequence[int] | None = None,
     index: Sequence[int] | None = None,
     margin: Sequence[float] | None = None,
+    distance: Sequence[float] | None = None,
     **more: Any,
 ) -> Result:
     """A result with its counts worked out in plain Python."""
@@ -121,6 +122,7 @@ def result(
                 goal=packed(goal),
                 index=packed(index),
                 margin=None if margin is None else pack_floats(np.asarray(margin, np.float32)),
+                distance=None if distance is None else pack_floats(np.asarray(distance, np.float32)),
             ),
         }
         | more

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,12 +23,13 @@ from adapters.sklearn.transformers.table import TABLE as TRANSFORMERS
 from bench.cli import catalogue
 from bench.testing import check_adapter
 
-DOCUMENT = (Path(__file__).parents[1] / "docs" / "adapters.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[1] / "docs"
+DOCUMENT = (DOCS / "adapters.md").read_text(encoding="utf-8")
 
 
-def block(label: str) -> str:
+def block(label: str, document: str = DOCUMENT) -> str:
     """The one code block of the document with this label."""
-    (found,) = re.findall(rf"```python {re.escape(label)}\n(.*?)```", DOCUMENT, flags=re.DOTALL)
+    (found,) = re.findall(rf"```python {re.escape(label)}\n(.*?)```", document, flags=re.DOTALL)
     return str(found)
 
 
@@ -103,3 +105,12 @@ def test_the_files_that_contributing_names_are_there() -> None:
     for path in named:
         place = root / path
         assert (place.parent if place.stem.isupper() else place).exists(), path
+
+
+def test_whatever_has_results_becomes_an_executor() -> None:
+    names: dict[str, Any] = {}
+    exec(block("executor", (DOCS / "scale.md").read_text(encoding="utf-8")), names)
+    with ThreadPoolExecutor(2) as elsewhere, names["Waiting"](elsewhere.submit, 2) as executor:
+        assert list(executor.map(pow, [2, 3], [5, 2])) == [32, 9]
+        with pytest.raises(ZeroDivisionError):
+            executor.submit(divmod, 1, 0).result()

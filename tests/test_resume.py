@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import random
 import time
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+import adapters
 
 pytestmark = pytest.mark.slow
 
@@ -122,3 +125,79 @@ def test_two_runs_at_once_leave_one_record_a_cell(tmp_path: Path, start: Callabl
     assert [child.exitcode for child in both] == [0, 0]
     assert len(records(tmp_path)) == CELLS
     assert [path.name for path in (tmp_path / "out/results/cells").iterdir() if path.name.startswith(".")] == []
+
+
+# -- inside a long job ------------------------------------------------------------------------------------------------
+
+LONG = """\
+suite: long
+dataset: {name: mnist}
+attacks:
+  - {attack: iterated-fgsm, norm: linf, eps: 0.1, steps: 100}
+"""
+KILLS = int(os.environ.get("BENCH_KILLS", "4"))
+"""Moments at which the long job is killed."""
+
+
+def long_job(folder: str) -> None:
+    """One attack of 100 steps on 10,000 examples, with a line in a log for every gradient asked for."""
+    import torch
+
+    import bench
+
+    class Logged(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Linear(784, 10)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if x.requires_grad:
+                with open(f"{folder}/log", "a") as file:
+                    file.write(f"{len(x)}\n")
+            out: torch.Tensor = self.layer(x.flatten(1))
+            return out
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    bench.run(
+        f"{folder}/long.yaml", {"net": adapters.wrap(Logged().eval(), version="1")}, device="cpu", out=f"{folder}/out"
+    )
+
+
+def asked(folder: Path) -> int:
+    """Gradients asked for so far, in examples."""
+    log = folder / "log"
+    return sum(int(line) for line in log.read_text().split("\n")[:-1]) if log.exists() else 0
+
+
+def test_a_kill_inside_a_long_job_costs_at_most_one_part(tmp_path: Path) -> None:
+    """1,000 of 10,000 examples, however many steps each takes."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    (tmp_path / "long.yaml").write_text(LONG)
+
+    def start() -> Any:
+        child = context.Process(target=long_job, args=(str(tmp_path),))
+        child.start()
+        return child
+
+    whole, chance, lost = 100 * 10_000, random.Random(1), []
+    for _ in range(KILLS):
+        before = asked(tmp_path)
+        child = start()
+        aim = before + chance.randrange(1, 2 * whole // (KILLS + 2))
+        aim = min(aim, sum(lost) + whole - 50_000)  # short of the end
+        while child.is_alive() and asked(tmp_path) < aim:
+            time.sleep(0.002)
+        child.kill()
+        child.join(60)
+        kept = {json.loads(path.read_text())["number"] for path in (tmp_path / "out/results/parts").glob("*.json")}
+        lost.append(asked(tmp_path) - sum(lost) - len(kept) * 1000 * 100)
+    child = start()
+    child.join(120)
+    assert child.exitcode == 0
+    assert list((tmp_path / "out/results/parts").iterdir()) == []
+    twice = [examples / 100 for examples in lost]
+    print("examples done twice, by kill:", twice)  # noqa: T201 - the measurement
+    assert max(twice) <= 1100  # a part, and a few gradients of the sanity checks
+    assert max(twice) > 0, "no kill came while a part was under way"

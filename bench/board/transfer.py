@@ -6,6 +6,7 @@ Goodfellow, Shlens & Szegedy 2015, section 8; Papernot, McDaniel & Goodfellow 20
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,7 @@ from bench.board.measured import Measured, mistaken
 from bench.board.view import View
 
 
-@dataclass(frozen=True)
-class Agreement:
+class Agreement(NamedTuple):
     """How often two models make the same mistake."""
 
     rate: float | None
@@ -63,18 +63,8 @@ def transfer(view: View, row: Measured, clean: Measured) -> Transfer | None:
             base = (source_clean.predicted == true) & (clean.predicted == true) & source_wrong
             given_n = int(base.sum())
             given = float((target_fooled & base).sum() / given_n) if given_n else None
-    return Transfer(
-        clean_error=float((clean.predicted != true).mean()),
-        noise_error=max(noise, default=None),
-        given_source_fooled=given,
-        given_n=given_n,
-        agree_rate=first.rate,
-        agree_n=first.n,
-        agree_chance=first.chance,
-        common_rate=second.rate,
-        common_n=second.n,
-        common_chance=second.chance,
-    )
+    clean_error = float((clean.predicted != true).mean())
+    return Transfer(clean_error, max(noise, default=None), given, given_n, *first, *second)
 
 
 def agreement(first: NDArray[np.int64], second: NDArray[np.int64], over: NDArray[np.bool_]) -> Agreement:

@@ -82,7 +82,7 @@ class View:
         """Rows over all examples first; of the models that have none, those of their longest short look."""
         sampled = all(entry.n is not None and not entry.made.generates for entry in self.suite.attacks)
         for limit in [None, *sorted(looks, reverse=True)]:
-            wanted = None if limit is None else {name for name in looks[limit] if name not in self._rows_of}
+            wanted = None if limit is None else self._still_without(looks[limit])
             if wanted is not None and not wanted:
                 continue
             rows = self._rows(limit, wanted)
@@ -99,6 +99,12 @@ class View:
                     self._keep(row)
                 elif row.target.name in self._rows_of:  # short looks of others refer to it
                     self._index(row)
+
+    def _still_without(self, fingerprints: Iterable[str]) -> set[str]:
+        """Names of the models with these fingerprints that have no rows yet."""
+        met = set(fingerprints)
+        models = {**self.references, **self.guests}.items()
+        return {name for name, model in models if model.fingerprint in met and name not in self._rows_of}
 
     def _rows(self, limit: int | None, wanted: set[str] | None) -> list[Measured]:
         groups: dict[tuple[object, ...], list[tuple[Entry, Cell]]] = {}
@@ -185,12 +191,12 @@ class View:
 
 
 def _short_looks(items: Iterable[Record | Failure]) -> dict[int, set[str]]:
-    """The models met, by the sizes of the short looks at them."""
+    """Fingerprints of the models met, by the sizes of the short looks at them."""
     looks: dict[int, set[str]] = {}
     for item in items:
         part = item.cell.craft.slice
         if part.partial or (part.split is None and part.n < part.of):
-            looks.setdefault(part.stop, set()).add(item.cell.target.name)
+            looks.setdefault(part.stop, set()).add(item.cell.target.fingerprint)
     return looks
 
 

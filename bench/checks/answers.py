@@ -9,6 +9,7 @@ from torch import Tensor
 
 from adapters.base import Adapter
 from bench.checks.base import (
+    POINTS,
     Finding,
     Subject,
     better_than_chance,
@@ -67,16 +68,11 @@ def in_any_batch(subject: Subject) -> Finding:
     """
     order = torch.arange(len(subject.x) - 1, -1, -1, device=subject.x.device)
     turned = subject.outputs(subject.x[order])
-    alone = [subject.outputs(subject.x[[row]]) for row in range(min(subject.singles, len(subject.x)))]
+    alone = [subject.outputs(subject.x[[row]]) for row in range(min(POINTS if subject.thorough else 8, len(subject.x)))]
+    rows = [found.scores for found in alone if found.scores is not None]
     others = [
         ("in reverse order", turned.labels[order], None if turned.scores is None else turned.scores[order]),
-        (
-            "alone",
-            torch.cat([found.labels for found in alone]),
-            None
-            if alone[0].scores is None
-            else torch.cat([found.scores for found in alone if found.scores is not None]),
-        ),
+        ("alone", torch.cat([found.labels for found in alone]), torch.cat(rows) if len(rows) == len(alone) else None),
     ]
     for how, labels, scores in others:
         count = len(labels)

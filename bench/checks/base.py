@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -38,55 +38,29 @@ class Finding(NamedTuple):
     """What was seen; the reason where the check does not apply."""
 
 
-def passed(seen: str) -> Finding:
-    return Finding("pass", seen)
-
-
-def warned(seen: str) -> Finding:
-    """For what is true of the model and no fault of its adapter, but makes numbers look better than they are."""
-    return Finding("warn", seen)
-
-
-def failed(seen: str) -> Finding:
-    return Finding("fail", seen)
-
-
-def skipped(reason: str) -> Finding:
-    return Finding("skipped", reason)
-
+passed, failed, skipped = (partial(Finding, status) for status in ("pass", "fail", "skipped"))
+warned = partial(Finding, "warn")
+"""For what is true of the model and no fault of its adapter, but makes numbers look better than they are."""
 
 Clip = tuple[float | Tensor, float | Tensor]
 """Lowest and highest valid input, each a number or a tensor of the shape of one example."""
 
 
+@dataclass(eq=False)
 class Subject:
     """One model and the examples that it is shown. What several checks need is computed once."""
 
-    def __init__(
-        self,
-        adapter: Adapter,
-        x: Tensor,
-        y: Tensor,
-        *,
-        clip: Clip | None = None,
-        classes: int | None = None,
-        thorough: bool = False,
-    ) -> None:
-        """
-        Args:
-            adapter: the model.
-            x: `(N, *input_shape)` float32 clean inputs on its device, N at least 1.
-            y: `(N,)` true classes.
-            clip: lowest and highest value of the inputs, each a number or of the shape of one; None where not known.
-            classes: number of classes; None for whatever tells it.
-            thorough: hold gradients against finite differences in more directions, show more examples alone.
-        """
-        self.adapter = adapter
-        self.x = x
-        self.y = y
-        self.clip = clip
-        self._classes = classes
-        self.directions, self.singles = (POINTS, POINTS) if thorough else (4, 8)
+    adapter: Adapter
+    x: Tensor
+    """`(N, *input_shape)` float32 clean inputs on the adapter's device, N at least 1."""
+    y: Tensor
+    """`(N,)` true classes."""
+    clip: Clip | None = None
+    """Lowest and highest value of the inputs; None where not known."""
+    size: int | None = None
+    """Number of classes; None for whatever tells it."""
+    thorough: bool = False
+    """Whether to hold gradients against finite differences in more directions, and show more examples alone."""
 
     # -- the model ----------------------------------------------------------------------------------------------------
 
@@ -102,8 +76,8 @@ class Subject:
     @cached_property
     def classes(self) -> int:
         """Number of classes."""
-        if self._classes is not None:
-            return self._classes
+        if self.size is not None:
+            return self.size
         if self.adapter.classes is not None:
             return len(self.adapter.classes)
         if self.clean.scores is not None and self.clean.scores.ndim == 2:
@@ -180,25 +154,22 @@ class Check:
 
     name: str
     run: Callable[[Subject], Finding]
-    remedy: str
     flag: str | None = None
     """What a board says of a model that does not pass; None for checks that suites do not make."""
     needs_gradient: bool = False
     gates: bool = False
     """Whether the checks after it mean nothing where it fails."""
 
-    def of(self, subject: Subject) -> Verdict:
+    def of(self, subject: Subject) -> Finding:
         """Make the check; an exception of the model's is a failure."""
         if self.needs_gradient and subject.adapter.gradient == "none":
-            found = skipped("it has no gradient")
-        else:
-            try:
-                found = self.run(subject)
-            except Unsupported as error:
-                found = skipped(str(error))
-            except Exception as error:  # noqa: BLE001 - it is somebody's model
-                found = failed(told(error))
-        return Verdict(self.name, found.status, found.seen, self.remedy if found.status in ("warn", "fail") else "")
+            return skipped("it has no gradient")
+        try:
+            return self.run(subject)
+        except Unsupported as error:
+            return skipped(str(error))
+        except Exception as error:  # noqa: BLE001 - it is somebody's model
+            return failed(told(error))
 
 
 def told(error: Exception) -> str:

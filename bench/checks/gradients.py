@@ -109,10 +109,10 @@ def _off_the_data(subject: Subject, count: int) -> Tensor:
 
 def _directions(subject: Subject) -> Tensor:
     """`(M, D)` float64 directions: random signs, or the features themselves where they are no more."""
-    width = subject.x[0].numel()
-    if width <= subject.directions:
+    width, count = subject.x[0].numel(), POINTS if subject.thorough else 4
+    if width <= count:
         return torch.eye(width, dtype=torch.float64, device=subject.x.device)
-    signs = subject.draws("directions", subject.directions).signs((width,))
+    signs = subject.draws("directions", count).signs((width,))
     return torch.as_tensor(signs, dtype=torch.float64, device=subject.x.device)
 
 

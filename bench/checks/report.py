@@ -27,14 +27,7 @@ class Report:
 
     @property
     def failures(self) -> tuple[Verdict, ...]:
-        return self._of("fail")
-
-    @property
-    def warnings(self) -> tuple[Verdict, ...]:
-        return self._of("warn")
-
-    def _of(self, status: str) -> tuple[Verdict, ...]:
-        return tuple(verdict for verdict in self.verdicts if verdict.status == status)
+        return tuple(verdict for verdict in self.verdicts if verdict.status == "fail")
 
     def __bool__(self) -> bool:
         return self.ok

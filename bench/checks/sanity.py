@@ -35,7 +35,7 @@ def inspect(
     Raises:
         Exception: out of memory, to be tried again with fewer examples.
     """
-    subject = Subject(adapter, x[:SAMPLE], y[:SAMPLE], clip=clip, classes=classes)
+    subject = Subject(adapter, x[:SAMPLE], y[:SAMPLE], clip=clip, size=classes)
     found = set(adapter.notes)
     for check in FLAGGING:
         if _flags(check, subject):

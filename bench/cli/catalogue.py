@@ -24,7 +24,7 @@ def suites() -> list[dict[str, Any]]:
             "attacks": list(dict.fromkeys(entry.attack for entry in suite.attacks)),
             "summary": suite.summary,
         }
-        for suite in suite_files.known_suites().values()
+        for suite in suite_files.known_suites()
     ]
 
 

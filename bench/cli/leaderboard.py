@@ -64,17 +64,17 @@ def _beside_published(name: str, out: Path) -> None:
 
 def _print(only: str | None, format: str, out: Path) -> None:
     from bench import table
-    from bench.planning.suite import load_suite, names
+    from bench.planning.suite import load_suite
     from bench.report.definitions import DEFINITIONS
-    from bench.running.session import Shelf, board_of, dataset_of, leaderboard
+    from bench.running.session import Shelf, board_of, dataset_of, known_boards, leaderboard
 
     shelf = Shelf(out)
-    suites = [load_suite(name) for name in ([only] if only else names())]
-    boards = [board_of(suite, dataset_of(suite), shelf, warn) for suite in suites]
+    suites = [((suite := load_suite(only)), dataset_of(suite))] if only else known_boards()
+    boards = [board_of(suite, dataset, shelf, warn) for suite, dataset in suites]
     rows = [row.as_dict() for board in boards for row in board]
     if not rows and format == "md":
         raise UsageError(
-            f"no records of {f'suite {suites[0].suite}' if only else 'any suite'} yet in ./results or "
+            f"no records of {f'suite {suites[0][0].suite}' if only else 'any suite'} yet in ./results or "
             f"{out / 'results'}; make some with: bench suite {only or 'digits-fgsm'}"
         )
     if format == "json":
@@ -84,5 +84,5 @@ def _print(only: str | None, format: str, out: Path) -> None:
     elif only is None:
         typer.echo(leaderboard(shelf), nl=False)
     else:
-        print_board(suites[0], boards[0])
+        print_board(suites[0][0], boards[0])
         typer.echo(DEFINITIONS, nl=False)

@@ -25,8 +25,8 @@ class Claim:
         """Whether all comparisons hold; None where one of its numbers was not measured."""
         if not self.names <= measured.keys():
             return None
-        sides = [(part.left, type(part.ops[0]), part.comparators[0]) for part in self.comparisons]
-        return all(COMPARE[sign](_value(left, measured), _value(right, measured)) for left, sign, right in sides)
+        sides = [[_value(side, measured) for side in (part.left, *part.comparators)] for part in self.comparisons]
+        return all(COMPARE[type(part.ops[0])](*pair) for part, pair in zip(self.comparisons, sides, strict=True))
 
 
 def parse(text: str) -> Claim:
@@ -36,7 +36,7 @@ def parse(text: str) -> Claim:
         ValueError: the text is no list of comparisons joined by `and`.
     """
     try:  # names may have hyphens, and nothing is ever subtracted
-        whole = ast.parse(text.replace("-", "__").strip(), mode="eval").body
+        whole = ast.parse(text.strip().replace("-", "__"), mode="eval").body
     except SyntaxError:
         raise ValueError(f"{text!r} is no comparison such as error >= 0.8") from None
     comparisons = []
@@ -49,15 +49,15 @@ def parse(text: str) -> Claim:
     return claim
 
 
-def _value(side: ast.expr, measured: Mapping[str, float]) -> float:
-    match side:
-        case ast.Constant(value=float() | int() as number):
+def _value(node: ast.expr, measured: Mapping[str, float]) -> float:
+    match node:
+        case ast.BinOp(left=ast.Name() as left, op=ast.Add(), right=ast.Constant() as right):
+            return _value(left, measured) + _value(right, measured)
+        case ast.Name() if (name := _text(node))[0].islower():
+            return measured[name]
+        case ast.Constant(value=float() | int() as number) if not isinstance(number, bool):
             return number
-        case ast.Name() if _text(side)[0].islower():
-            return measured[_text(side)]
-        case ast.BinOp(left=ast.Name() as name, op=ast.Add(), right=ast.Constant() as plus):
-            return _value(name, measured) + _value(plus, measured)
-    raise ValueError(f"{_text(side)!r} is neither the name of a number nor a number")
+    raise ValueError(f"{_text(node)!r} is neither the name of a number nor a number")
 
 
 def _text(node: ast.expr) -> str:

@@ -16,6 +16,10 @@ Verdict = Literal["match", "direction", "differs", "not run"]
 VERDICTS: tuple[Verdict, ...] = ("match", "direction", "differs", "not run")
 
 
+GIVEN = {"id", "where", "what", "conditions", "tolerance", "because", "claim", "tried"}
+TOLD = ("verdict", "holds", "reason", "command", "quick", "quick_beside", "data", "flags")
+
+
 @dataclass(frozen=True)
 class Line:
     """One line of the scoreboard."""
@@ -44,28 +48,17 @@ class Line:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         number = self.number
-        return {
-            "id": number.id,
-            "where": number.where,
-            "what": number.what,
-            "conditions": number.conditions,
-            "published": {name: statistics.fmean(values) for name, values in number.published.items()},
-            "tolerance": number.tolerance,
-            "because": number.because,
-            "claim": number.claim,
-            "verdict": self.verdict,
-            "holds": self.holds,
-            "reason": self.reason,
-            "command": self.command,
-            "ours": {name: asdict(found) for name, found in self.ours.items()},
-            "beside": {name: asdict(found) for name, found in self.beside.items()},
-            "quick": self.quick,
-            "quick_beside": self.quick_beside,
-            "data": self.data,
-            "flags": self.flags,
-            "open": {key: text for key, text in number.open.model_dump().items() if text},
-            "tried": number.tried,
-        }
+        told = {name: getattr(self, name) for name in TOLD}
+        return (
+            number.model_dump(include=GIVEN)
+            | told
+            | {
+                "published": {name: statistics.fmean(values) for name, values in number.published.items()},
+                "ours": {name: asdict(found) for name, found in self.ours.items()},
+                "beside": {name: asdict(found) for name, found in self.beside.items()},
+                "open": {key: text for key, text in number.open if text},
+            }
+        )
 
 
 def scoreboard(numbers: Numbers, evidence: Evidence) -> list[Line]:

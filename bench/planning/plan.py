@@ -98,7 +98,7 @@ def jobs(cells: Iterable[Cell]) -> list[Job]:
 def indices(part: Slice, labels: NDArray[np.int64] | None) -> NDArray[np.int64]:
     """`(n,)` positions in the split of a slice's examples, ascending.
 
-    A sample is stratified: every class keeps its share, to within one example.
+    A sample is stratified: of k classes, one with a share s of the examples keeps it to within (1 + k s) / 2 examples.
     """
     if part.sample is None:
         return np.arange(part.start, part.stop, dtype=np.int64)

@@ -102,9 +102,9 @@ def load_suite(spec: str) -> Suite:
     return suite
 
 
-def known_suites() -> dict[str, Suite]:
+def known_suites() -> list[Suite]:
     """All that `names` names, but for those of other packages that cannot be read, of which there is a warning."""
-    return {suite.suite: suite for suite in registry.each("suite", load_suite)}
+    return list(registry.each("suite", load_suite))
 
 
 def parse_suite(text: str, origin: str) -> Suite:

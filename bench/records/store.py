@@ -91,7 +91,7 @@ class Store:
     # -- writing ------------------------------------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Make the folders.
+        """Make the folders, and remove parts that a run killed at its end left behind.
 
         Raises:
             UsageError: they cannot be made or written.
@@ -104,6 +104,7 @@ class Store:
                 probe.unlink()
         except OSError as error:
             raise UsageError(f"cannot write into {self.folder} ({error.strerror}); choose another with --out") from None
+        self.sweep(self.parts(quiet))
 
     def path(self, id: str) -> Path:
         """Where the record of a cell stands, or would."""

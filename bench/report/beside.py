@@ -2,52 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bench.board.rows import WORST, Row
 from bench.planning.suite import Suite
 from bench.report.cells import percent
+from bench.report.pivot import Column, across, drawn, pivot
 from bench.table import Table
+
+Board = Mapping[tuple[object, ...], Row]
 
 
 def compared(suite: Suite, ours: Sequence[Row], published: Sequence[Row]) -> Table:
     """Clean and robust accuracy of each model, ours and published, and the largest difference of any of its rows."""
     mine, theirs = ({_key(row): row for row in board} for board in (ours, published))
-    lines = []
-    for row in [*ours, *(row for key, row in theirs.items() if key not in mine)]:
-        if row.attack != WORST:
-            continue
-        us, them = mine.get(_key(row)), theirs.get(_key(row))
-        lines.append(
-            (
-                row.model,
-                *(percent(board.clean_accuracy if board else None) for board in (us, them)),
-                *(percent(board.robust_accuracy if board else None) for board in (us, them)),
-                *(str((board.rank if board else None) or "-") for board in (us, them)),
-                _largest(row.model, mine, theirs),
-                "same" if us and them and us.fingerprint == them.fingerprint else "refitted" if us and them else "",
-            )
-        )
-    eps = suite.rank_by.eps if suite.rank_by else 0
-    both = ("ours", "published")
-    headers = ("model", *(f"{what}, {whose}" for what in ("clean", f"worst {eps:g}", "rank") for whose in both))
+    rows = [(whose, row) for whose, board in (("ours", ours), ("published", published)) for row in board]
+    whose = {id(row): name for name, row in rows}
+    worst = pivot((row for _, row in rows if row.attack == WORST), lambda row: whose[id(row)])
+    us, them = (worst.get(name, {}) for name in ("ours", "published"))
+
+    def weights(model: str) -> str:
+        if model not in us or model not in them:
+            return ""
+        return "same" if us[model].fingerprint == them[model].fingerprint else "refitted"
+
+    columns: list[Column[str]] = [("model", str)]
+    for what, show in (
+        ("clean", lambda row: percent(row.clean_accuracy if row else None)),
+        (
+            f"worst {suite.rank_by.eps if suite.rank_by else 0:g}",
+            lambda row: percent(row.robust_accuracy if row else None),
+        ),
+        ("rank", lambda row: str((row and row.rank) or "-")),
+    ):
+        columns += across({f"{what}, ours": us, f"{what}, published": them}, show)
+    columns += [("largest difference", lambda model: _largest(model, mine, theirs)), ("weights", weights)]
     note = "Accuracies in %. Largest difference: of the error of any row of the model, in points."
-    return Table(
-        f"{suite.suite} v{suite.version}: our run beside the published one",
-        (*headers, "largest difference", "weights"),
-        tuple(lines),
-        note,
-    )
+    title = f"{suite.suite} v{suite.version}: our run beside the published one"
+    return drawn(title, {**us, **them}, columns, note)
 
 
 def _key(row: Row) -> tuple[object, ...]:
     return row.model, row.attack, str(row.parameters), row.norm, row.eps, row.clip, row.source
 
 
-def _largest(model: str, mine: dict[tuple[object, ...], Row], theirs: dict[tuple[object, ...], Row]) -> str:
-    gaps = [
-        abs(row.error - theirs[key].error)  # type: ignore[operator]
-        for key, row in mine.items()
-        if row.model == model and row.error is not None and key in theirs and theirs[key].error is not None
-    ]
+def _largest(model: str, mine: Board, theirs: Board) -> str:
+    pairs = [(row.error, theirs[key].error) for key, row in mine.items() if row.model == model and key in theirs]
+    gaps = [abs(ours - published) for ours, published in pairs if ours is not None and published is not None]
     return f"{100 * max(gaps):.2f}" if gaps else ""

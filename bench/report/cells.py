@@ -1,25 +1,14 @@
-"""The text of a table's cells, how rows are picked for them, and the pivot that every layout is made by."""
+"""The text of a table's cells."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
 
 from bench.board.rows import Row
-from bench.table import Table
 
 NO_NUMBER = {"unsupported": "n/a", "error": "error", "missing": ""}
 """What stands in a cell whose row has no number, by status."""
-
-Line = TypeVar("Line")
-Column = tuple[str, Callable[[Line], str]]
-"""A header, and the text below it of a line."""
-
-
-def drawn(title: str, lines: Iterable[Line], columns: Sequence[Column[Line]], note: str = "") -> Table:
-    """A table with a row for every line."""
-    body = tuple(tuple(text(line) for _, text in columns) for line in lines)
-    return Table(title, tuple(header for header, _ in columns), body, note)
 
 
 def percent(share: float | None) -> str:
@@ -40,18 +29,19 @@ def interval(row: Row | None) -> str:
     return f"{percent(row.ci_low)}–{percent(row.ci_high)}"
 
 
+def shown(row: Row | None, text: Callable[[Row], str]) -> str:
+    """The text of a row, or why there is none."""
+    return "" if row is None else text(row) if row.status == "ok" else NO_NUMBER[row.status]
+
+
 def robust(row: Row | None) -> str:
     """A row's robust accuracy."""
-    if row is None:
-        return ""
-    return percent(row.robust_accuracy) if row.status == "ok" else NO_NUMBER[row.status]
+    return shown(row, lambda row: percent(row.robust_accuracy))
 
 
 def error(row: Row | None) -> str:
     """A row's error."""
-    if row is None:
-        return ""
-    return percent(row.error) if row.status == "ok" else NO_NUMBER[row.status]
+    return shown(row, lambda row: percent(row.error))
 
 
 def flags(row: Row) -> str:
@@ -59,29 +49,11 @@ def flags(row: Row) -> str:
     return ", ".join(row.flags)
 
 
-def by_model(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """Rows of each model."""
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(row.model, []).append(row)
-    return groups
-
-
-def first(rows: Iterable[Row], **wanted: object) -> Row | None:
-    """The row over most examples whose fields have these values."""
-    found = [row for row in rows if all(getattr(row, name) == value for name, value in wanted.items())]
-    return max(found, key=lambda row: row.n, default=None)
-
-
-def sizes(rows: Iterable[Row]) -> dict[float, str]:
+def sizes(rows: Iterable[Row]) -> dict[float | None, str]:
     """The text of every epsilon: three digits, or as many as tell them apart."""
     found = sorted({row.eps for row in rows if row.eps is not None})
-    told = [f"{eps:.3g}" for eps in found]
-    for digits in range(4, 18):
-        if len(set(told)) == len(found):
-            break
-        told = [f"{eps:.{digits}g}" for eps in found]
-    return dict(zip(found, told, strict=True))
+    texts = ([f"{eps:.{digits}g}" for eps in found] for digits in range(3, 18))
+    return {None: "", **dict(zip(found, next(told for told in texts if len({*told}) == len(found)), strict=True))}
 
 
 def varied(rows: Iterable[Row]) -> dict[str, set[str]]:
@@ -94,7 +66,7 @@ def varied(rows: Iterable[Row]) -> dict[str, set[str]]:
     return {attack: {key for key, seen in known.items() if len(seen) > 1} for attack, known in values.items()}
 
 
-def label(row: Row, told: Mapping[float, str] | None = None, whole: int = 0, always: Collection[str] = ()) -> str:
+def label(row: Row, told: Mapping[float | None, str] = {}, whole: int = 0, always: Collection[str] = ()) -> str:
     """Such as `fgsm l2 0.5`, `fgsm 0.25 unclipped`, `iterated-fgsm 0.25 steps 40 (n=500)`, `fgsm 0.1 least-likely`.
 
     The epsilon is left out where the texts of epsilons are not given. The n is told where it is less than `whole`, a
@@ -105,7 +77,7 @@ def label(row: Row, told: Mapping[float, str] | None = None, whole: int = 0, alw
     words = [row.attack]
     if row.norm not in (None, "linf"):
         words.append(str(row.norm))
-    if row.eps is not None and told:
+    if row.eps in told and row.eps is not None:
         words.append(told[row.eps])
     if row.clip is False:
         words.append("unclipped")

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from bench.board.rows import Row
 from bench.planning.suite import Suite
-from bench.report.cells import Column, by_model, drawn, first, label, percent, sizes, varied
+from bench.report.cells import label, percent, sizes, varied
+from bench.report.pivot import Column, by_model, drawn, pivot
 from bench.table import Table
 
 NOTE = (
@@ -42,7 +43,7 @@ def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
     ]
     if any(row.median_distance is not None for row in rows):
         columns.append(("median", lambda row: "" if row.median_distance is None else f"{row.median_distance:.3g}"))
-    clean = {name: first(own, role="clean") for name, own in models.items()}
+    clean = pivot((row for row in rows if row.role == "clean"), lambda row: "clean").get("clean", {})
     # Of several clean passes, the one over the sample of a costly check is left out.
     lines = [row for own in models.values() for row in own if row.role != "clean" or row is clean[row.model]]
     title = f"{suite.suite} v{suite.version}: {suite.summary}"

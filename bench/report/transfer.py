@@ -2,80 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
 from bench.board.rows import Row
 from bench.planning.suite import Suite
-from bench.report.cells import Column, by_model, drawn, error, label, percent, sizes, varied
+from bench.report.cells import error, label, percent, sizes, varied
+from bench.report.pivot import across, by_model, drawn, pivot
 from bench.table import Table
 
-Lines = dict[str, dict[str, Row]]
-"""Rows by what they are crafted on, or by their attack in brackets, and by target."""
+CRAFTED = ("gradient", "minimum-norm", "query")
+"""Roles of the attacks that may transfer."""
 
 
 def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
     """For each attack and epsilon the errors, the conditional success and the agreement."""
-    targets, told, apart = list(by_model(rows)), sizes(rows), varied(rows)
+    told, apart = sizes(rows), varied(rows)
     kinds: dict[str, list[Row]] = {}
     for row in rows:
-        if row.role in ("gradient", "minimum-norm", "query") and row.eps is not None:
+        if row.role in CRAFTED and row.eps is not None:
             kinds.setdefault(label(row, always=apart[row.attack]), []).append(row)
     made = []
     for kind, crafted in kinds.items():
         for eps in sorted({row.eps for row in crafted if row.eps is not None}):
             here = [row for row in crafted if row.eps == eps]
-            answered = {row.source for row in here if row.status != "unsupported"}
-            lines = _lines((str(row.source), row) for row in here if row.source in answered)
             noise = [row for row in rows if row.role == "noise" and (row.norm, row.eps) == (here[0].norm, eps)]
-            beside = [*(row for row in rows if row.role == "clean"), *noise]
-            others = _lines((f"({label(row, always=apart[row.attack])})", row) for row in beside)
+            beside = [(f"({row.attack})", row) for row in (*(row for row in rows if row.role == "clean"), *noise)]
             at = f"under {kind} at eps {told[eps]}" if len(kinds) > 1 else f"at eps {told[eps]}"
-            made += _of(f"{suite.suite} v{suite.version}: error {at}, source by target", at, targets, lines, others)
+            made += _of(f"{suite.suite} v{suite.version}", at, list(by_model(rows)), here, beside)
     return made
 
 
-def _lines(named: Iterable[tuple[str, Row]]) -> Lines:
-    """Of several rows of one line and target, the one over most examples."""
-    lines: Lines = {}
-    for name, row in named:
-        line = lines.setdefault(name, {})
-        if row.target not in line or line[row.target].n < row.n:
-            line[row.target] = row
-    return lines
-
-
-def _of(title: str, at: str, targets: Sequence[str], lines: Lines, others: Lines) -> list[Table]:
+def _of(suite: str, at: str, targets: list[str], crafted: list[Row], beside: list[tuple[str, Row]]) -> list[Table]:
     """The tables of one attack at one epsilon."""
-
-    def matrix(title: str, lines: Lines, show: Callable[[Row | None], str], note: str) -> Table:
-        def column(target: str) -> Column[str]:
-            return target, lambda name: show(lines[name].get(target))
-
-        return drawn(title, lines, [("crafted on", str), *(column(target) for target in targets)], note)
-
-    kinds = {name: next(iter(line.values())).source_gradient or "" for name, line in lines.items()}
-    told = {f"{name} ({kinds[name]})": line for name, line in lines.items()}
+    told = {id(row): name for name, row in beside}
+    answered = [row for row in crafted if row.status != "unsupported"]
+    sources = {str(row.source): f"{row.source} ({row.source_gradient or ''})" for row in answered}
+    rows = [*crafted, *(row for _, row in beside)]
+    cells = pivot(rows, lambda row: row.target, lambda row: told.get(id(row), str(row.source)))
+    cells = {target: cells[target] for target in targets if target in cells}
+    lines = [*sources, *dict.fromkeys(told.values())]
     return [
-        matrix(
-            title,
-            told | others,
-            error,
+        drawn(
+            f"{suite}: error {at}, source by target",
+            lines,
+            [("crafted on", lambda line: sources.get(line, line)), *across(cells, error)],
             "Share of all examples labelled wrongly, %; a column a target. The diagonal is white-box.",
         ),
-        matrix(
+        drawn(
             f"P(target fooled | source fooled) {at}",
-            lines,
-            lambda row: percent(row.transfer.given_source_fooled) if row and row.transfer else "",
+            sources,
+            [("crafted on", str), *across(cells, _given)],
             "Over the examples that both models have right when clean, %.",
         ),
-        matrix(
+        drawn(
             f"Agreement on common mistakes {at}",
-            lines,
-            _agreement,
+            sources,
+            [("crafted on", str), *across(cells, _agreement)],
             "Share of the examples that both label wrongly to which both give the same wrong class, %; in brackets "
             "that of two models that make the same mistakes independently.",
         ),
     ]
+
+
+def _given(row: Row | None) -> str:
+    return percent(row.transfer.given_source_fooled) if row and row.transfer else ""
 
 
 def _agreement(row: Row | None) -> str:

@@ -218,6 +218,10 @@ class Runner:
                 seconds = round(sum(one.seconds for one in whole), 3)
                 run = part.run.model_copy(update={"seconds": seconds})
                 self._publish(item.cell, joined(whole, part.classes), run)
+        mine = [kept for kept in self._kept if kept.craft == part.craft]
+        if mine and all(item.cell.id in self._settled for kept in mine for item in kept.cells):
+            self.store.sweep(mine)
+            self._kept = [kept for kept in self._kept if kept.craft != part.craft]
 
     def _closed(self, jobs: Iterable[Job]) -> Summary:
         """Look once more for what other runs have made meanwhile, and remove the parts that are done with."""

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bench import zoo
+from bench import registry, zoo
 from bench.board.rows import Row, rows
 from bench.board.view import View
 from bench.choices import Rerun
@@ -19,7 +19,7 @@ from bench.datasets.base import Dataset
 from bench.errors import UsageError, unknown
 from bench.files import replace_file
 from bench.planning.plan import Job, Planned, expand, jobs
-from bench.planning.suite import DatasetChoice, Suite, known_suites, load_suite
+from bench.planning.suite import DatasetChoice, Suite, load_suite
 from bench.progress import Progress, quiet
 from bench.records.record import Failure, ModelInfo, Record
 from bench.records.store import Store, Warn
@@ -305,6 +305,11 @@ def _named(item: Record | Failure, model: ModelInfo) -> tuple[str, str]:
     return item.cell.craft.dataset.checksum, model.name
 
 
+def known_boards() -> list[tuple[Suite, Dataset]]:
+    """All suites with their datasets, but for those of other packages that fail, of which there is a warning."""
+    return list(registry.each("suite", lambda name: ((suite := load_suite(name)), dataset_of(suite))))
+
+
 def leaderboard(
     shelf: Shelf, warn: Warn = lambda line: None, extra: Suite | None = None, keep: Collection[str] = ()
 ) -> str:
@@ -312,18 +317,15 @@ def leaderboard(
 
     The numbers of the paper are left to `bench paper`.
     """
-    suites = known_suites()
+    suites = {suite.suite: (suite, dataset) for suite, dataset in known_boards()}
     if extra is not None:
-        suites[extra.suite] = extra  # one that ships may have been run on other data
+        suites[extra.suite] = extra, dataset_of(extra)  # one that ships may have been run on other data
     records, failures = shelf.records(warn), shelf.failures(warn)
     cells = [*(record.cell for record in records.values()), *(failure.cell for failure in failures.values())]
     checksums = {cell.craft.dataset.checksum for cell in cells}
     boards = []
-    for suite in suites.values():
-        if suite.board == "paper":
-            continue
-        dataset = dataset_of(suite)
-        if dataset.checksum in checksums:
+    for suite, dataset in suites.values():
+        if suite.board != "paper" and dataset.checksum in checksums:
             kept = keep if suite is extra else ()
             shown = View(suite, dataset, on_board(records, suite, kept), on_board(failures, suite, kept))
             boards.append((suite, rows(shown)))

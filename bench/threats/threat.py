@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from bench.threats.base import Geometry
+from bench.threats.epsilon import Epsilon
 from bench.threats.norms import Norm, norm_named
 
 if TYPE_CHECKING:
@@ -28,13 +29,13 @@ class Threat(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     norm: Norm | None = None
-    eps: float | None = None
+    eps: Epsilon | None = None
     clip: tuple[float, float] | None = None
     """Lowest and highest value that a feature may take, or None where the adversary is not bound to the range."""
 
     @model_validator(mode="after")
     def _has_a_size(self) -> Threat:
-        if self.norm is not None and self.eps is not None:
+        if self.eps is not None:
             self.geometry.checked(self.eps)
         return self
 

@@ -255,8 +255,7 @@ def _make(
 def _publish(staging: Path, folder: Path) -> None:
     """Move a complete model into its folder, whole where nothing is there yet.
 
-    Into a folder that exists the files go one by one, the card last: until it comes, the old card's checksum refuses
-    the new weights.
+    Into one that exists the files go one by one, the card last: until it comes, the old card refuses the new weights.
     """
     staging.chmod(0o755)  # mkdtemp gives a private one
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,8 @@ from bench.running.workers.pool import Pool, Task
 P = ParamSpec("P")
 T = TypeVar("T")
 THREADS = ("OMP", "MKL", "OPENBLAS", "BLIS", "VECLIB_MAXIMUM", "NUMEXPR", "NUMEXPR_MAX")
+QUOTA = Path("/sys/fs/cgroup/cpu.max")
+"""A container's share of the cores: microseconds, or `max`, of each period."""
 
 
 class LocalWorkers(Executor):
@@ -78,10 +81,11 @@ class LocalWorkers(Executor):
 
 
 def cores() -> int:
-    """How many cores this process may use."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:  # a container's share, in microseconds of each period
-        share, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return min(allowed, max(1, int(share) // int(period)))
-    except (OSError, ValueError):
-        return allowed
+    """How many cores this process may use: by its affinity, `OMP_NUM_THREADS` and the share of a container."""
+    allowed = [len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1]
+    with contextlib.suppress(KeyError, ValueError):
+        allowed.append(int(os.environ["OMP_NUM_THREADS"]))
+    with contextlib.suppress(OSError, ValueError):
+        share, period = QUOTA.read_text().split()
+        allowed.append(int(share) // int(period))
+    return max(1, min(allowed))

@@ -76,10 +76,10 @@ class Pool:
             if task.future.cancel():
                 task.future.set_running_or_notify_cancel()
 
-    def join(self) -> None:
+    def join(self, seconds: float | None = None) -> None:
         for thread in self._threads:
             if thread is not current_thread():
-                thread.join()
+                thread.join(seconds)
 
     def kill(self) -> None:
         if os.getpid() != self._owner:  # a fork of it, which owns nothing
@@ -96,7 +96,7 @@ class Pool:
                 worker.process.wait(max(0.0, deadline - time.monotonic()))
             except TimeoutExpired:
                 worker.process.kill()
-        self.join()
+        self.join(GRACE)
 
     def _serve(self, slot: int) -> None:
         """A thread's life: keep the worker of a slot alive and give it tasks."""

@@ -44,7 +44,8 @@ class Worker:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until the worker can ignore it
         try:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "bench.worker"],  # -P: no file beside the user's is taken for a library
+                # -P: no file in the working directory is taken for a library
+                [sys.executable, "-P", "-m", "bench.worker", str(os.getpid())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=None if _is_open(2) else subprocess.DEVNULL,

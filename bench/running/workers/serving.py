@@ -21,17 +21,22 @@ GRACE = 1.0
 """Seconds from the parent's end to this process's, whatever it is doing."""
 
 
-def serve() -> None:
-    """Answer until the pipe ends. Ctrl-C is the parent's affair."""
+def serve(parent: int) -> None:
+    """Answer the process `parent` until it closes the pipe or dies. Ctrl-C is its affair."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     requests, replies = _private_pipes()
+    served = os.getpid()
     tasks = SimpleQueue[Frame | None]()
-    Thread(target=_listen, args=(requests, tasks), daemon=True).start()
+    Thread(target=_listen, args=(requests, tasks, parent), daemon=True).start()
     with contextlib.suppress(OSError), replies:  # nobody reads: the parent is gone
         write(replies, GREETING)
         while (task := tasks.get()) is not None:
-            send(replies, answer(task))
+            reply = answer(task)
+            if os.getpid() != served:  # a fork that came back from its task, and would answer twice
+                os._exit(0)
+            send(replies, reply)
+            del task, reply
 
 
 def _private_pipes() -> tuple[FileIO, FileIO]:
@@ -45,11 +50,12 @@ def _private_pipes() -> tuple[FileIO, FileIO]:
     return requests, replies
 
 
-def _listen(requests: FileIO, tasks: SimpleQueue[Frame | None]) -> None:
+def _listen(requests: FileIO, tasks: SimpleQueue[Frame | None], parent: int) -> None:
     """Queue what comes; when the pipe ends, or the parent dies and leaves it to other children, end this process."""
-    parent = os.getppid()
+    above = os.getppid()  # the parent, or what stands between, or whoever adopts orphans
     with contextlib.suppress(EOFError, OSError):
-        while os.getppid() == parent:
+        while os.getppid() == above:
+            os.kill(parent, 0)  # an OSError when it is gone
             if select.select([requests], [], [], 1.0)[0]:
                 tasks.put(receive(requests))
     tasks.put(None)

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import mmap
 import os
+import secrets
 import struct
 import weakref
 from collections import OrderedDict
@@ -150,7 +151,7 @@ def _block(chunks: Sequence[bytes | memoryview], size: int) -> SharedMemory | No
     if shm_open is None:
         return None
     try:
-        block = SharedMemory(create=True, size=size)
+        block = SharedMemory(f"potemkin-{os.getpid()}-{secrets.token_hex(4)}", create=True, size=size)
     except OSError:
         return None
     try:

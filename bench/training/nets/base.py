@@ -12,8 +12,8 @@ from torch.nn import functional as F
 class Net(nn.Module):
     """A network from `(N, features)` to `(N, K)` logits. The softmax of them is the default reading.
 
-    A subclass takes `features`, `classes` and its recipe's own parameters, and draws its initial weights from torch's
-    global generator, which the training loop seeds.
+    A subclass takes the numbers of `features` and `classes` and its recipe's own parameters, and draws its initial
+    weights from torch's global generator, which the training loop seeds.
     """
 
     kind: ClassVar[str]

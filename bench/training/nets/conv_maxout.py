@@ -90,8 +90,6 @@ class ConvMaxout(Net):
     ) -> None:
         """
         Args:
-            features: number of inputs.
-            classes: number of outputs.
             shape: (channels, height, width) of an image.
             layers: what `ConvMaxoutLayer` takes by name, for each convolutional layer.
             units: units of the fully connected layer.

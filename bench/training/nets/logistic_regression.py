@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from bench.training.nets.base import Net
+from bench.training.nets.softmax_regression import SoftmaxRegression
 
 
-class LogisticRegression(Net):
+class LogisticRegression(SoftmaxRegression):
     """One affine score s, from zero weights, with the logits (0, s) (arXiv 1412.6572, section 5).
 
     Their softmax is (sigmoid(-s), sigmoid(s)), and their cross-entropy softplus(-y s) with y = -1 for class 0 and +1
@@ -24,16 +24,10 @@ class LogisticRegression(Net):
         Raises:
             ValueError: there are not two classes.
         """
-        super().__init__()
         if classes != 2:
             raise ValueError(f"logistic regression tells 2 classes apart, not {classes}; take softmax-regression")
-        self.linear = nn.Linear(features, 1)
-        nn.init.zeros_(self.linear.weight)
-        nn.init.zeros_(self.linear.bias)
+        super().__init__(features, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         score = self.linear(x)
         return torch.cat([torch.zeros_like(score), score], 1)
-
-    def first_weights(self) -> Tensor:
-        return self.linear.weight

@@ -51,8 +51,6 @@ class Maxout(Net):
     ) -> None:
         """
         Args:
-            features: number of inputs.
-            classes: number of outputs.
             units: units of each hidden layer.
             pieces: affine functions in a unit.
             spread: initial weights are uniform in [-spread, spread]; initial biases are zero.

@@ -39,8 +39,6 @@ class MPDBM(Net):
     ) -> None:
         """
         Args:
-            features: number of pixels.
-            classes: number of classes.
             units: units of the two hidden layers.
             rounds: how often inference updates every layer.
             connections: weights of each unit of the first layer, and of each class, that do not start at zero but are

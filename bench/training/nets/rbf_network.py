@@ -25,8 +25,6 @@ class RBFNetwork(Net):
     def __init__(self, features: int, classes: int, *, initial_beta: float) -> None:
         """
         Args:
-            features: number of inputs.
-            classes: number of units.
             initial_beta: inverse width of every unit along every input before training.
         """
         super().__init__()

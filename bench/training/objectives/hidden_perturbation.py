@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import ClassVar, Literal
 
@@ -39,31 +38,21 @@ class HiddenPerturbation(Perturbation):
         hidden = net.hidden_layers()
         chosen = hidden if self.layers == "all" else [hidden[layer] for layer in self.layers]
         outputs: list[Tensor] = []
-        with _changed(chosen, [partial(_kept, outputs)] * len(chosen)):
-            clean = net.loss(net(x), y)
+        clean = _hooked(net, x, y, chosen, [outputs.append] * len(chosen))
         gradients = torch.autograd.grad(clean.sum(), outputs, retain_graph=True)
-
-        def again() -> Tensor:
-            with _changed(chosen, [partial(self.perturbed, gradient=gradient) for gradient in gradients]):
-                return net.loss(net(x), y)
-
-        return clean, again
+        return clean, lambda: _hooked(net, x, y, chosen, [partial(self.perturbed, gradient=g) for g in gradients])
 
 
-def _kept(outputs: list[Tensor], h: Tensor) -> Tensor:
-    outputs.append(h)
-    return h
-
-
-@contextmanager
-def _changed(layers: Sequence[nn.Module], changes: Sequence[Callable[[Tensor], Tensor]]) -> Iterator[None]:
-    """Put each layer's output through its change."""
+def _hooked(
+    net: Net, x: Tensor, y: Tensor, layers: Sequence[nn.Module], hooks: Sequence[Callable[[Tensor], Tensor | None]]
+) -> Tensor:
+    """The loss while each layer's output goes through its hook; one that returns None leaves it as it is."""
     handles = [
-        layer.register_forward_hook(lambda module, given, output, change=change: change(output))
-        for layer, change in zip(layers, changes, strict=True)
+        layer.register_forward_hook(lambda module, given, output, hook=hook: hook(output))
+        for layer, hook in zip(layers, hooks, strict=True)
     ]
     try:
-        yield
+        return net.loss(net(x), y)
     finally:
         for handle in handles:
             handle.remove()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-
 import torch
 from torch import Tensor
 
@@ -12,32 +10,24 @@ from bench.training.nets.base import Net
 from bench.training.objectives.base import Objective
 
 
-class _Noise(Objective):
-    """J(x + noise), with noise drawn anew at every step."""
+class UniformNoise(Objective):
+    """J(x + noise), drawn anew at every step: independent on every feature, uniform on [-eps, eps]."""
 
     eps: Epsilon
-    """Largest change of a feature."""
 
-    @abstractmethod
     def noise(self, x: Tensor) -> Tensor:
         """Of the shape of `x`, of L_inf norm at most 1."""
+        return torch.empty_like(x).uniform_(-1.0, 1.0)
 
     def __call__(self, net: Net, x: Tensor, y: Tensor) -> Tensor:
         return net.loss(net(x + self.eps * self.noise(x)), y)
 
 
-class SignNoise(_Noise):
+class SignNoise(UniformNoise):
     """+eps or -eps on every feature, at random."""
 
     def noise(self, x: Tensor) -> Tensor:
         return 2.0 * torch.empty_like(x).bernoulli_(0.5) - 1.0
-
-
-class UniformNoise(_Noise):
-    """Independent noise on every feature, uniform on [-eps, eps]."""
-
-    def noise(self, x: Tensor) -> Tensor:
-        return torch.empty_like(x).uniform_(-1.0, 1.0)
 
 
 class GaussianRubbish(Objective):

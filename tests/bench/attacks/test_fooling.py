@@ -30,9 +30,11 @@ from bench.records.record import AttackId, Cell, Result, Slice
 from bench.records.store import Store
 from bench.report import rubbish
 from bench.report.boards import tables
-from bench.running.judge import Audit, Tally
+from bench.running.judge import Audit
 from bench.running.roster import Models
 from bench.running.runner import Runner
+from bench.running.tally import Tally, joined
+from bench.running.world import World
 from bench.threats import Criterion, Threat
 
 SHAPE = (1, 8, 8)
@@ -231,10 +233,10 @@ def judged(kind: str | None, criterion: Criterion = SURE) -> Result:
     probabilities = torch.tensor(
         [[0.8, 0.1, 0.1], [0.25, 0.5, 0.25], [0.7, 0.2, 0.1], [0.3, 0.3, 0.4], [0.05, 0.05, 0.9]], dtype=torch.float64
     )
-    tally = Tally(asked)
+    tally = Tally(asked, 5)
     goals, labels = np.array([0, 1, 1, 2, 2]), probabilities.argmax(1)
-    tally.add(Outputs(labels, probabilities, probabilities), np.full(5, -1), goals, Audit(None, 0))
-    return tally.result(None, 3)
+    tally.add(np.arange(5), Outputs(labels, probabilities, probabilities), np.full(5, -1), goals, Audit(None, 0))
+    return joined([tally.part(None, None, 0.0)], 3)
 
 
 @pytest.mark.parametrize("kind", ["softmax", "sigmoid"])
@@ -365,9 +367,13 @@ def test_the_rubbish_board_tells_fooling_images_apart() -> None:
     assert table.title == "toy-suite v1: fooling images"
     lines = [dict(zip(table.headers, line, strict=True)) for line in table.rows]
     own = next(line for line in lines if line["model"] == line["crafted on"] == "a")
-    assert (own["step"], own["fooled"], own["mean of classes"]) == ("sign 0.25", "50.0", "50.0")
+    assert (own["attack"], own["fooled"], own["mean of classes"]) == (
+        "fooling sign step_size 0.25 steps 1",
+        "50.0",
+        "50.0",
+    )
     assert own["by class, hardest first"] == "2: 0.0, 1: 50.0, 0: 100.0"
-    assert {line["step"] for line in lines} == {"sign 0.25", "gradient 100, up to 5 times"}
+    assert {line["attack"] for line in lines} == {own["attack"], "fooling gradient step_size 100 steps 5"}
     assert {line["fooled"] for line in lines if line["model"] == "b"} == {"n/a"}
     assert "probability above 0.5" in table.note
 
@@ -391,7 +397,7 @@ def carry_out(models: dict[str, nn.Module], digits: Dataset, out: Path, batch: i
     store = Store(out)
     store.prepare()
     planned = expand(suite, digits, known, {})
-    summary = Runner(digits, shelf.adapter, store, teller, "cpu", batch).run(jobs(item.cell for item in planned))
+    summary = Runner(store, teller).run(jobs(item.cell for item in planned), World(digits, shelf.adapter, "cpu", batch))
     assert summary.failed == []
     return rows(View(suite, digits, store.records(teller.say), {}))
 

@@ -196,9 +196,20 @@ def test_budgets_beyond_the_ranks_do_not_count() -> None:
 
 
 def test_unsupported_attacks_do_not_keep_a_model_from_ranking() -> None:
-    muted = Result(status="unsupported", reason="needs a gradient")
-    found = rows(viewed(suite_of(GRID, rank_eps=0.2), answers({("a", 0.1): muted, ("a", 0.2): muted}), guests=[A]))
+    given = {("a", "a", eps): Result(status="unsupported", reason="needs a gradient") for eps in (0.1, 0.2)}
+    found = rows(viewed(suite_of(f"{GRID}\n{NOISE}", rank_eps=0.2), answers(given), guests=[A]))
     assert one(found, attack=WORST).rank == 1
+
+
+def test_a_model_that_nothing_attacked_has_no_worst_case_and_no_rank() -> None:
+    """The clean pass alone says nothing of robustness; nor does an attack beyond the ranking's threat."""
+    given = {("a", "a", eps): Result(status="unsupported", reason="needs a gradient") for eps in (0.1, 0.2)}
+    suite = suite_of(f"{GRID}\n{NOISE.replace('linf', 'l2')}", rank_eps=0.2)
+    found = rows(viewed(suite, answers(given), guests=[A, B]))
+    assert [row.model for row in found if row.attack == WORST] == ["b"]
+    assert {row.model: row.rank for row in found} == {"a": None, "b": 1}
+    line = next(line for line in tables(suite, found)[0].rows if line[1] == "a")
+    assert (line[0], *line[-4:-1]) == ("-", "n/a", "n/a", "")
 
 
 @pytest.mark.parametrize(("gone", "status"), [(failure(), "error"), (None, "missing")], ids=["failed", "not run"])

@@ -381,11 +381,11 @@ def test_torn_and_newer_records_are_told_of_and_run_again(bench: Bench) -> None:
     board = bench("leaderboard", "tiny.yaml").out
     torn, newer, *_ = sorted(Path("bench-out/results/cells").glob("*.json"))
     torn.write_bytes(torn.read_bytes()[:200])
-    newer.write_text(newer.read_text().replace('"schema": 1', '"schema": 2'))
+    newer.write_text(newer.read_text().replace('"schema": 2', '"schema": 3'))
     said = bench(*run)
     assert said.code == 0
     assert f"ignored {torn}: torn or no JSON" in said.err
-    assert f"ignored {newer}: schema 2 is newer than this program reads (1)" in said.err
+    assert f"ignored {newer}: schema 3 is newer than this program reads (2)" in said.err
     assert said.err.count("set aside an unusable record as") == 2
     assert "Ran 2 cells." in said.out
     assert len(list(Path("bench-out/results/set-aside").iterdir())) == 2

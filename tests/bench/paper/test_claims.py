@@ -32,7 +32,19 @@ def test_it_names_the_numbers_that_it_speaks_of() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "error", "error = 1", "error > ", "error > noise + more", "error > 1e-3", "a > b or b > a", "__x > 1"]
+    "text",
+    [
+        "",
+        "error",
+        "error = 1",
+        "error > ",
+        "error > noise + more",
+        "error > 1e-3",
+        "a > b or b > a",
+        "__x > 1",
+        "(a > b) > 1",
+        "a > True",
+    ],
 )
 def test_anything_else_is_no_claim(text: str) -> None:
     with pytest.raises(ValueError, match=r"is no comparison|is neither the name"):

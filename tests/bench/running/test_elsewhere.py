@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -151,6 +154,36 @@ def test_a_model_that_ends_its_process_takes_no_other_down(digits_net: nn.Module
     board = bench.run(parse_suite(attacks, "s.yaml"), models, out=tmp_path, device="cpu", jobs=2)
     assert {(failure.cell.target.name, failure.kind) for failure in board.failures} == {("exits", "crash")}
     assert {row.status for row in board.of("net")} == {"ok"}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of a library that loses a worker
+def test_a_dask_cluster_gives_the_same_records_though_a_worker_is_killed(
+    suite: Suite, digits_net: nn.Module, expected: dict[str, str], tmp_path: Path
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    killed: list[int] = []
+
+    def kill(victim: int) -> None:
+        while not told(tmp_path):
+            time.sleep(0.01)
+        os.kill(victim, signal.SIGKILL)
+        killed.append(len(told(tmp_path)))
+
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        victim = sorted(client.run(os.getpid).values())[0]
+        killer = Thread(target=kill, args=(victim,), daemon=True)
+        killer.start()
+        executor = client.get_executor(retries=2, pure=False)
+        board = bench.run(suite, {"net": digits_net}, out=tmp_path, device="cpu", executor=executor)
+        killer.join(10)
+        assert victim not in client.run(os.getpid).values()
+    assert 0 < killed[0] < len(expected)
+    assert board.failures == []
+    assert told(tmp_path) == expected
 
 
 @pytest.fixture(autouse=True)

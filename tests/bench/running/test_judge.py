@@ -128,7 +128,7 @@ def test_a_bound_that_is_nan_fails_closed() -> None:
     x = images()
     for norm in ("linf", "l2"):
         with pytest.raises(InvalidCandidate):
-            audit(x + 0.1, x, Threat(norm=norm, eps=float("nan")))
+            audit(x + 0.1, x, Threat.model_construct(norm=norm, eps=float("nan")))
 
 
 def test_generated_inputs_are_bound_to_no_example() -> None:

@@ -168,11 +168,19 @@ def test_a_crash_fails_its_task_and_no_other(two: LocalWorkers, crash: Callable[
     assert eventually(lambda: len(processes()) == 2)
 
 
+def test_a_fork_that_comes_back_from_its_task_answers_nothing() -> None:
+    with LocalWorkers(1) as one:
+        fork = one.submit(os.fork).result()
+        assert fork > 0
+        assert [one.submit(int, i).result() for i in range(5)] == list(range(5))
+        assert eventually(lambda: not alive(fork))
+
+
 def test_a_worker_that_dies_idle_is_replaced_in_silence() -> None:
     with LocalWorkers(1) as one:
         pid = one.submit(os.getpid).result()
         os.kill(pid, signal.SIGKILL)
-        assert eventually(lambda: not alive(pid))
+        assert eventually(lambda: pid not in processes())
         assert one.submit(os.getpid).result() != pid
 
 
@@ -297,6 +305,27 @@ def test_the_cores_are_shared_out(count: int, share: int, monkeypatch: pytest.Mo
         assert workers.submit(lambda: {os.environ[name] for name in names}).result() == {str(share)}
 
 
+@pytest.mark.parametrize(
+    ("variable", "quota", "share"),
+    [
+        ("", "max 100000", 8),
+        ("3", "max 100000", 3),
+        ("64", "max 100000", 8),
+        ("4,2", "450000 100000", 4),
+        ("6", "50000 100000", 1),
+        ("0", "", 1),
+    ],
+)
+def test_the_cores_are_those_that_this_process_may_use(
+    variable: str, quota: str, share: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cpu.max").write_text(quota)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    monkeypatch.setattr(local, "QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setenv("OMP_NUM_THREADS", variable)
+    assert local.cores() == share
+
+
 @pytest.mark.slow
 def test_libraries_keep_to_their_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
@@ -415,10 +444,11 @@ for _ in range(2):
     workers.submit(spin)
 while len([name for name in os.listdir() if name.startswith("started")]) < 2:
     time.sleep(0.02)
-if sys.argv[1] == "fork" and os.fork() == 0:  # holds the pipes to the workers for as long as it lives
-    time.sleep(20)
+fork = os.fork() if sys.argv[1] == "fork" else -1
+if fork == 0:  # it holds the pipes to the workers for as long as it lives
+    time.sleep(600)
     os._exit(0)
-print(shared._block, *processes(), file=open("telling", "w"), flush=True)
+print(fork, shared._block, *processes(), file=open("telling", "w"), flush=True)
 os.rename("telling", "told")
 time.sleep(600)
 """
@@ -436,13 +466,15 @@ def test_killing_the_parent_leaves_no_worker_and_no_memory(tmp_path: Path, how: 
     )
     try:
         assert eventually((tmp_path / "told").exists)
-        block, *pids = (tmp_path / "told").read_text().split()
+        fork, block, *pids = (tmp_path / "told").read_text().split()
         assert len(pids) == 3
         assert (BLOCKS / block).exists()
         program.kill()
         program.wait()
         assert eventually(lambda: not any(alive(int(pid)) for pid in pids))
-        assert how == "fork" or eventually(lambda: not (BLOCKS / block).exists())
+        if how == "fork":
+            os.kill(int(fork), signal.SIGKILL)
+        assert eventually(lambda: not (BLOCKS / block).exists())
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(program.pid, signal.SIGKILL)
@@ -474,7 +506,7 @@ def test_ctrl_c_is_the_parents_affair(tmp_path: Path) -> None:
 
 
 def blocks() -> set[str]:
-    return {path.name for path in BLOCKS.glob("psm_*")}
+    return {path.name for path in BLOCKS.glob(f"potemkin-{os.getpid()}-*")}
 
 
 def test_an_object_is_pickled_once_and_read_by_all(two: LocalWorkers, tmp_path: Path) -> None:

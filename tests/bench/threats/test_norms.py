@@ -264,7 +264,14 @@ def test_a_norm_that_is_none_is_an_error_and_never_l2(name: str) -> None:
         Threat(norm=name, eps=0.1)
 
 
-@pytest.mark.parametrize("eps", [0.5, 1.5, 0, -1])
+@pytest.mark.parametrize("eps", [0, -0.1, float("nan"), float("inf"), "half"])
+@pytest.mark.parametrize("name", NORMS)
+def test_a_ball_has_a_size(name: str, eps: Any) -> None:
+    with pytest.raises(ValidationError, match="give a positive number such as"):
+        Threat(norm=name, eps=eps)
+
+
+@pytest.mark.parametrize("eps", [0.5, 1.5])
 def test_l0_counts_whole_features(eps: float) -> None:
     with pytest.raises(ValidationError, match="is a number of features; give 1, 2, 3"):
         Threat(norm="l0", eps=eps)
@@ -274,6 +281,8 @@ def test_what_a_threat_lacks_is_an_error() -> None:
     x = torch.zeros(1, 2)
     with pytest.raises(ValueError, match="without a norm has no distances"):
         Threat().distance(x, x)
+    with pytest.raises(ValidationError, match="without a norm has no distances"):
+        Threat(eps=0.1)
     with pytest.raises(ValueError, match="without an epsilon has no size"):
         Threat(norm="l2").moved(x, x)
     assert Threat(norm="l2").distance(x, x + 1).item() == pytest.approx(2**0.5), "a minimum norm is asked for"
