@@ -69,7 +69,7 @@ class Tally:
             best = scores.topk(2, dim=1).values
             values["margins"] = (best[:, 0] - best[:, 1]).float().cpu().numpy()
         if self._names not in (None, set(values)):
-            raise InvalidOutput("the model gives scores or probabilities for some batches only")
+            raise InvalidOutput("the model gives scores or probabilities for some examples only")
         self._names = set(values)
         for name, column in values.items():
             self._columns.setdefault(name, np.empty(self._n, column.dtype))[places] = column

@@ -408,7 +408,7 @@ def test_a_result_does_not_depend_on_parts_or_batches(data: st.DataObject) -> No
 def test_scores_for_some_batches_only_are_no_valid_answer() -> None:
     tally = Tally(cell(SOFTMAX, source=SOFTMAX, attack=ATTACK, threat=LINF), 2)
     tally.add(np.array([0]), outputs_of([1], [[0.1, 0.9]]), np.array([1]), None, Audit(0.1, 0))
-    with pytest.raises(InvalidOutput, match="for some batches only"):
+    with pytest.raises(InvalidOutput, match="for some examples only"):
         tally.add(np.array([1]), outputs_of([1]), np.array([1]), None, Audit(0.1, 0))
 
 
