@@ -47,8 +47,6 @@ class Subject:
     thorough: bool = False
     """Whether to hold gradients against finite differences in more directions, and show more examples alone."""
 
-    # -- the model ----------------------------------------------------------------------------------------------------
-
     def outputs(self, x: Tensor) -> Outputs:
         """The model's outputs of a copy, whatever it does to that."""
         return self.adapter.outputs(x.clone())
@@ -83,8 +81,6 @@ class Subject:
     def gradient(self) -> Tensor:
         """Gradients at the clean inputs, as the attacks ask for them."""
         return self.adapter.input_gradient(self.x, self.y)
-
-    # -- the inputs ---------------------------------------------------------------------------------------------------
 
     @cached_property
     def span(self) -> Tensor:

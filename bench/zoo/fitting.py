@@ -121,9 +121,7 @@ def clean_error(adapter: Adapter, dataset: Dataset) -> float:
 def _fit_estimator(recipe: Recipe, x: NDArray[np.float32], y: NDArray[np.int64]) -> Any:
     kind = kind_class(recipe.kind)
     known = inspect.signature(kind).parameters
-    parameters = dict(recipe.parameters)
-    if "random_state" in known:
-        parameters["random_state"] = recipe.seed
+    parameters = recipe.parameters | ({"random_state": recipe.seed} if "random_state" in known else {})
     if "n_jobs" not in known:
         return kind(**parameters).fit(x, y)
     # All cores for the fit alone. Every tree has its own seed, drawn before the first one is grown, so that the number

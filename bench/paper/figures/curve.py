@@ -55,13 +55,9 @@ def _plot(lines: Mapping[tuple[str, str], Sequence[float]], title: str) -> Figur
     figure = page(3.2)
     panel = figure.subplots()
     for (trained, tested), errors in sorted(lines.items(), key=lambda line: -line[1][-1]):
-        panel.plot(
-            np.arange(1, len(errors) + 1),
-            100 * np.array(errors),
-            color=COLOURS[trained],
-            linestyle=STYLES[tested],
-            label=f"train {trained},\ntest {tested}: {100 * errors[-1]:.2f}%",
-        )
+        label = f"train {trained},\ntest {tested}: {100 * errors[-1]:.2f}%"
+        percent, epochs = 100 * np.array(errors), np.arange(1, len(errors) + 1)
+        panel.plot(epochs, percent, color=COLOURS[trained], linestyle=STYLES[tested], label=label)
     panel.set_yscale("log")
     panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     panel.yaxis.set_minor_locator(NullLocator())

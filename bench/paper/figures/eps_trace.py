@@ -36,15 +36,10 @@ def eps_trace(models: Models) -> Drawn:
     upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=[3, 1.9])[:, 0]
     above, below = upper.subplots(), lower.subplots()
     for label, name in enumerate(data.classes):
-        own = label == LABEL
-        above.plot(
-            eps,
-            logits[:, label],
-            color="black" if own else CLASSES[label % len(CLASSES)],
-            linewidth=2.2 if own else 1.2,
-            linestyle="-" if own or label % 2 else "--",
-            label=f"{name}, the true class" if own else name,
-        )
+        look: dict[str, Any] = {"color": CLASSES[label % len(CLASSES)], "linestyle": "-" if label % 2 else "--"}
+        if label == LABEL:
+            look, name = {"color": "black", "linewidth": 2.2}, f"{name}, the true class"
+        above.plot(eps, logits[:, label], label=name, **look)
     above.fill_between(
         eps, 0, 1, where=list(right), color=BOX, linewidth=0, transform=above.get_xaxis_transform(), label="label right"
     )
