@@ -114,10 +114,6 @@ class QuadraticAdapter(GaussianAdapter):
     decision = "exact"
 
     def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: a covariance that is not of full rank.
-        """
         # The estimator's own expressions in its own precision: its own numbers to the last bit.
         axes = [axis * scale**-0.5 for axis, scale in zip(estimator.rotations_, estimator.scalings_, strict=True)]
         features = estimator.n_features_in_

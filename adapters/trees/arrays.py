@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+Float = type[np.floating[Any]]
+Floats = NDArray[np.floating[Any]]
+
 
 @dataclass(frozen=True)
 class TreeArrays:
@@ -26,7 +29,7 @@ class TreeArrays:
     """`(M,)`; infinite where a split only tells missing values from others; anything at a categorical split."""
     missing_left: NDArray[np.bool_]
     """`(M,)` whether a NaN goes left."""
-    value: NDArray[np.floating[Any]]
+    value: Floats
     """`(M, K)` what a leaf adds to each class; anything at a split."""
     category_row: NDArray[np.int64] | None = None
     """`(M,)` row of `left_categories` that a split goes by, -1 where it goes by its threshold; None where all do."""
@@ -76,22 +79,18 @@ def only_steps(trees: list[TreeArrays]) -> bool:
     return any(tree.is_split.any() for tree in trees) and not any(tree.has_direction.any() for tree in trees)
 
 
-def in_column(values: NDArray[np.floating[Any]], column: int, columns: int) -> NDArray[np.floating[Any]]:
+def in_column(values: Floats, column: int, columns: int) -> Floats:
     """`(M, columns)` values of a tree whose `(M,)` values are all for one class."""
     table = np.zeros((len(values), columns), dtype=values.dtype)
     table[:, column] = values
     return table
 
 
-def node_tables(trees: list[TreeArrays], precision: type[np.floating[Any]] = np.float32) -> dict[str, NDArray[Any]]:
+def node_tables(trees: list[TreeArrays], precision: Float = np.float32) -> dict[str, NDArray[Any]]:
     """All nodes of some trees in one table, each tree's first node in `root`; a leaf is its own child.
 
-    `category_row` and `left_categories` are in it only where a tree has categorical splits.
-
-    Args:
-        trees: at least one.
-        precision: type of the inputs compared. Rounding each threshold *down* to it leaves every comparison with inputs
-            of that type as it is; rounding to the nearest would not.
+    `category_row` and `left_categories` are in it only where a tree has categorical splits. Rounding each threshold
+    *down* to the `precision` of the inputs leaves every comparison with them as it is; to the nearest would not.
     """
     starts = np.cumsum([0] + [len(tree.left) for tree in trees])
     names = ("left", "right", "feature", "threshold", "missing_left", "value")
@@ -128,7 +127,7 @@ def category_tables(trees: list[TreeArrays]) -> dict[str, NDArray[Any]]:
     }
 
 
-def rounded_down(values: NDArray[np.float64], precision: type[np.floating[Any]] = np.float32) -> NDArray[Any]:
+def rounded_down(values: NDArray[np.float64], precision: Float = np.float32) -> NDArray[Any]:
     """The largest number of a narrower type not above each float64 value."""
     with np.errstate(over="ignore"):
         nearest = values.astype(precision)

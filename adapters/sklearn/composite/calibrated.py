@@ -42,11 +42,6 @@ class CalibratedAdapter(CompositeAdapter):
     confidence_kind = "calibrated"
 
     def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: a part is not compiled; or temperature scaling of a fold without one of the classes, or of
-                one-vs-rest probabilities, which may all be zero and are then taken for logits.
-        """
         pairs = estimator.calibrated_classifiers_
         named = [(number, pair.estimator) for number, pair in enumerate(pairs)]
         parts = compiled_parts(estimator, named)
