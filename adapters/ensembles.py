@@ -72,8 +72,7 @@ class Ensemble(Adapter):
         return self
 
     def _state(self) -> Iterable[object]:
-        yield self.rule
-        yield [member.fingerprint for member in self.members]
+        return self.rule, [member.fingerprint for member in self.members]
 
 
 def ensemble(members: Sequence[Any], *, rule: Rule | None = None) -> Adapter:

@@ -210,11 +210,7 @@ class NeighborsAdapter(StoredPointsAdapter):
 
 
 def _minkowski(estimator: Any) -> tuple[float, np.ndarray | None]:
-    """Exponent of a fitted estimator's metric, and what its features are to be scaled by.
-
-    Raises:
-        NotWrappable: it is no Minkowski metric, or the estimator is not of one mind about its exponent.
-    """
+    """Exponent of a fitted estimator's metric, and what its features are to be scaled by."""
     metric, settings = estimator.effective_metric_, estimator.effective_metric_params_
     exponent, weights = METRICS.get(metric) if isinstance(metric, str) else None, None
     if metric == "minkowski":

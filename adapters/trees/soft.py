@@ -36,11 +36,7 @@ class Block(Movable):
     """
 
     def __init__(self, trees: list[TreeArrays], width: float | NDArray[np.float64]) -> None:
-        """
-        Args:
-            trees: of one number of classes.
-            width: T of all splits, or `(D,)` of the splits of each feature.
-        """
+        """Take trees of one number of classes, and T of all splits or `(D,)` of those of each feature."""
         starts = np.cumsum([0] + [len(tree.left) for tree in trees])
         left, right = (
             np.concatenate([getattr(tree, side) + start for tree, start in zip(trees, starts, strict=False)])
@@ -126,11 +122,8 @@ class SoftTrees(Movable):
     """Relaxed trees, added up."""
 
     def __init__(self, trees: list[TreeArrays], temperature: float, by_feature: bool = False) -> None:
-        """
-        Args:
-            trees: of one number of classes.
-            temperature: T as a share of the range of all thresholds, which is the only scale that a tree knows.
-            by_feature: whether it is the range of each feature's own thresholds.
+        """Take trees of one number of classes, and T as a share of the range of all thresholds, which is the only scale
+        that a tree knows, or where it goes `by_feature` of each feature's own.
         """
         width = temperature * (_ranges(trees) if by_feature else _range(trees))
         self.blocks: list[Block] = []

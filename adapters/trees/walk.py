@@ -12,14 +12,10 @@ NODES = 2**24
 
 
 def leaf_sums(table: Mapping[str, Tensor], x: Tensor, depth: int, start: Tensor) -> Tensor:
-    """`(N, K)` sum of `start` and the values of the leaves that inputs fall into, added tree by tree in its precision.
+    """`(N, K)` sum of `(K,)` `start` and the values of the leaves that inputs fall into, tree by tree in its precision.
 
-    Args:
-        table: `arrays.node_tables` as tensors; their comparisons are exact for `x` of no finer type than the
-            thresholds.
-        x: `(N, D)`, with codes in place of categories.
-        depth: of the deepest tree.
-        start: `(K,)`.
+    The table is `arrays.node_tables` as tensors, whose comparisons are exact for `(N, D)` inputs of no finer type than
+    the thresholds, with codes in place of categories; `depth` is the deepest tree's.
     """
     total = start.repeat(len(x), 1)
     size = max(1, NODES // len(table["root"]))

@@ -30,12 +30,6 @@ class CompositeAdapter(SklearnAdapter):
     _container: Container = "array"
 
     def __init__(self, estimator: Any, parts: Sequence[SklearnAdapter], **constants: Tensor) -> None:
-        """
-        Args:
-            estimator: fitted classifier with one output.
-            parts: adapters of the estimators that it is made of.
-            constants: the compiled tensors, by name.
-        """
         super().__init__(estimator, **constants)
         self.parts = tuple(parts)
         self.takes_missing = self.takes_missing or all(part.takes_missing for part in parts)

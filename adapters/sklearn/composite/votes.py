@@ -41,13 +41,8 @@ class EnsembleAdapter(CompositeAdapter):
         columns: Sequence[Sequence[int]],
         features: Sequence[Tensor | None] | None = None,
     ) -> None:
-        """
-        Args:
-            estimator: fitted classifier with a list `estimators_`.
-            parts: adapters of its parts.
-            weights: of the parts, none below zero, not all zero.
-            columns: which classes of the whole those of each part are.
-            features: what each part sees of an input, None for all of it.
+        """Take the parts with their weights, none below zero and not all zero; which classes of the whole those of each
+        part are; and what each part sees of an input, None for all of it.
         """
         super().__init__(estimator, parts)
         self.estimator.estimators_ = [part.estimator for part in parts]
@@ -56,11 +51,7 @@ class EnsembleAdapter(CompositeAdapter):
         self._features = list(features or [None] * len(parts))
 
     def _polled(self, named: Iterable[tuple[object, Any]], soft: bool) -> None:
-        """Say what the whole is that averages its parts' probabilities, if `soft`, or counts their votes.
-
-        Raises:
-            NotWrappable: a part that is to be averaged has no probabilities.
-        """
+        """Say what the whole is that averages its parts' probabilities, if `soft`, or counts their votes."""
         self._soft = soft
         if soft:
             for (name, own), part in zip(named, self.parts, strict=True):
