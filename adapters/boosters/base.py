@@ -29,6 +29,8 @@ class BoosterAdapter(BoostedTrees):
     """How many roundings each tree takes in the library's own sum."""
     link_roundoff: ClassVar[float] = 1e-12
     """How far apart raw scores can be whose probabilities the library still rounds to the same number."""
+    raw_options: ClassVar[dict[str, Any]]
+    """With what the library's `predict` returns raw scores."""
     _sharpness: float = 1.0
     """What raw scores are multiplied by before the link."""
     _one_vs_rest: bool = False
@@ -69,9 +71,8 @@ class BoosterAdapter(BoostedTrees):
         scores = self._sharpness * raw
         return F.logsigmoid(scores) if self._one_vs_rest else two_sided(scores).log_softmax(1)
 
-    def _raw_by(self, x: Tensor, **options: Any) -> Tensor:
-        """`(N, K)` or `(N, 1)` raw scores that `predict` returns with these options, on the device of `x`."""
-        return torch.as_tensor(self._ask("predict", x, **options).reshape(len(x), -1), device=x.device)
+    def _estimated_raw(self, x: Tensor) -> Tensor:
+        return torch.as_tensor(self._ask("predict", x, **self.raw_options).reshape(len(x), -1), device=x.device)
 
     def _state(self) -> Iterable[object]:
         yield from super()._state()

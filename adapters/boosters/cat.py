@@ -7,7 +7,7 @@ import math
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ class CatBoostAdapter(BoosterAdapter):
     family = "catboost"
     decision = "none"
     attacked_by = "margin"
+    raw_options: ClassVar[dict[str, Any]] = {"prediction_type": "RawFormulaVal"}
 
     def __init__(self, estimator: Any) -> None:
         model = _dump(estimator)
@@ -54,7 +55,7 @@ class CatBoostAdapter(BoosterAdapter):
         self.input_shape = (len(inputs),)  # which an estimator that was loaded from a file does not know
 
     def _estimated_raw(self, x: Tensor) -> Tensor:
-        return self._raw_by(x, prediction_type="RawFormulaVal") - self._threshold
+        return super()._estimated_raw(x) - self._threshold
 
     def _log_link(self, raw: Tensor) -> Tensor:
         return super()._log_link(raw + self._threshold)

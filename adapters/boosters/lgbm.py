@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -32,6 +32,7 @@ class LightGBMAdapter(BoosterAdapter):
     """
 
     family = "lightgbm"
+    raw_options: ClassVar[dict[str, Any]] = {"raw_score": True}
 
     def __init__(self, estimator: Any) -> None:
         refuse_if(estimator.get_params().get("pred_early_stop"), estimator, "pred_early_stop=True")
@@ -49,28 +50,23 @@ class LightGBMAdapter(BoosterAdapter):
         if any((_numbers(tree, "decision_type", np.int64) & MISSING_ZERO).any() for tree in fields):
             raise refuse(estimator, "zero_as_missing=True", "give NaN where a value is missing")
         trees = [_arrays(tree, place % columns, columns) for place, tree in enumerate(fields)]
-        tables = [tree.left_categories for tree in trees if tree.left_categories is not None]
-        self._categories = max((table.shape[1] for table in tables), default=0)
-        by_category = np.zeros(int(estimator.n_features_in_), dtype=bool)
+        by_category = torch.zeros(int(estimator.n_features_in_), dtype=torch.bool)
         for tree in trees:
             by_category[tree.feature[tree.is_categorical]] = True
         self._sharpness, self._one_vs_rest = sigmoid / averaged, objective == "multiclassova"
         super().__init__(estimator, trees, np.zeros(columns), np.float64)
-        self._constants["by_category"] = torch.from_numpy(by_category)
+        self._constants["by_category"] = by_category
         if columns == 2 or not hasattr(estimator, "decision_function"):
             self.decision = "none"
-
-    def _estimated_raw(self, x: Tensor) -> Tensor:
-        return self._raw_by(x, raw_score=True)
 
     def _walked(self, x: Tensor) -> Tensor:
         return super()._walked(torch.where(x.abs() <= ZERO, 0, x))
 
     def _encoded(self, x: Tensor) -> Tensor:
-        if not self._categories:
+        if "left_categories" not in self._constants:
             return x
         code = x.detach().trunc()
-        code = torch.where((code >= 0) & (code < self._categories), code, torch.nan)
+        code = torch.where((code >= 0) & (code < self._constant("left_categories").shape[1]), code, torch.nan)
         return torch.where(self._constant("by_category"), code, x)
 
     def _lead(self, raw: Tensor) -> Tensor:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from itertools import islice
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from adapters.boosters.base import BoosterAdapter
 from adapters.compiled import refuse, refuse_if
@@ -28,6 +27,7 @@ class XGBoostAdapter(BoosterAdapter):
     decision = "none"
     roundings = 4  # `dart` adds and takes away the intercept, and multiplies
     link_roundoff = 1e-6
+    raw_options: ClassVar[dict[str, Any]] = {"output_margin": True}
 
     def __init__(self, estimator: Any) -> None:
         native = estimator.get_booster()
@@ -57,9 +57,6 @@ class XGBoostAdapter(BoosterAdapter):
         start = _intercept(document, type(native))
         parts = zip(trees, model["tree_info"], weights or [1.0] * len(trees), strict=True)
         super().__init__(estimator, [_arrays(*part, len(start)) for part in islice(parts, count)], start)
-
-    def _estimated_raw(self, x: Tensor) -> Tensor:
-        return self._raw_by(x, output_margin=True)
 
     def _state(self) -> Iterable[object]:
         yield from super()._state()

@@ -12,9 +12,8 @@ from torch import Tensor
 from adapters.base import GradientKind, Outputs
 from adapters.compiled import SklearnAdapter, as_array, refuse_if
 from adapters.threads import one_thread
-from adapters.trees.arrays import node_tables, of_sklearn, only_steps
+from adapters.trees.arrays import leaf_sums, node_tables, of_sklearn, only_steps
 from adapters.trees.soft import SoftTrees
-from adapters.trees.walk import leaf_sums
 
 
 class TreeAdapter(SklearnAdapter):
@@ -37,15 +36,12 @@ class TreeAdapter(SklearnAdapter):
 
     def __init__(self, estimator: Any) -> None:
         refuse_if(estimator.n_outputs_ > 1, estimator, "several outputs", "fit one estimator for each")
-        self._trees = self._fitted_trees(estimator)
+        self._trees = [each.tree_ for each in getattr(estimator, "estimators_", [estimator])]
         arrays = [of_sklearn(tree) for tree in self._trees]
         super().__init__(estimator, **{name: torch.tensor(table) for name, table in node_tables(arrays).items()})
         self._soft = SoftTrees(arrays, self.temperature)
         if only_steps(arrays):
             self.gradient = self.probability = "none"
-
-    def _fitted_trees(self, estimator: Any) -> list[Any]:
-        return [estimator.tree_]
 
     def _logits(self, x: Tensor) -> Tensor:
         return self.log_probabilities(x)
@@ -71,9 +67,8 @@ class TreeAdapter(SklearnAdapter):
     def _walked(self, x: Tensor) -> Tensor:
         """`(N, K)` class fractions averaged over the trees, by the estimator's additions in the estimator's order."""
         start = self._constants["value"].new_zeros(len(self.classes or ()))
-        return leaf_sums(self._constants, x.float(), max(tree.max_depth for tree in self._trees), start) / len(
-            self._trees
-        )
+        depth = max(tree.max_depth for tree in self._trees)
+        return leaf_sums(self._constants, x.float(), depth, start) / len(self._trees)
 
     def _state(self) -> Iterable[object]:
         yield self.temperature
@@ -94,6 +89,3 @@ class ForestAdapter(TreeAdapter):
         super().__init__(estimator)
         self.estimator.n_jobs = 1
         self.estimator.estimators_ = [*estimator.estimators_]  # a warm start adds to the owner's list
-
-    def _fitted_trees(self, estimator: Any) -> list[Any]:
-        return [tree.tree_ for tree in estimator.estimators_]

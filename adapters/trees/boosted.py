@@ -12,9 +12,8 @@ from torch import Tensor
 from adapters.base import GradientKind, Outputs
 from adapters.compiled import SklearnAdapter
 from adapters.rounding import topped, two_sided
-from adapters.trees.arrays import Float, Floats, TreeArrays, node_tables, only_steps
+from adapters.trees.arrays import Float, Floats, TreeArrays, leaf_sums, node_tables, only_steps
 from adapters.trees.soft import SoftTrees
-from adapters.trees.walk import leaf_sums
 
 
 class BoostedTrees(SklearnAdapter):

@@ -21,8 +21,7 @@ from torch.autograd.function import once_differentiable
 
 from adapters.base import Movable
 from adapters.threads import one_thread
-from adapters.trees.arrays import TreeArrays, category_tables
-from adapters.trees.walk import in_left
+from adapters.trees.arrays import TreeArrays, category_tables, in_left
 
 NODES, EXAMPLES = 4096, 256
 """Trees are walked in blocks of about so many nodes and inputs: what one block needs stays in tens of megabytes."""

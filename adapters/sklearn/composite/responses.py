@@ -25,9 +25,7 @@ _SURE = 18.0
 
 
 class Response:
-    """What `decision_function`, `predict_proba` or `predict` of a part says in those of its columns that the whole takes:
-    as it is, and differentiably.
-    """
+    """What one method of a part says, in the columns that the whole takes of it: as it is, and differentiably."""
 
     def __init__(self, part: SklearnAdapter, method: str, columns: slice = slice(None)) -> None:
         self.part, self.method, self.columns = part, method, columns

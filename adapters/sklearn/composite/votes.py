@@ -182,12 +182,12 @@ class BaggingAdapter(EnsembleAdapter):
         return self._log_shares(x)
 
     def soft_decision(self, x: Tensor) -> Tensor:
-        decisions = [part.soft_decision(seen) for part, seen in zip(self.parts, self._seen(x), strict=True)]
-        return torch.stack(decisions).mean(0)
+        pairs = zip(self.parts, self._seen(x), strict=True)
+        return torch.stack([part.soft_decision(seen) for part, seen in pairs]).mean(0)
 
     def decision_values(self, x: Tensor) -> Tensor:
-        decisions = [part.decision_values(seen) for part, seen in zip(self.parts, self._seen(x), strict=True)]
-        return torch.stack(decisions).mean(0)
+        pairs = zip(self.parts, self._seen(x), strict=True)
+        return torch.stack([part.decision_values(seen) for part, seen in pairs]).mean(0)
 
 
 class AdaBoostAdapter(EnsembleAdapter):
