@@ -21,8 +21,7 @@ from torch.autograd.function import once_differentiable
 
 from adapters.base import Movable
 from adapters.threads import one_thread
-from adapters.trees.arrays import TreeArrays, category_tables
-from adapters.trees.walk import in_left
+from adapters.trees.arrays import TreeArrays, category_tables, in_left
 
 NODES, EXAMPLES = 4096, 256
 """Trees are walked in blocks of about so many nodes and inputs: what one block needs stays in tens of megabytes."""
@@ -36,11 +35,7 @@ class Block(Movable):
     """
 
     def __init__(self, trees: list[TreeArrays], width: float | NDArray[np.float64]) -> None:
-        """
-        Args:
-            trees: of one number of classes.
-            width: T of all splits, or `(D,)` of the splits of each feature.
-        """
+        """Take trees of one number of classes, and T of all splits or `(D,)` of those of each feature."""
         starts = np.cumsum([0] + [len(tree.left) for tree in trees])
         left, right = (
             np.concatenate([getattr(tree, side) + start for tree, start in zip(trees, starts, strict=False)])
@@ -126,11 +121,8 @@ class SoftTrees(Movable):
     """Relaxed trees, added up."""
 
     def __init__(self, trees: list[TreeArrays], temperature: float, by_feature: bool = False) -> None:
-        """
-        Args:
-            trees: of one number of classes.
-            temperature: T as a share of the range of all thresholds, which is the only scale that a tree knows.
-            by_feature: whether it is the range of each feature's own thresholds.
+        """Take trees of one number of classes, and T as a share of the range of all thresholds, which is the only scale
+        that a tree knows, or where it goes `by_feature` of each feature's own.
         """
         width = temperature * (_ranges(trees) if by_feature else _range(trees))
         self.blocks: list[Block] = []
