@@ -44,10 +44,10 @@ OURS = {
     },
     "set of attacks": {"published": "bench.paper.published:published"},
     "network": {
-        "softmax-regression": "bench.training.nets.softmax_regression:SoftmaxRegression",
-        "logistic-regression": "bench.training.nets.logistic_regression:LogisticRegression",
+        "softmax-regression": "bench.training.nets.linear:SoftmaxRegression",
+        "logistic-regression": "bench.training.nets.linear:LogisticRegression",
         "maxout": "bench.training.nets.maxout:Maxout",
-        "maxout-sigmoid": "bench.training.nets.maxout_sigmoid:MaxoutSigmoid",
+        "maxout-sigmoid": "bench.training.nets.maxout:MaxoutSigmoid",
         "rbf-network": "bench.training.nets.rbf_network:RBFNetwork",
         "mp-dbm": "bench.training.nets.mp_dbm:MPDBM",
         "conv-maxout": "bench.training.nets.conv_maxout:ConvMaxout",

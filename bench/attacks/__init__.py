@@ -13,11 +13,7 @@ from bench.errors import UsageError, refused
 
 
 def attack_class(name: str) -> type[Attack]:
-    """The attack of that name or alias.
-
-    Raises:
-        UsageError: there is none; the message gives the nearest names.
-    """
+    """The attack of that name or alias. Raises UsageError, with the nearest names, where there is none."""
     kind = registry.get("attack", name)
     if not (isinstance(kind, type) and issubclass(kind, Attack) and kind.name == registry.canonical("attack", name)):
         raise UsageError(f"{kind!r} is no Attack whose name is {name!r}")
@@ -27,8 +23,7 @@ def attack_class(name: str) -> type[Attack]:
 def make_attack(name: str, parameters: Mapping[str, Any]) -> Attack:
     """The attack of that name with these parameters, the others at their defaults.
 
-    Raises:
-        UsageError: unknown attack or parameter, or a value that it does not take.
+    Raises UsageError for an unknown attack or parameter, and for a value that it does not take.
     """
     kind = attack_class(name)
     try:

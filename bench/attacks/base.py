@@ -73,12 +73,8 @@ class Attack(BaseModel, ABC):
     ) -> Iterator[Tensor]:
         """Yield one batch of candidates of `x`'s shape for each budget, in order.
 
-        Args:
-            source: the model to craft on; not to be touched where `needs` is `nothing`.
-            x: `(N, *input_shape)` clean inputs in the dataset's units, on the source's device; not to be changed.
-            y: `(N,)` true classes.
-            goals: what `goals` gave.
-            budgets: the threats to stay within, all of one norm; one without epsilon for a minimum-norm attack. An
-                attack with nothing to offer for an example gives it back as it is.
-            draws: randomness that depends on the example alone.
+        The `source` is the model to craft on, not to be touched where `needs` is `nothing`; `x` are `(N, *input_shape)`
+        clean inputs in the dataset's units, on its device, not to be changed, `y` their `(N,)` true classes; `goals` is
+        what the method gave. The `budgets` are the threats to stay within, all of one norm, one without epsilon for a
+        minimum-norm attack; an example with nothing to offer comes back as it is. `draws` depend on the example alone.
         """

@@ -50,11 +50,7 @@ class Fooling(Attack):
         return Criterion(kind="targeted", threshold=CONFIDENT)
 
     def goals(self, source: Adapter, x: Tensor, y: Tensor, draws: Draws) -> Tensor:
-        """`(N,)` the class i of each sample.
-
-        Raises:
-            UsageError: the target is no class of the dataset.
-        """
+        """`(N,)` the class i of each sample. Raises UsageError where the target is no class of the dataset."""
         size = source.logits(x[:1]).shape[1]
         if self.target == "each":
             return y.new_tensor(draws.indices % size)
@@ -93,11 +89,7 @@ def _log_probability(source: Adapter, x: Tensor, goals: Tensor) -> tuple[Tensor,
     """`(N,)` log p(y = goal | x), and its gradient with respect to `x`.
 
     Of a model whose classes have independent probabilities, the sigmoid of the goal's own logit; of any other, the
-    softmax.
-
-    Raises:
-        ValueError: the gradient is NaN.
-        Unsupported: the model has no gradient.
+    softmax. Raises ValueError for a gradient that is NaN, Unsupported for a model that has none.
     """
     import torch
 

@@ -53,15 +53,8 @@ def aligned(gradient: Tensor, chosen: Tensor, directions: int) -> Tensor:
     """One of k orthogonal unit vectors r for each example, with `r . g = |g| / sqrt(k)`: lemma 1.
 
     No k orthogonal unit vectors do better. These are the first k of the standard basis, turned so that their normalised
-    sum becomes `g / |g|`. A zero gradient gives zero.
-
-    Args:
-        gradient: `(N, *input_shape)`.
-        chosen: `(N,)` which of the directions, from 0.
-        directions: how many there are, k; at most as many as there are features.
-
-    Returns:
-        Of the gradient's shape and type.
+    sum becomes `g / |g|`; `chosen`, `(N,)`, says which of them, from 0. There are as many as features at most. The
+    result is of the shape and type of the `(N, *input_shape)` gradient; a zero one gives zero.
     """
     import torch
 

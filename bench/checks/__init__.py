@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bench.checks import answers, attacks, gradients
-from bench.checks.base import Check, Subject, Verdict
+from bench.checks.base import Check, Subject
+from bench.checks.report import Verdict
 
 CHECKS = (
     Check("outputs", answers.answers, gates=True),
@@ -58,10 +59,10 @@ def examine(subject: Subject) -> list[Verdict]:
     closed = ""
     for check in CHECKS:
         if closed:
-            verdicts.append(Verdict(check.name, "skipped", f"{closed!r} failed", ""))
+            verdicts.append(Verdict(check.name, "skipped", f"{closed!r} failed"))
             continue
-        status, seen = check.of(subject)
-        verdicts.append(Verdict(check.name, status, seen, REMEDIES[check.name] if status in ("warn", "fail") else ""))
-        if check.gates and status == "fail":
+        found = check.of(subject)
+        verdicts.append(Verdict(check.name, *found, REMEDIES[check.name] if found.flagged else ""))
+        if check.gates and found.status == "fail":
             closed = check.name
     return verdicts

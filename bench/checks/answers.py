@@ -66,12 +66,11 @@ def in_any_batch(subject: Subject) -> Finding:
     Another batch size is another order of summation, so a label may change where its score is tied for the top, and a
     few scores may where a rounded one is voted on.
     """
-    order = torch.arange(len(subject.x) - 1, -1, -1, device=subject.x.device)
-    turned = subject.outputs(subject.x[order])
+    turned = subject.outputs(subject.x.flip(0))
     alone = [subject.outputs(subject.x[[row]]) for row in range(min(POINTS if subject.thorough else 8, len(subject.x)))]
     rows = [found.scores for found in alone if found.scores is not None]
     others = [
-        ("in reverse order", turned.labels[order], None if turned.scores is None else turned.scores[order]),
+        ("in reverse order", turned.labels.flip(0), None if turned.scores is None else turned.scores.flip(0)),
         ("alone", torch.cat([found.labels for found in alone]), torch.cat(rows) if len(rows) == len(alone) else None),
     ]
     for how, labels, scores in others:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,10 +16,9 @@ from adapters.aligned import Aligned
 from adapters.base import Adapter, Outputs
 from adapters.ensembles import Ensemble
 from adapters.errors import Unsupported
+from bench.checks.report import Status
 from bench.draws import Draws
 from bench.threats.linf import LInf
-
-Status = Literal["pass", "warn", "fail", "skipped"]
 
 POINTS = 32
 """Examples that the costly checks look at."""
@@ -36,6 +35,10 @@ class Finding(NamedTuple):
     status: Status
     seen: str
     """What was seen; the reason where the check does not apply."""
+
+    @property
+    def flagged(self) -> bool:
+        return self.status in ("warn", "fail")
 
 
 passed, failed, skipped = (partial(Finding, status) for status in ("pass", "fail", "skipped"))
@@ -135,17 +138,6 @@ class Subject:
     def draws(self, purpose: str, count: int) -> Draws:
         """Random numbers for a purpose, the same in every run."""
         return Draws(("checks", purpose, 0), np.arange(count))
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """A check and what it came to."""
-
-    check: str
-    status: Status
-    seen: str
-    remedy: str
-    """What to do; empty where there is nothing to do."""
 
 
 @dataclass(frozen=True)

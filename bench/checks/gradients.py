@@ -32,9 +32,8 @@ def raw_logits(subject: Subject) -> Finding:
                 continue
             if bool(((logits.sum(1) - 1).abs() <= 1e-5).all()):
                 return failed("rows of logits lie in [0, 1] and sum to 1")
-            if logits.shape[1] == 2 and bool(
-                (subject.y != subject.y[0]).any()
-            ):  # of one class alone, true logits may do the same
+            several = bool((subject.y != subject.y[0]).any())  # of one class alone, true logits may do the same
+            if logits.shape[1] == 2 and several:
                 return failed("both logits lie in [0, 1], as a sigmoid's do")
     return passed("they are no probabilities")
 

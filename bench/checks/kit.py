@@ -18,11 +18,7 @@ from bench.errors import UsageError
 
 
 def check_adapter(
-    adapter: Any,
-    x: Tensor | ArrayLike,
-    y: Tensor | ArrayLike,
-    *,
-    clip: tuple[float, float] | None = None,
+    adapter: Any, x: Tensor | ArrayLike, y: Tensor | ArrayLike, *, clip: tuple[float, float] | None = None
 ) -> Report:
     """All checks of one model: labels, scores, probabilities, gradients, and what small attacks do to it.
 

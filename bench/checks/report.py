@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 from bench.table import Table
 
-if TYPE_CHECKING:
-    from bench.checks.base import Verdict
+Status = Literal["pass", "warn", "fail", "skipped"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A check and what it came to."""
+
+    check: str
+    status: Status
+    seen: str
+    remedy: str = ""
+    """What to do; empty where there is nothing to do."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -41,10 +51,7 @@ class Report:
         return self.table().markdown()
 
     def raise_if_failed(self) -> None:
-        """
-        Raises:
-            AssertionError: something failed; the message is the table.
-        """
+        """Raise AssertionError, whose message is the table, if something failed."""
         if not self.ok:
             raise AssertionError(f"{self.summary()}\n{self}")
 

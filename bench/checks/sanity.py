@@ -21,19 +21,11 @@ FLAGGING = tuple(check for check in CHECKS if check.flag)
 def inspect(
     adapter: Adapter, x: Tensor, y: Tensor, *, classes: int, clip: tuple[float, float] | None = None
 ) -> tuple[str, ...]:
-    """Flags of one model, in alphabetical order; the same in every run.
+    """Flags of one model, whose outputs are known to be valid, in alphabetical order; the same in every run.
 
-    What a check meets with but cannot judge, such as a gradient that raises, is no flag: its cells will fail.
-
-    Args:
-        adapter: the model, whose outputs are known to be valid.
-        x: `(N, *input_shape)` clean inputs; at most `SAMPLE` are used.
-        y: `(N,)` true classes.
-        classes: number of classes of the dataset.
-        clip: the dataset's range.
-
-    Raises:
-        Exception: out of memory, to be tried again with fewer examples.
+    At most `SAMPLE` of the `(N, *input_shape)` clean inputs and `(N,)` true classes are used; number of `classes` and
+    range are the dataset's. What a check meets with but cannot judge, such as a gradient that raises, is no flag: its
+    cells will fail. Out of memory is raised, to be tried again with fewer examples.
     """
     subject = Subject(adapter, x[:SAMPLE], y[:SAMPLE], clip=clip, size=classes)
     found = set(adapter.notes)
@@ -50,7 +42,7 @@ def _flags(check: Check, subject: Subject) -> bool:
     if check.needs_gradient and subject.adapter.gradient == "none":
         return False
     try:
-        return check.run(subject).status in ("warn", "fail")
+        return check.run(subject).flagged
     except Exception as error:
         if is_out_of_memory(error):
             raise

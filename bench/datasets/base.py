@@ -40,7 +40,7 @@ class Dataset:
     licence: str = ""
     note: str = ""
     """What a reader of a result must know of this copy, such as a lossy re-encoding."""
-    _splits: dict[str, Arrays] = field(default_factory=dict, repr=False, compare=False)
+    _splits: dict[str, Arrays] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def stored(self, split: str) -> Arrays:
         """Examples as stored and labels as int64, both read-only; read once, and held to what the dataset declares.

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.datasets.base import Arrays, Dataset
-from bench.datasets.download import download
+from bench.datasets.files import download
 from bench.errors import UsageError
 from bench.home import home
 

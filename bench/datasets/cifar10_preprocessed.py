@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from math import inf
@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from bench.datasets import whitening
 from bench.datasets.base import Arrays, Dataset
 from bench.datasets.cifar10 import cifar10
-from bench.datasets.kept import load_array, write_array
-from bench.errors import UsageError
+from bench.datasets.files import load_array, load_or_make, write_array
 from bench.home import home
 
 VERSION = "1"
@@ -33,34 +32,21 @@ def cifar10_preprocessed(path: str | Path | None = None) -> Dataset:
     pixels = cifar10(path)
     recipe = f"{VERSION} gcn {whitening.NORM} zca {whitening.FILTER_BIAS} {pixels.checksum}"
     checksum = sha256(recipe.encode()).hexdigest()
-    return Dataset(
+    return replace(
+        pixels,
         name="cifar10-preprocessed",
-        input_shape=pixels.input_shape,
-        classes=pixels.classes,
-        sizes=pixels.sizes,
         checksum=checksum,
         read=partial(_read, pixels, home() / "datasets" / checksum),
+        divisor=1.0,
         low=-inf,
         high=inf,
         units="whitened contrast, standard deviation about 0.5",
-        source=pixels.source,
-        licence=pixels.licence,
-        note=pixels.note,
     )
 
 
 def _read(pixels: Dataset, cache: Path, split: str) -> Arrays:
-    try:
-        images = _load(pixels, cache, split)
-    except (OSError, ValueError):  # not there yet, or damaged
-        try:
-            _make(pixels, cache)
-            images = _load(pixels, cache, split)
-        except OSError as problem:
-            raise UsageError(
-                f"cannot keep whitened images in {cache}: {problem.strerror}; set BENCH_HOME to a folder with room"
-            ) from problem
-    return images, pixels.labels(split)
+    load, make = partial(_load, pixels, cache, split), partial(_make, pixels, cache)
+    return load_or_make(load, make, f"whitened images in {cache}"), pixels.labels(split)
 
 
 def _load(pixels: Dataset, cache: Path, split: str) -> NDArray[np.float32]:
@@ -74,15 +60,11 @@ def _load(pixels: Dataset, cache: Path, split: str) -> NDArray[np.float32]:
 def _make(pixels: Dataset, cache: Path) -> None:
     """Fit the whitening on the training images, and keep both splits whitened."""
     white = whitening.fit(pixels.stored("train")[0])
-    for split, size in pixels.sizes.items():
-        shape = (size, *pixels.input_shape)
-        digest = write_array(cache / f"{split}.npy", shape, np.float32, _whitened(white, pixels.stored(split)[0]))
+    for split in pixels.sizes:
+        images = pixels.stored(split)[0]
+        parts = map(white, whitening.chunks(images))
+        digest = write_array(cache / f"{split}.npy", images.shape, np.float32, parts)
         _digest_file(cache, split).write_text(digest)
-
-
-def _whitened(white: whitening.Whitening, images: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
-    for start in range(0, len(images), whitening.CHUNK):
-        yield white(images[start : start + whitening.CHUNK])
 
 
 def _digest_file(cache: Path, split: str) -> Path:

@@ -11,6 +11,7 @@ from bench.datasets.base import Arrays, Dataset
 from bench.errors import UsageError
 
 CHECKSUM = "c07c69a9ebf7b5dd4cabb1b3c139e916529d84c05aa58e9ad8c0e6cdfcac7663"
+"""Over the bytes of every split's images and labels."""
 
 
 def digits() -> Dataset:
@@ -30,7 +31,7 @@ def digits() -> Dataset:
 
 def _read(split: str) -> Arrays:
     splits = _splits()
-    found = _checksum(splits)
+    found = sha256(b"".join(array.tobytes() for arrays in splits.values() for array in arrays)).hexdigest()
     if found != CHECKSUM:
         raise UsageError(
             f"scikit-learn's digits fail their checksum: expected SHA-256 {CHECKSUM}, found {found}; "
@@ -54,8 +55,3 @@ def _splits() -> dict[str, Arrays]:
     in_test = np.zeros(len(labels), bool)
     in_test[np.argsort(labels, kind="stable")[1::3]] = True
     return {"train": (images[~in_test], labels[~in_test]), "test": (images[in_test], labels[in_test])}
-
-
-def _checksum(splits: dict[str, Arrays]) -> str:
-    """SHA-256 over the bytes of every split's images and labels."""
-    return sha256(b"".join(array.tobytes() for arrays in splits.values() for array in arrays)).hexdigest()

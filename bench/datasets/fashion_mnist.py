@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.datasets import idx
 from bench.datasets.base import Arrays, Dataset
-from bench.datasets.download import download
+from bench.datasets.files import download
 from bench.home import home
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
@@ -51,7 +51,6 @@ def _read(split: str) -> Arrays:
         return idx.read_split(DEBIAN, SHA256, "reinstall Debian's package dataset-fashion-mnist", split)
     folder = home() / "downloads" / "fashion-mnist"
     for name in idx.SPLITS[split]:
-        packed = f"{name}.gz"
         otherwise = "install Debian's package dataset-fashion-mnist"
-        download("fashion-mnist", packed, DOWNLOAD_SHA256[packed], folder, MIRRORS, otherwise)
+        download("fashion-mnist", f"{name}.gz", DOWNLOAD_SHA256[f"{name}.gz"], folder, MIRRORS, otherwise)
     return idx.read_split(folder, SHA256, "delete the file and run again", split)

@@ -53,19 +53,17 @@ def parse(content: bytes, dimensions: int, name: str) -> NDArray[np.uint8]:
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
 
 
-def find(folder: Path, name: str, remedy: str) -> Path:
-    """The file of that name in a folder, as it is or else gzipped. Raises UsageError where there is neither."""
-    for path in (folder / name, folder / f"{name}.gz"):
-        if os.path.isfile(path):
-            return path
-    raise UsageError(f"no {name} or {name}.gz in {folder}; {remedy}")
+def unpacked(folder: Path, name: str, missing: str, remedy: str) -> tuple[Path, bytes]:
+    """The file of that name in a folder, as it is or else gzipped, and its content, unpacked.
 
-
-def unpack(path: Path, remedy: str) -> bytes:
-    """A file's content, unpacked where it is gzipped. Raises UsageError where it can't be read."""
+    Raises UsageError, ending in `missing` where there is neither, in `remedy` where it can't be read.
+    """
+    path = next((path for path in (folder / name, folder / f"{name}.gz") if os.path.isfile(path)), None)
+    if path is None:
+        raise UsageError(f"no {name} or {name}.gz in {folder}; {missing}")
     try:
         content = path.read_bytes()
-        return gzip.decompress(content) if content.startswith(_GZIP_MAGIC) else content
+        return path, gzip.decompress(content) if content.startswith(_GZIP_MAGIC) else content
     except (OSError, EOFError, zlib.error) as problem:
         raise UsageError(f"cannot read {path}: {problem}; {remedy}") from problem
 
@@ -98,8 +96,7 @@ def read_split(folder: Path, digests: Mapping[str, str], remedy: str, split: str
 
 
 def _verified(folder: Path, name: str, digests: Mapping[str, str], remedy: str) -> bytes:
-    path = find(folder, name, remedy)
-    content = unpack(path, remedy)
+    path, content = unpacked(folder, name, remedy, remedy)
     found = digest(content)
     if found != digests[name]:
         raise UsageError(f"{path} fails its checksum: expected SHA-256 {digests[name]}, found {found}; {remedy}")

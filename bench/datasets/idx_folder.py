@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.datasets import idx
 from bench.datasets.base import Dataset
-from bench.datasets.folder import existing
+from bench.datasets.files import existing
 from bench.errors import UsageError
 
 _NAMES = f"the folder must hold {', '.join(idx.FILES)}, gzipped or not"
@@ -19,10 +19,9 @@ def idx_folder(path: str | Path) -> Dataset:
     Raises UsageError for a folder or file that is missing or malformed.
     """
     folder = existing(path)
-    digests = {name: idx.digest(idx.unpack(idx.find(folder, name, _NAMES), "get the file again")) for name in idx.FILES}
-    splits = {
-        split: idx.read_split(folder, digests, "leave the folder alone and run again", split) for split in idx.SPLITS
-    }
+    digests = {name: idx.digest(idx.unpacked(folder, name, _NAMES, "get the file again")[1]) for name in idx.FILES}
+    remedy = "leave the folder alone and run again"
+    splits = {split: idx.read_split(folder, digests, remedy, split) for split in idx.SPLITS}
     shapes = {split: images.shape[1:] for split, (images, _) in splits.items()}
     if shapes["train"] != shapes["test"]:
         raise UsageError(f"{folder}: train images are {shapes['train']}, test images {shapes['test']}; give one size")

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.datasets.base import Arrays, Dataset
-from bench.datasets.folder import existing
-from bench.datasets.kept import load_array, write_array
+from bench.datasets.files import existing, load_array, load_or_make, write_array
 from bench.errors import UsageError
 from bench.home import home
 
@@ -85,9 +84,8 @@ def _listing(root: Path, split: str) -> dict[str, list[str]]:
         raise UsageError(f"{folder} holds no class; give it a folder of images for each")
     for name, files in listing.items():
         if not files:
-            raise UsageError(
-                f"class {name!r} in {folder} has no {', '.join(SUFFIXES)} file; fill the folder or remove it"
-            )
+            suffixes = ", ".join(SUFFIXES)
+            raise UsageError(f"class {name!r} in {folder} has no {suffixes} file; fill the folder or remove it")
     return listing
 
 
@@ -136,17 +134,12 @@ def _read(root: Path, splits: Mapping[str, _Split], shape: tuple[int, ...], cach
     split = splits[name]
     # Decoders may differ by a grey level in a JPEG, hence Pillow's version.
     decoded = cache / f"{name}-pillow-{PIL.__version__}.npy"
-    expected = (len(split.files), *shape)
-    try:
-        images = load_array(decoded, expected, np.uint8)
-    except (OSError, ValueError):  # not there yet, or torn
-        try:
-            write_array(decoded, expected, np.uint8, _decoded(root, split, shape))
-            images = load_array(decoded, expected, np.uint8)
-        except OSError as problem:
-            raise UsageError(
-                f"cannot keep decoded images in {decoded}: {problem.strerror}; set BENCH_HOME to a folder with room"
-            ) from problem
+    array = decoded, (len(split.files), *shape), np.uint8
+    images = load_or_make(
+        lambda: load_array(*array),
+        lambda: write_array(*array, _decoded(root, split, shape)),
+        f"decoded images in {decoded}",
+    )
     return images, split.labels
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from bench.datasets import idx
@@ -14,16 +16,13 @@ DIGITS = (3, 7)
 def mnist_3v7() -> Dataset:
     """All 3s (label 0) and 7s (label 1) of MNIST in its order (arXiv 1412.6572, section 5)."""
     whole = mnist()
-    return Dataset(
+    return replace(
+        whole,
         name="mnist-3v7",
-        input_shape=whole.input_shape,
         classes=tuple(whole.classes[digit] for digit in DIGITS),
         sizes={"train": 12_396, "test": 2_038},
         checksum=idx.digest(f"{whole.checksum} {DIGITS}\n".encode()),
         read=_read,
-        divisor=whole.divisor,
-        source=whole.source,
-        licence=whole.licence,
     )
 
 

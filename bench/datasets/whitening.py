@@ -6,6 +6,7 @@ machine to machine is lost in the float32 result.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,10 @@ FILTER_BIAS = 0.1
 """Added to the variance along each principal axis, so that the weakest ones are not blown up to noise."""
 CHUNK = 2_000
 """Images handled at once; it bounds the memory."""
+
+
+def chunks(images: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    return (images[start : start + CHUNK] for start in range(0, len(images), CHUNK))
 
 
 def contrast_normalised(images: NDArray[Any]) -> NDArray[np.float64]:
@@ -48,8 +53,7 @@ def fit(images: NDArray[Any]) -> Whitening:
     """The whitening of `(N, ...)` images: `matrix = V (L + FILTER_BIAS)^(-1/2) V'`, for a covariance `V L V'`."""
     features = images[0].size
     total, products = np.zeros(features), np.zeros((features, features))
-    for start in range(0, len(images), CHUNK):
-        x = contrast_normalised(images[start : start + CHUNK])
+    for x in map(contrast_normalised, chunks(images)):
         total += x.sum(axis=0)
         products += x.T @ x
     mean = total / len(images)

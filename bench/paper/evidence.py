@@ -169,7 +169,6 @@ def _as_measured(official: Dataset, records: Mapping[str, Record]) -> Dataset:
         checksum=last.checksum,
         note=last.note,
         read=partial(_read_records, official.name),
-        _splits={},
     )
 
 

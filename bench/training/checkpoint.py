@@ -32,13 +32,9 @@ class Checkpoint:
     """The state of one training, replaced whole each time and read only by the same training."""
 
     def __init__(self, path: Path, training: Mapping[str, str]) -> None:
-        """
-        Args:
-            path: of the file.
-            training: all that decides the result; a file of another training counts as none.
-        """
+        """`training` is all that decides the result; a file of another training counts as none."""
         self.path = path
-        self.training = dict(training)
+        self.training = json.dumps(dict(training), sort_keys=True)
         self._last = time.monotonic()
 
     @property
@@ -48,7 +44,7 @@ class Checkpoint:
 
     def save(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
         """Replace the file. A folder that cannot be written costs the checkpoint, not the training."""
-        header = {"training": json.dumps(self.training, sort_keys=True), "state": json.dumps(state, sort_keys=True)}
+        header = {"training": self.training, "state": json.dumps(state, sort_keys=True)}
         content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, header)
         with suppress(OSError):
             replace_file(self.path, content)
@@ -59,7 +55,7 @@ class Checkpoint:
         try:
             with safe_open(self.path, "pt") as file:
                 header = file.metadata() or {}
-                if header.get("training") != json.dumps(self.training, sort_keys=True):
+                if header.get("training") != self.training:
                     return None
                 return Saved({name: file.get_tensor(name) for name in file.keys()}, json.loads(header["state"]))  # noqa: SIM118
         except (OSError, SafetensorError):

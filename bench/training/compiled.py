@@ -13,12 +13,8 @@ from bench.training.nets.base import Net
 def compiled(net: Net, x: Tensor, y: Tensor) -> Net:
     """The same network, sharing its weights, with compiled passes; the network itself where they cannot be had.
 
-    Compiled passes differ by rounding, draw other dropout masks, and can be differentiated once only.
-
-    Args:
-        net: on the device of `x`, in training mode.
-        x: `(N, features)` a batch of the size to come, on which it is tried.
-        y: `(N,)` class indices.
+    Compiled passes differ by rounding, draw other dropout masks, and can be differentiated once only. They are tried on
+    `(N, features)` and `(N,)` a batch of the size to come, on the device of the network, which is in training mode.
     """
     fused = cast("Net", torch.compile(net))
     try:

@@ -12,13 +12,11 @@ from torch import Tensor
 from bench.progress import Doing, quiet
 from bench.training.checkpoint import Checkpoint, Saved
 from bench.training.compiled import compiled
-from bench.training.early_stopping import best_epoch, exhausted, held_out
-from bench.training.error import error
 from bench.training.nets.base import Net
 from bench.training.objectives import make_objective
-from bench.training.penalties import penalty
 from bench.training.random_state import random_state, set_random_state
 from bench.training.spec import OwnFGSM, Training
+from bench.training.validation import best_epoch, error, exhausted, held_out
 
 
 class Trained(NamedTuple):
@@ -52,25 +50,14 @@ def fit(
     checkpoint: Checkpoint | None = None,
     test: HeldOut | None = None,
 ) -> Trained:
-    """Train a network.
+    """Train the network that `build` makes on `(N, features)` examples and `(N,)` class indices, all on one device.
 
     Determined by the seed, the device and the number of threads, interrupted or not; leaves torch's global random state
-    as it was.
-
-    Args:
-        build: makes the untrained network.
-        x: `(N, features)` training examples, all on one device for the whole run.
-        y: `(N,)` class indices.
-        training: the schedule.
-        seed: of the initial weights, the order of the examples, dropout, noise, and the examples held out.
-        doing: told after every epoch.
-        checkpoint: where to go on from and what to keep up to date; None to train at one go.
-        test: measured on after every epoch of the training that counts; decides nothing.
-
-    Raises:
-        UsageError: an objective that does not exist, or not with these parameters.
-        TypeError: an objective or a penalty that this network cannot be trained on.
-        ValueError: all examples are held out.
+    as it was. `seed` is of the initial weights, the order of the examples, dropout, noise, and the examples held out;
+    `doing` is told after every epoch; a `checkpoint` is gone on from and kept up to date; `test` is measured on after
+    every epoch of the training that counts, and decides nothing. Raises UsageError for an objective that does not
+    exist, or not with these parameters, TypeError for an objective or a penalty that this network cannot be trained on,
+    ValueError where all examples are held out.
     """
     with torch.random.fork_rng(devices=[x.device] if x.device.type == "cuda" else []):
         saved = checkpoint.load() if checkpoint is not None else None
@@ -161,18 +148,10 @@ class _Run:
 
     def tensors(self) -> dict[str, Tensor]:
         """Weights, the optimiser's memory and the random states."""
-        memory = self.optimiser.state_dict()["state"]
-        return {
-            **{f"net.{name}": tensor for name, tensor in self.net.state_dict().items()},
-            **{
-                f"optimiser.{index}.{name}": value
-                for index, values in memory.items()
-                for name, value in values.items()
-                if isinstance(value, Tensor)
-            },
-            "random.order": self.order.get_state(),
-            "random.global": random_state(self.x.device),
-        }
+        found = {f"net.{name}": tensor for name, tensor in self.net.state_dict().items()}
+        for index, values in self.optimiser.state_dict()["state"].items():
+            found |= {f"optimiser.{index}.{name}": value for name, value in values.items() if isinstance(value, Tensor)}
+        return found | {"random.order": self.order.get_state(), "random.global": random_state(self.x.device)}
 
     def state(self) -> dict[str, Any]:
         """What is no tensor."""
@@ -180,21 +159,35 @@ class _Run:
 
     def _restore(self, saved: Saved) -> None:
         """Go on where `tensors` and `state` were taken."""
-        parts: dict[str, dict[str, Tensor]] = {"net": {}, "optimiser": {}, "random": {}}
-        for name, tensor in saved.tensors.items():
-            part, _, rest = name.partition(".")
-            parts[part][rest] = tensor
+        weights: dict[str, Tensor] = {}
         memory: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in parts["optimiser"].items():
-            index, _, rest = name.partition(".")
-            memory.setdefault(int(index), {})[rest] = tensor
-        self.net.load_state_dict(parts["net"])
+        for name, tensor in saved.tensors.items():
+            if name.startswith("net."):
+                weights[name.removeprefix("net.")] = tensor
+            elif name.startswith("optimiser."):
+                _, index, value = name.split(".")
+                memory.setdefault(int(index), {})[value] = tensor
+        self.net.load_state_dict(weights)
         self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": memory})
         for group, rate in zip(self.optimiser.param_groups, saved.state["rates"], strict=True):
             group["lr"] = rate
         self.epoch = saved.state["epoch"]
-        self.order.set_state(parts["random"]["order"])
-        set_random_state(parts["random"]["global"], self.x.device)
+        self.order.set_state(saved.tensors["random.order"])
+        set_random_state(saved.tensors["random.global"], self.x.device)
+
+
+def penalty(net: Net, training: Training) -> Tensor | None:
+    """`l1 sum |w|` over the first layer, as in arXiv 1412.6572, section 5, and `weight_decay / 2 sum w^2` over all.
+
+    Biases cost nothing. None where a recipe asks for neither.
+    """
+    terms = []
+    if training.l1:
+        terms.append(training.l1 * net.first_weights().abs().sum())
+    if training.weight_decay:
+        squares = [weights.square().sum() for name, weights in net.named_parameters() if name.endswith("weight")]
+        terms.append(training.weight_decay / 2 * torch.stack(squares).sum())
+    return torch.stack(terms).sum() if terms else None
 
 
 def _optimiser(net: Net, training: Training) -> torch.optim.Optimizer:

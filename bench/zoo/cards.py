@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
+from bench.training.spec import Part
 from bench.zoo.cookbook import Recipe
 
 
@@ -15,20 +16,16 @@ class CardError(Exception):
     """A card that cannot be read, or a model that is not what its card says; the message completes "because"."""
 
 
-class LearningCurve(BaseModel):
+class LearningCurve(Part):
     """Errors on the test split after every epoch of the training."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     clean: tuple[float, ...]
     adversarial: tuple[float, ...]
     """Under the attack that the recipe's `curve` says."""
 
 
-class Card(BaseModel):
+class Card(Part):
     """What stands in the JSON file beside a model's weights."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     card: Literal[1] = 1
     """Version of this schema."""
@@ -66,33 +63,23 @@ class Card(BaseModel):
     @property
     def verdict(self) -> str:
         """The clean error beside the expected one, in words."""
-        expected = f"{self.recipe.error_at_most:.2%}"
-        if self.as_expected:
-            return f"clean error {self.clean_error:.2%}, at most {expected} expected"
-        return f"clean error {self.clean_error:.2%} MISSES the expected {expected}"
-
-
-def card_path(folder: Path, name: str) -> Path:
-    """Where the card of a model stands in its folder."""
-    return folder / f"{name}.json"
+        found, expected = f"clean error {self.clean_error:.2%}", f"{self.recipe.error_at_most:.2%}"
+        return (
+            f"{found}, at most {expected} expected" if self.as_expected else f"{found} MISSES the expected {expected}"
+        )
 
 
 def read_card(folder: Path, name: str) -> Card | None:
-    """The card of a model in a folder, None where there is none.
-
-    Raises:
-        CardError: it is torn, or of another schema.
-    """
+    """The card of a model in a folder, None where there is none; CardError where it is torn, or of another schema."""
     try:
-        return Card.model_validate_json(card_path(folder, name).read_bytes())
+        return Card.model_validate_json((folder / f"{name}.json").read_bytes())
     except FileNotFoundError:
         return None
     except (OSError, ValidationError) as error:
-        reason = str(error).splitlines()[0]
-        raise CardError(f"its card cannot be read ({reason})") from None
+        raise CardError(f"its card cannot be read ({str(error).splitlines()[0]})") from None
 
 
 def write_card(card: Card, folder: Path) -> None:
     """Write the card into a folder, keys sorted."""
     text = json.dumps(card.model_dump(mode="json"), sort_keys=True, indent=2) + "\n"
-    card_path(folder, card.name).write_text(text, encoding="utf-8")
+    (folder / f"{card.name}.json").write_text(text, encoding="utf-8")

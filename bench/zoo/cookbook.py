@@ -44,13 +44,9 @@ class Recipe(BaseModel):
     """Share of the test split that the model may get wrong; more says that something broke."""
 
     @model_validator(mode="after")
-    def _has_members(self) -> Self:
+    def _is_consistent(self) -> Self:
         if (self.kind == ENSEMBLE) != bool(self.members):
             raise ValueError(f"members go with kind {ENSEMBLE}, and it needs some; not with {self.kind}")
-        return self
-
-    @model_validator(mode="after")
-    def _has_a_part(self) -> Self:
         if self.part is not None and self.subset != "all":
             raise ValueError("subset and part: a recipe has one or the other")
         if self.part is not None and self.part[0] > self.part[1]:
@@ -114,11 +110,7 @@ def recipes(dataset: str, budget: Budget = "full") -> dict[str, Recipe]:
 
 
 def recipe(dataset: str, name: str, budget: Budget = "full") -> Recipe:
-    """The recipe of one reference model.
-
-    Raises:
-        UsageError: the dataset has no reference models, or none of that name.
-    """
+    """The recipe of one reference model. Raises UsageError where the dataset has none, or none of that name."""
     known = recipes(dataset, budget)
     if not known:
         raise UsageError(f"dataset {dataset!r} has no reference models; those that do: {', '.join(datasets())}")

@@ -39,8 +39,7 @@ def write_model(model: Any, path: Path) -> None:
 def read_model(path: Path, sha256: str, recipe: Recipe, features: int, classes: int) -> Any:
     """The network or estimator in a file, once its bytes are what the card says.
 
-    Raises:
-        CardError: no such file, other bytes, types that are not allowed, or another model than the recipe's.
+    Raises CardError for no such file, other bytes, types that are not allowed, and another model than the recipe's.
     """
     try:
         found = file_sha256(path)

@@ -37,51 +37,33 @@ class Fitted(NamedTuple):
 
 
 def fit_model(
-    dataset: Dataset,
-    recipe: Recipe,
-    doing: Doing = quiet,
-    device: str = "cpu",
-    checkpoint: Checkpoint | None = None,
+    dataset: Dataset, recipe: Recipe, doing: Doing = quiet, device: str = "cpu", checkpoint: Checkpoint | None = None
 ) -> Fitted:
     """The model that the recipe describes, fitted on the dataset's training split.
 
-    Args:
-        dataset: to fit on.
-        recipe: of the model.
-        doing: told after every epoch.
-        device: where networks are trained.
-        checkpoint: where a network's training goes on from, and what it keeps up to date.
+    Networks are trained on the device, from and to the checkpoint; `doing` is told after every epoch.
     """
     indices = training_indices(dataset, recipe)
     x = dataset.examples("train", indices).reshape(len(indices), -1)
     y = dataset.labels("train")[indices]
-    if recipe.kind in NETS:
-        if recipe.training is None:
-            raise ValueError(f"the recipe of a {recipe.kind} says nothing of its training")
-        build = partial(kind_class(recipe.kind), x.shape[1], len(dataset.classes), **recipe.parameters)
-        examples, labels = torch.tensor(x, device=device), torch.tensor(y, device=device)
-        test = _test_set(dataset, recipe, device)
-        trained = fit(build, examples, labels, recipe.training, recipe.seed, doing, checkpoint, test)
-        clean, adversarial = (tuple(errors[place] for errors in trained.curve) for place in (0, 1))
-        curve = LearningCurve(clean=clean, adversarial=adversarial) if recipe.curve else None
-        return Fitted(trained.net.cpu(), trained.epochs, curve)
-    return Fitted(_fit_estimator(recipe, x, y))
-
-
-def _test_set(dataset: Dataset, recipe: Recipe, device: str) -> HeldOut | None:
-    """What the recipe's learning curve is measured on: the whole test split."""
-    if recipe.curve is None:
-        return None
-    x = dataset.examples("test", slice(None)).reshape(dataset.sizes["test"], -1)
-    return HeldOut(torch.tensor(x, device=device), torch.tensor(dataset.labels("test"), device=device), recipe.curve)
+    if recipe.kind not in NETS:
+        return Fitted(_fit_estimator(recipe, x, y))
+    if recipe.training is None:
+        raise ValueError(f"the recipe of a {recipe.kind} says nothing of its training")
+    build = partial(kind_class(recipe.kind), x.shape[1], len(dataset.classes), **recipe.parameters)
+    at = partial(torch.tensor, device=device)
+    test = None
+    if recipe.curve is not None:  # measured on the whole test split
+        shown = dataset.examples("test", slice(None)).reshape(dataset.sizes["test"], -1)
+        test = HeldOut(at(shown), at(dataset.labels("test")), recipe.curve)
+    trained = fit(build, at(x), at(y), recipe.training, recipe.seed, doing, checkpoint, test)
+    clean, adversarial = (tuple(errors[place] for errors in trained.curve) for place in (0, 1))
+    curve = LearningCurve(clean=clean, adversarial=adversarial) if recipe.curve else None
+    return Fitted(trained.net.cpu(), trained.epochs, curve)
 
 
 def training_device(device: str) -> str:
-    """`cpu` or `cuda`: `auto` is CUDA where there is a device.
-
-    Raises:
-        UsageError: no such device.
-    """
+    """`cpu` or `cuda`: `auto` is CUDA where there is a device. Raises UsageError where there is no such device."""
     check_choice("device", device, Device)
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
@@ -93,10 +75,8 @@ def training_device(device: str) -> str:
 def training_indices(dataset: Dataset, recipe: Recipe) -> NDArray[np.int64]:
     """Which training examples the recipe uses, in the dataset's order.
 
-    The subset goes by raw random bits: those of a NumPy generator never change, while its `choice` may.
-
-    Raises:
-        UsageError: the subset is larger than the training split.
+    The subset goes by raw random bits: those of a NumPy generator never change, while its `choice` may. Raises
+    UsageError where it is larger than the training split.
     """
     size = dataset.sizes["train"]
     if recipe.subset != "all" and recipe.subset > size:
@@ -113,7 +93,11 @@ def training_indices(dataset: Dataset, recipe: Recipe) -> NDArray[np.int64]:
 
 
 def adapter_of(model: Any, recipe: Recipe, dataset: Dataset) -> Adapter:
-    """The adapter of a model that `fit_model` made or a file gave."""
+    """The adapter of a model that `fit_model` made or a file gave, or of the members of an ensemble."""
+    if recipe.members:
+        from adapters.ensembles import ensemble
+
+        return ensemble(model, rule="mean")
     if recipe.kind in NETS:
         from bench.zoo.adapter import NetAdapter
 

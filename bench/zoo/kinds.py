@@ -23,11 +23,7 @@ ESTIMATORS = registry.targets("estimator")
 
 
 def kind_class(kind: str) -> Any:
-    """The class of a kind, imported.
-
-    Raises:
-        UsageError: no such kind.
-    """
+    """The class of a kind, imported. Raises UsageError for an unknown one."""
     if kind not in {**NETS, **ESTIMATORS}:
         raise unknown("kind of model", kind, [*NETS, *ESTIMATORS])
     return registry.get("network" if kind in NETS else "estimator", kind)

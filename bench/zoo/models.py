@@ -15,7 +15,7 @@ import time
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.choices import Budget
 from bench.datasets import Dataset, open_dataset
@@ -34,11 +34,7 @@ SHIPPED = Path(__file__).with_name("weights")
 
 
 def card(dataset: Dataset | str, name: str, budget: Budget = "full") -> Card | None:
-    """The card of a model that is shipped or cached, None where it is still to be made.
-
-    Raises:
-        UsageError: no such reference model.
-    """
+    """The card of a model that is shipped or cached, None where it is still to be made; UsageError for none such."""
     data = _opened(dataset)
     spec = recipe(data.name, name, budget)
     for folder in (SHIPPED / data.name, _cached(data, name, spec)):
@@ -48,28 +44,16 @@ def card(dataset: Dataset | str, name: str, budget: Budget = "full") -> Card | N
 
 
 def load(
-    dataset: Dataset | str,
-    name: str,
-    progress: Progress = SILENT,
-    *,
-    budget: Budget = "full",
-    device: str = "auto",
+    dataset: Dataset | str, name: str, progress: Progress = SILENT, *, budget: Budget = "full", device: str = "auto"
 ) -> Adapter:
     """A reference model: the shipped one, else the cached one, else a new one, which is then cached.
 
-    Args:
-        dataset: one that has reference models, or its name.
-        name: of the model.
-        progress: told when the model has to be made, how its training goes, and when it misses its expected error.
-        budget: which of the model's two recipes.
-        device: where a network is trained if it has to be: `auto`, `cpu` or `cuda`. The adapter is on the CPU.
-
-    Raises:
-        UsageError: no such reference model or device, or shipped weights that are not what was shipped.
+    `progress` is told when the model has to be made, how its training goes, and when it misses its expected error.
+    `device` is where a network is trained if it has to be: `auto`, `cpu` or `cuda`; the adapter is on the CPU. Raises
+    UsageError for no such reference model or device, and for shipped weights that are not what was shipped.
     """
     data = _opened(dataset)
-    spec = recipe(data.name, name, budget)
-    return _loaded(data, name, spec, progress, device)
+    return _loaded(data, name, recipe(data.name, name, budget), progress, device)
 
 
 def train(
@@ -84,19 +68,10 @@ def train(
 ) -> Card:
     """Make a reference model anew by its recipe; `Card.verdict` says whether it reached the expected error.
 
-    A training of the same recipe on the same device that was interrupted goes on from its last checkpoint.
-
-    Args:
-        dataset: one that has reference models, or its name.
-        name: of the model.
-        out: folder for the weights and the card; None for the cache, where `load` finds what is not shipped.
-        epochs: other than the recipe's, for networks; makes it another recipe.
-        budget: which of the model's two recipes.
-        device: where networks are trained: `auto`, `cpu` or `cuda`.
-        progress: told how the training goes.
-
-    Raises:
-        UsageError: no such reference model or device, or `epochs` for a model that has none.
+    A training of the same recipe on the same device that was interrupted goes on from its last checkpoint. Weights and
+    card go to the folder `out`, by default the cache, where `load` finds what is not shipped. `epochs` other than the
+    recipe's, for networks, make it another recipe. `device` is as in `load`. Raises UsageError for no such reference
+    model or device, and for `epochs` of a model that has none.
     """
     data = _opened(dataset)
     spec = recipe(data.name, name, budget)
@@ -135,11 +110,8 @@ def _current_card(folder: Path, name: str, spec: Recipe, data: Dataset) -> Card:
     """The card in a folder, if its model is still what this recipe makes of this dataset.
 
     One that was made on this machine must come from these libraries, too: they decide the fit, the file and the
-    fingerprint. What is shipped is held to its card by the tests.
-
-    Raises:
-        FileNotFoundError: there is none, or it was made by another recipe.
-        CardError: there is one, but it does not count.
+    fingerprint. What is shipped is held to its card by the tests. Raises FileNotFoundError where there is none, or one
+    of another recipe, and CardError where there is one that does not count.
     """
     found = read_card(folder, name)
     if found is None or found.recipe.hash != spec.hash:
@@ -159,13 +131,13 @@ def _read(folder: Path, name: str, spec: Recipe, data: Dataset) -> Adapter:
     """The model in a folder. Raises as `_current_card`, and CardError where file and card disagree."""
     found = _current_card(folder, name, spec, data)
     if found.weights is None or found.weights_sha256 is None:
-        adapter = _assembled([_kept(data, member, part) for member, part in spec.members.items()])
+        model: Any = [_kept(data, *member) for member in spec.members.items()]
     else:
         model = read_model(folder / found.weights, found.weights_sha256, spec, data.features, len(data.classes))
 
-        from bench.zoo.fitting import adapter_of
+    from bench.zoo.fitting import adapter_of
 
-        adapter = adapter_of(model, spec, data)
+    adapter = adapter_of(model, spec, data)
     if adapter.fingerprint != found.fingerprint:
         raise CardError("its fingerprint is not the card's, so another version of its adapter made it")
     return adapter
@@ -186,12 +158,6 @@ def _file(name: str, spec: Recipe) -> str | None:
     return None if spec.members else f"{name}{suffix(spec.kind)}"
 
 
-def _assembled(members: list[Adapter]) -> Adapter:
-    from adapters.ensembles import ensemble
-
-    return ensemble(members, rule="mean")
-
-
 def _make(
     data: Dataset, name: str, spec: Recipe, folder: Path, progress: Progress, device: str
 ) -> tuple[Card, Adapter]:
@@ -207,14 +173,13 @@ def _make(
     started = time.perf_counter()
     if spec.members:
         fitted = Fitted([_loaded(data, *member, progress, device) for member in spec.members.items()])
-        adapter = _assembled(fitted.model)
     else:
 
         def doing(text: str, share: float) -> None:
             progress.doing(f"training {name}: {text}", share)
 
         fitted = fit_model(data, spec, doing, place, checkpoint)
-        adapter = adapter_of(fitted.model, spec, data)
+    adapter = adapter_of(fitted.model, spec, data)
     seconds = time.perf_counter() - started
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ from bench.registry import Offer
 from bench.running.roster import Models
 
 if TYPE_CHECKING:
-    from bench.paper.figures.drawn import Drawn
+    from bench.paper.figures.style import Drawn
 
 __all__ = ["TABLE", "Entry", "Lack", "NotReady", "draw", "draw_all", "lacking"]
 
@@ -71,7 +71,7 @@ def lacking(id: str) -> Lack | None:
     if find_spec("matplotlib") is None:
         return Lack("figures need matplotlib", "pip install 'potemkin-bench[figures]'")
     dataset, names, _, curves = TABLE[id]
-    models = _models(dataset)
+    models = Models(open_dataset(dataset), "cpu")
     cards = {name: models.card(name) for name in names}
     missing = [name for name, card in cards.items() if card is None]
     if missing:
@@ -91,9 +91,7 @@ def lacking(id: str) -> Lack | None:
 def draw(id: str, out: Path) -> Path:
     """Draw one figure: `ID.png` and `ID.json`, its finding, in a folder; the path of the image.
 
-    Raises:
-        NotReady: it lacks something.
-        UsageError: no such figure.
+    Raises UsageError for an unknown figure, and NotReady for one that lacks something.
     """
     if id not in TABLE:
         raise unknown("figure", id, TABLE)
@@ -101,19 +99,22 @@ def draw(id: str, out: Path) -> Path:
     if lack is not None:
         raise NotReady(f"{lack.reason}; run {lack.command}")
     function: Callable[[Models], Drawn] = Offer(f"{__name__}.{TABLE[id].function}").resolve()
-    return _publish(id, out, function, _models(TABLE[id].dataset))
+    from bench.paper.figures.style import png, styled
+
+    with styled():
+        drawn = function(Models(open_dataset(TABLE[id].dataset), "cpu"))
+        image = png(drawn.figure)
+    path = out / f"{id}.png"
+    replace_file(path, image)  # first: a finding is read only where its image is
+    found = {name: getattr(drawn, name) for name in ("shows", "finding", "as_published")} | {"figure": path.name}
+    replace_file(path.with_suffix(".json"), (json.dumps(found, indent=2, sort_keys=True) + "\n").encode())
+    return path
 
 
 def draw_all(out: Path, report: Say, ids: Iterable[str] = tuple(TABLE)) -> list[Path]:
-    """Draw every figure that lacks nothing; the paths of the images.
+    """Draw the figures of these ids that lack nothing; the paths of the images.
 
-    Args:
-        out: folder.
-        report: told in a line of each figure that was left out.
-        ids: of the figures to draw.
-
-    Raises:
-        UsageError: an id that is no figure's.
+    `report` is told in a line of each that was left out. Raises UsageError for an id that is no figure's.
     """
     paths = []
     for id in ids:
@@ -122,26 +123,3 @@ def draw_all(out: Path, report: Say, ids: Iterable[str] = tuple(TABLE)) -> list[
         except NotReady as why:
             report(str(why))
     return paths
-
-
-def _models(dataset: str) -> Models:
-    return Models(open_dataset(dataset), "cpu")
-
-
-def _publish(id: str, out: Path, function: Callable[[Models], Drawn], models: Models) -> Path:
-    """The image first: a finding is read only where its image is."""
-    from bench.paper.figures.style import png, styled
-
-    with styled():
-        drawn = function(models)
-        image = png(drawn.figure)
-    path = out / f"{id}.png"
-    replace_file(path, image)
-    found = {
-        "figure": path.name,
-        "shows": drawn.shows,
-        "finding": drawn.finding,
-        "as_published": drawn.as_published,
-    }
-    replace_file(path.with_suffix(".json"), (json.dumps(found, indent=2, sort_keys=True) + "\n").encode())
-    return path

@@ -9,8 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from bench.errors import UsageError
-from bench.paper.figures.drawn import Drawn
-from bench.paper.figures.style import gray, mosaic, page
+from bench.paper.figures.style import Drawn, gray, mosaic, page
 from bench.running.roster import Models
 
 SIDE = 8
@@ -18,11 +17,7 @@ SIDE = 8
 
 
 def filters(models: Models) -> Drawn:
-    """The first piece of the first units of `maxout` and of `maxout-adversarial`.
-
-    Raises:
-        UsageError: a model has no first layer of weights.
-    """
+    """The first piece of the first units of `maxout` and of `maxout-adversarial`; UsageError where one has none."""
     shape = models.dataset.input_shape
     naive, trained = (first_weights(models, name).reshape(-1, *shape) for name in ("maxout", "maxout-adversarial"))
     figure = page(4.35)
@@ -48,8 +43,7 @@ def filters(models: Models) -> Drawn:
 def first_weights(models: Models, name: str) -> NDArray[np.float32]:
     """`(units, features)` the first piece of every unit of the first layer.
 
-    Raises:
-        UsageError: the model is no network of ours, or has no such layer.
+    Raises UsageError for what is no network of ours, or has no such layer.
     """
     net: Any = getattr(models.adapter(name), "net", None)
     try:

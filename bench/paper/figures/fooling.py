@@ -7,8 +7,7 @@ import torch
 
 from bench.attacks.fooling import CONFIDENT, Fooling
 from bench.draws import Draws
-from bench.paper.figures.drawn import Drawn
-from bench.paper.figures.style import MARGIN, bare, gray, mosaic, page
+from bench.paper.figures.style import MARGIN, Drawn, bare, gray, mosaic, page
 from bench.running.roster import Models
 from bench.threats import Threat
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
 from matplotlib.figure import Figure
@@ -11,8 +9,7 @@ from torch import Tensor
 
 from bench.draws import Draws
 from bench.errors import UsageError
-from bench.paper.figures.drawn import Drawn
-from bench.paper.figures.style import DIVERGING, page, picture
+from bench.paper.figures.style import DIVERGING, Drawn, page, picture
 from bench.running.roster import Models
 
 NORM = 3.96
@@ -21,33 +18,21 @@ SLACK = 0.025
 CHUNK = 100
 
 
-class Pair(NamedTuple):
-    """Two examples of different classes, a distance apart."""
-
-    example: int
-    other: int
-
-
 def small_distances(models: Models, norm: float = NORM) -> Drawn:
-    """A clean example and three perturbations of one L2 norm: at random, to an image of another class, to rubbish.
+    """A clean example and three perturbations of this L2 norm: at random, to an image of another class, to rubbish.
 
     Rubbish is the example without most of its ink.
-
-    Args:
-        models: to ask `maxout` of.
-        norm: of the perturbations.
     """
     data, model = models.dataset, models.adapter("maxout")
     x = torch.from_numpy(data.examples("test", slice(None)))
     y = torch.tensor(data.labels("test"))
     pair = faintest_pair(x, y, norm)
-    clean = x[pair.example]
-    draws = Draws(("figure", data.checksum, "small-distances"), np.array([pair.example]))
+    clean = x[pair[0]]
+    draws = Draws(("figure", data.checksum, "small-distances"), np.array(pair[:1]))
     noise = torch.tensor(draws.normal(data.input_shape)[0], dtype=x.dtype)
     true, other = (data.classes[int(y[index])] for index in pair)
-    perturbations = torch.stack(
-        [_scaled(noise, norm), _scaled(x[pair.other] - clean, norm), erasure(clean, norm, draws)]
-    )
+    scaled = [way * (norm / way.norm()) for way in (noise, x[pair[1]] - clean)]
+    perturbations = torch.stack([*scaled, erasure(clean, norm, draws)])
     inputs = torch.cat([clean[None], clean + perturbations])
     labels, _, probabilities = model.outputs(inputs)
     assert probabilities is not None
@@ -79,9 +64,8 @@ def _plot(inputs: Tensor, perturbations: Tensor, said: list[str], rows: list[str
     panels = figure.subplots(3, 3)
     low, high = float(inputs.min()), float(inputs.max())
     largest = float(perturbations.abs().max())
-    for (left, middle, right), name, change, image, verdict in zip(
-        panels, rows, perturbations, inputs[1:], said[1:], strict=True
-    ):
+    rows_of = zip(panels, rows, perturbations, inputs[1:], said[1:], strict=True)
+    for (left, middle, right), name, change, image, verdict in rows_of:
         picture(left, inputs[0].mean(0).numpy(), low, high)
         shown = picture(middle, change.mean(0).numpy(), -largest, largest, DIVERGING)
         gray = picture(right, image.mean(0).numpy(), low, high)
@@ -96,13 +80,10 @@ def _plot(inputs: Tensor, perturbations: Tensor, said: list[str], rows: list[str
     return figure
 
 
-def faintest_pair(x: Tensor, y: Tensor, norm: float) -> Pair:
+def faintest_pair(x: Tensor, y: Tensor, norm: float) -> tuple[int, int]:
     """The faintest example that has one of another class at an L2 distance of about `norm`, and the nearest to it.
 
-    The faintest, because a perturbation of that norm leaves least of it.
-
-    Raises:
-        UsageError: there is no such pair.
+    The faintest, because a perturbation of that norm leaves least of it. Raises UsageError where there is no such pair.
     """
     flat = x.flatten(1).double()
     for part in flat.norm(dim=1).argsort().split(CHUNK):
@@ -110,7 +91,7 @@ def faintest_pair(x: Tensor, y: Tensor, norm: float) -> Pair:
         near = (gaps.amin(1) <= SLACK * norm).nonzero()
         if len(near):
             first = int(near[0])
-            return Pair(int(part[first]), int(gaps[first].argmin()))
+            return int(part[first]), int(gaps[first].argmin())
     raise UsageError(f"no two examples of different classes are {norm:g} apart")
 
 
@@ -126,8 +107,3 @@ def erasure(image: Tensor, norm: float, draws: Draws) -> Tensor:
     taken = torch.empty_like(pixels)
     taken[order] = torch.minimum(pixels, left)
     return -taken.to(image.dtype).reshape(image.shape)
-
-
-def _scaled(direction: Tensor, norm: float) -> Tensor:
-    scaled: Tensor = direction * (norm / direction.norm())
-    return scaled

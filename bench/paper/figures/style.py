@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -29,6 +29,20 @@ MARGIN = 2
 """Pixels around each image of a mosaic, where the boxes are."""
 DIVERGING = "PuOr_r"
 """Colours of signed weights, white at zero."""
+
+
+class Drawn(NamedTuple):
+    """A figure and what it comes to."""
+
+    figure: Figure
+    shows: bool
+    """Whether it shows what the publication says."""
+    finding: str
+    """What is to be seen, in words."""
+    numbers: Mapping[str, float]
+    """The numbers behind `shows` and `finding`."""
+    as_published: bool = True
+    """False where it is drawn from something else than what the publication shows."""
 
 
 @contextmanager
@@ -67,8 +81,7 @@ def png(figure: Figure) -> bytes:
 
 def bare(panel: Axes) -> None:
     """No ticks: an image has no coordinates worth reading."""
-    panel.set_xticks([])
-    panel.set_yticks([])
+    panel.set(xticks=[], yticks=[])
 
 
 def picture(panel: Axes, image: NDArray[np.floating[Any]], low: float, high: float, colours: str = "gray") -> AxesImage:
@@ -97,9 +110,8 @@ def mosaic(
     panel.set_frame_on(False)
     for index in np.flatnonzero(boxed).tolist():
         top, left = corners[index]
-        panel.add_patch(
-            Rectangle((left + 0.5, top + 0.5), width - 2, height - 2, fill=False, edgecolor=BOX, linewidth=1.4)
-        )
+        corner = (left + 0.5, top + 0.5)
+        panel.add_patch(Rectangle(corner, width - 2, height - 2, fill=False, edgecolor=BOX, linewidth=1.4))
     return shown
 
 

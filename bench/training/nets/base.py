@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -41,21 +42,21 @@ class Net(nn.Module):
         return -logits.log_softmax(1).mean(1)
 
     def first_weights(self) -> Tensor:
-        """The weights that multiply the input, for decay of the first layer.
-
-        Raises:
-            TypeError: the network has none.
-        """
+        """The weights that multiply the input, for decay of the first layer. Raises TypeError where there are none."""
         raise TypeError(f"a {self.kind} has no first layer of weights")
 
     def hidden_layers(self) -> Sequence[nn.Module]:
-        """The modules whose outputs, `(N, units)`, are the hidden layers, from the input on.
-
-        Raises:
-            TypeError: the network has none.
-        """
+        """The modules whose outputs, `(N, units)`, are the hidden layers, from the input on; TypeError without any."""
         raise TypeError(f"a {self.kind} has no hidden layers")
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """`(N, K)` confidence in each class, of the kind `confidence_kind`."""
         return logits.softmax(1)
+
+
+def limit_norm(weight: Tensor, limit: float | None, dim: int | tuple[int, ...] = -1) -> None:
+    """Scale down, in place, the incoming weight vectors along `dim` whose L2 norm exceeds the limit, if any."""
+    if limit is not None:
+        with torch.no_grad():
+            norms = torch.linalg.vector_norm(weight, dim=dim, keepdim=True)
+            weight.mul_((limit / norms.clamp_min(1e-12)).clamp_max(1.0))

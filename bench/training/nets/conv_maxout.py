@@ -10,15 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.training.nets.base import Net
-from bench.training.nets.max_norm import limit_norm
-from bench.training.nets.maxout import MaxoutLayer
+from bench.training.nets.base import Net, limit_norm
+from bench.training.nets.maxout import MaxoutLayer, top_layer
 
 
 class ConvMaxoutLayer(nn.Module):
     """Each channel is the largest of `pieces` convolutions, then of a pooling window.
 
-    `(N, inputs, H, W)` to `(N, channels, H', W')`; the last windows of the pooling may hang over the edge.
+    `(N, inputs, H, W)` to `(N, channels, H', W')`, by kernels of height and width `kernel` over the input with `pad`
+    zeros around it. Pooling windows are `stride` apart; the last may hang over the edge.
     """
 
     def __init__(
@@ -34,25 +34,11 @@ class ConvMaxoutLayer(nn.Module):
         stride: int = 1,
         max_norm: float | None = None,
     ) -> None:
-        """
-        Args:
-            inputs: number of channels that come in.
-            spread: initial weights are uniform in [-spread, spread]; initial biases are zero.
-            channels: number of channels that go out.
-            pieces: convolutions in a channel.
-            kernel: height and width of a convolution.
-            pad: rows and columns of zeros around the input.
-            pool: height and width of a pooling window.
-            stride: distance between pooling windows.
-            max_norm: L2 norm that no kernel exceeds, or None for no limit.
-        """
+        """Weights start uniform in [-spread, spread], biases at zero; no kernel exceeds the L2 norm `max_norm`."""
         super().__init__()
         self.weight = nn.Parameter(torch.empty(pieces, channels, inputs, kernel, kernel).uniform_(-spread, spread))
         self.bias = nn.Parameter(torch.zeros(pieces, channels))
-        self.pad = pad
-        self.pool = pool
-        self.stride = stride
-        self.max_norm = max_norm
+        self.pad, self.pool, self.stride, self.max_norm = pad, pool, stride, max_norm
 
     def forward(self, x: Tensor) -> Tensor:
         pieces = F.conv2d(x, self.weight.flatten(0, 1), self.bias.flatten(), padding=self.pad)
@@ -60,8 +46,7 @@ class ConvMaxoutLayer(nn.Module):
         return F.max_pool2d(largest, self.pool, self.stride, ceil_mode=True)
 
     def constrain(self) -> None:
-        if self.max_norm is not None:
-            limit_norm(self.weight, self.max_norm, dim=(-3, -2, -1))
+        limit_norm(self.weight, self.max_norm, dim=(-3, -2, -1))
 
 
 class ConvMaxout(Net):
@@ -88,20 +73,10 @@ class ConvMaxout(Net):
         max_norm: float | None = None,
         top_max_norm: float | None = None,
     ) -> None:
-        """
-        Args:
-            shape: (channels, height, width) of an image.
-            layers: what `ConvMaxoutLayer` takes by name, for each convolutional layer.
-            units: units of the fully connected layer.
-            pieces: affine functions in one of them.
-            spread: initial weights are uniform in [-spread, spread]; initial biases are zero.
-            input_dropout: share of inputs set to zero in training.
-            hidden_dropout: share of each hidden layer set to zero in training.
-            max_norm: L2 norm that no incoming weight vector of the fully connected layer exceeds, None for no limit.
-            top_max_norm: the same of the softmax layer.
+        """For images of a `shape` of (channels, height, width), with `layers` as `ConvMaxoutLayer` takes them by name.
 
-        Raises:
-            ValueError: the shape has another number of features, or a layer is given too small an image.
+        `units`, `pieces` and `max_norm` are of the fully connected layer, `top_max_norm` of the softmax; all else is as
+        in `Maxout`. Raises ValueError for a shape of other than `features`, and a layer given too small an image.
         """
         super().__init__()
         if math.prod(shape) != features:
@@ -114,13 +89,9 @@ class ConvMaxout(Net):
             self.layers.append(layer)
             channels, size = layer.bias.shape[1], [_extent(extent, layer) for extent in size]
         self.dense = MaxoutLayer(channels * math.prod(size), units, pieces, spread)
-        self.top = nn.Linear(units, classes)
-        nn.init.uniform_(self.top.weight, -spread, spread)
-        nn.init.zeros_(self.top.bias)
-        self.input_dropout = input_dropout
-        self.hidden_dropout = hidden_dropout
-        self.max_norm = max_norm
-        self.top_max_norm = top_max_norm
+        self.top = top_layer(units, classes, spread)
+        self.input_dropout, self.hidden_dropout = input_dropout, hidden_dropout
+        self.max_norm, self.top_max_norm = max_norm, top_max_norm
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.dropout(x, self.input_dropout, self.training).view(len(x), *self.shape)
@@ -138,9 +109,8 @@ class ConvMaxout(Net):
         for layer in self.layers:
             assert isinstance(layer, ConvMaxoutLayer)
             layer.constrain()
-        for weight, limit in ((self.dense.weight, self.max_norm), (self.top.weight, self.top_max_norm)):
-            if limit is not None:
-                limit_norm(weight, limit)
+        limit_norm(self.dense.weight, self.max_norm)
+        limit_norm(self.top.weight, self.top_max_norm)
 
 
 def _extent(extent: int, layer: ConvMaxoutLayer) -> int:

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.training.nets.base import Net
-from bench.training.nets.max_norm import limit_norm
+from bench.training.nets.base import Net, limit_norm
 
 
 class MaxoutLayer(nn.Module):
@@ -25,6 +24,14 @@ class MaxoutLayer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         affine = F.linear(x, self.weight.flatten(0, 1), self.bias.flatten())
         return affine.view(-1, *self.bias.shape).amax(1)
+
+
+def top_layer(inputs: int, classes: int, spread: float) -> nn.Linear:
+    """The affine map to the logits, its weights uniform in [-spread, spread], its biases zero."""
+    top = nn.Linear(inputs, classes)
+    nn.init.uniform_(top.weight, -spread, spread)
+    nn.init.zeros_(top.bias)
+    return top
 
 
 class Maxout(Net):
@@ -49,23 +56,16 @@ class Maxout(Net):
         hidden_dropout: float = 0.0,
         max_norm: float | None = None,
     ) -> None:
-        """
-        Args:
-            units: units of each hidden layer.
-            pieces: affine functions in a unit.
-            spread: initial weights are uniform in [-spread, spread]; initial biases are zero.
-            input_dropout: share of inputs set to zero in training.
-            hidden_dropout: share of each hidden layer set to zero in training.
-            max_norm: L2 norm that no incoming weight vector exceeds, or None for no limit.
+        """`units` of each hidden layer, of `pieces` affine functions; weights start uniform in [-spread, spread].
+
+        Biases start at zero; the dropouts are shares set to zero in training; without `max_norm` there is no limit.
         """
         super().__init__()
         widths = [features, *units]
         self.hidden = nn.ModuleList(
             MaxoutLayer(inputs, outputs, pieces, spread) for inputs, outputs in pairwise(widths)
         )
-        self.top = nn.Linear(widths[-1], classes)
-        nn.init.uniform_(self.top.weight, -spread, spread)
-        nn.init.zeros_(self.top.bias)
+        self.top = top_layer(widths[-1], classes, spread)
         self.input_dropout = input_dropout
         self.hidden_dropout = hidden_dropout
         self.max_norm = max_norm
@@ -85,7 +85,25 @@ class Maxout(Net):
         return list(self.hidden)
 
     def constrain(self) -> None:
-        if self.max_norm is not None:
-            for name, weights in self.named_parameters():
-                if name.endswith("weight"):
-                    limit_norm(weights, self.max_norm)
+        for name, weights in self.named_parameters():
+            if name.endswith("weight"):
+                limit_norm(weights, self.max_norm)
+
+
+class MaxoutSigmoid(Maxout):
+    """Maxout with an independent sigmoid a class on top: all of them may say no (arXiv 1412.6572, appendix A)."""
+
+    kind: ClassVar[str] = "maxout-sigmoid"
+    confidence_kind: ClassVar[str] = "sigmoid"
+
+    def loss(self, logits: Tensor, y: Tensor) -> Tensor:
+        """`(N,)` binary cross-entropy summed over the classes."""
+        own = F.one_hot(y, logits.shape[1]).to(logits.dtype)
+        return F.binary_cross_entropy_with_logits(logits, own, reduction="none").sum(1)
+
+    def rubbish_loss(self, logits: Tensor) -> Tensor:
+        """`(N,)` binary cross-entropy with all classes absent, summed over them."""
+        return F.softplus(logits).sum(1)
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        return logits.sigmoid()

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.training.nets.base import Net
-from bench.training.nets.max_norm import limit_norm
+from bench.training.nets.base import Net, limit_norm
 
 
 class MPDBM(Net):
@@ -37,17 +36,13 @@ class MPDBM(Net):
         max_norm: Sequence[float] | None = None,
         multi_inference: bool = False,
     ) -> None:
-        """
-        Args:
-            units: units of the two hidden layers.
-            rounds: how often inference updates every layer.
-            connections: weights of each unit of the first layer, and of each class, that do not start at zero but are
-                drawn from N(0, 1).
-            spread: weights between the hidden layers start uniform in [-spread, spread].
-            hidden_bias: initial bias of the two hidden layers.
-            max_norm: L2 norm that no row of `W1`, `W2` and `W3` exceeds, one each, or None for no limit.
-            multi_inference: classify by pixels that are half as given and half as inferred, which stands for the
-                average over the inference problems of the training (the multi-inference trick of the paper).
+        """`units` of the two hidden layers, their initial biases, and how many `rounds` update every layer.
+
+        So many `connections` of each unit of the first layer, and of each class, are drawn from N(0, 1), the others
+        start at zero; weights between the hidden layers start uniform in [-spread, spread]. `max_norm`, if any, is the
+        L2 norm that no row of `W1`, `W2` and `W3` exceeds, one each. With `multi_inference`, the trick of the paper
+        that stands for the average over the inference problems of the training, pixels are classified half as given and
+        half as inferred.
         """
         super().__init__()
         below, above = units
@@ -58,9 +53,7 @@ class MPDBM(Net):
         self.h1_bias = nn.Parameter(torch.full((below,), float(hidden_bias[0])))
         self.h2_bias = nn.Parameter(torch.full((above,), float(hidden_bias[1])))
         self.y_bias = nn.Parameter(torch.zeros(classes))
-        self.rounds = rounds
-        self.max_norm = max_norm
-        self.multi_inference = multi_inference
+        self.rounds, self.max_norm, self.multi_inference = rounds, max_norm, multi_inference
 
     def prepare(self, x: Tensor, y: Tensor) -> None:
         """Let each pixel's bias alone give its mean."""
@@ -73,17 +66,11 @@ class MPDBM(Net):
         return self.infer(x, x.new_tensor(0.5) if self.multi_inference else None, nothing, hidden_class)[1]
 
     def infer(self, x: Tensor, hidden: Tensor | None, y: Tensor, hidden_class: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean-field inference of what is hidden, the layers updated in turns, every second one at once.
+        """`(N, features)` and `(N, K)` logits of pixels and class, by mean-field inference of what is hidden.
 
-        Args:
-            x: `(N, features)` pixels.
-            hidden: how far each pixel is inferred rather than given: 0, 1 or between, of a shape that broadcasts to
-                that of `x`; None where all are given.
-            y: `(N, K)` one-hot labels; ignored where they are hidden.
-            hidden_class: `(N, 1)` the same of the labels.
-
-        Returns:
-            `(N, features)` and `(N, K)` logits of all pixels and of the class.
+        Layers are updated in turns, every second one at once. `hidden`, which broadcasts to `x`, says how far each of
+        the `(N, features)` pixels is inferred rather than given, from 0 to 1, None where all are given; `hidden_class`,
+        `(N, 1)`, the same of the `(N, K)` one-hot labels.
         """
         v = x if hidden is None else torch.lerp(x, self.v_bias.sigmoid().expand_as(x), hidden)
         given_class = y

@@ -23,10 +23,7 @@ class RBFNetwork(Net):
     confidence_kind: ClassVar[str] = "sigmoid"
 
     def __init__(self, features: int, classes: int, *, initial_beta: float) -> None:
-        """
-        Args:
-            initial_beta: inverse width of every unit along every input before training.
-        """
+        """`initial_beta` is the inverse width of every unit along every input before training."""
         super().__init__()
         self.mu = nn.Parameter(torch.zeros(classes, features))
         self.log_beta = nn.Parameter(torch.full((classes, features), initial_beta).log())

@@ -5,12 +5,16 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from bench.errors import refused, unknown
-from bench.training.objectives.adversarial_logistic import AdversarialLogistic
 from bench.training.objectives.base import Objective, Plain
-from bench.training.objectives.hidden_perturbation import HiddenPerturbation
 from bench.training.objectives.multi_prediction import MultiPrediction
 from bench.training.objectives.noise import GaussianRubbish, SignNoise, UniformNoise
-from bench.training.objectives.perturbation import Adversarial, Rotation, ScaledGradient
+from bench.training.objectives.perturbation import (
+    Adversarial,
+    AdversarialLogistic,
+    HiddenPerturbation,
+    Rotation,
+    ScaledGradient,
+)
 from bench.training.spec import ObjectiveSpec
 
 TABLE: dict[str, type[Objective]] = {
@@ -28,11 +32,7 @@ TABLE: dict[str, type[Objective]] = {
 
 
 def make_objective(spec: ObjectiveSpec) -> Objective:
-    """The objective that a recipe describes.
-
-    Raises:
-        UsageError: no objective of that name, or parameters that it does not take.
-    """
+    """The objective that a recipe describes. Raises UsageError for an unknown one, and parameters it does not take."""
     if spec.kind not in TABLE:
         raise unknown("training objective", spec.kind, TABLE)
     try:

@@ -22,13 +22,7 @@ class Objective(Part, ABC):
 
     @abstractmethod
     def __call__(self, net: Net, x: Tensor, y: Tensor) -> Tensor:
-        """`(N,)` loss of each example.
-
-        Args:
-            net: in training mode.
-            x: `(N, features)` training examples.
-            y: `(N,)` class indices.
-        """
+        """`(N,)` loss of each of `(N, features)` examples of the classes `(N,)`, by a network in training mode."""
 
 
 class Plain(Objective):

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import ClassVar, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
-from bench.threats import Epsilon
+from bench.threats import Epsilon, norm_named
 from bench.training.nets.base import Net
+from bench.training.nets.linear import LogisticRegression
 from bench.training.objectives.base import Objective
-from bench.training.objectives.directions import rotated, unit
 from bench.training.random_state import random_state, set_random_state
 from bench.training.spec import OwnFGSM
+
+_FLOOR = 1e-30
+"""Added to squared lengths: a vector shorter than about 1e-15 counts as none, and no gradient is NaN."""
 
 
 class Perturbation(Objective):
@@ -40,9 +46,8 @@ class Perturbation(Objective):
 class PerturbedInput(Perturbation):
     """J~ is J at x~, which follows from x and the gradient of J at x."""
 
-    differentiable: ClassVar[bool] = True
-    """Whether the loss is differentiated through x~, so that learning takes the adversary's reaction into account."""
     once: ClassVar[bool] = False
+    """Else the loss is differentiated through x~, so that learning takes the adversary's reaction into account."""
 
     @abstractmethod
     def perturbed(self, x: Tensor, gradient: Tensor) -> Tensor:
@@ -51,14 +56,13 @@ class PerturbedInput(Perturbation):
     def passes(self, net: Net, x: Tensor, y: Tensor) -> tuple[Tensor, Callable[[], Tensor]]:
         point = x.clone().requires_grad_()
         clean = net.loss(net(point), y)
-        (gradient,) = torch.autograd.grad(clean.sum(), point, retain_graph=True, create_graph=self.differentiable)
+        (gradient,) = torch.autograd.grad(clean.sum(), point, retain_graph=True, create_graph=not self.once)
         return clean, lambda: net.loss(net(self.perturbed(x, gradient)), y)
 
 
 class Adversarial(PerturbedInput, OwnFGSM):
     """`x~ = x + eps sign(grad_x J(x))`, crafted anew at every step and not differentiated through."""
 
-    differentiable: ClassVar[bool] = False
     once: ClassVar[bool] = True
 
     def perturbed(self, x: Tensor, gradient: Tensor) -> Tensor:
@@ -83,3 +87,89 @@ class Rotation(PerturbedInput):
 
     def perturbed(self, x: Tensor, gradient: Tensor) -> Tensor:
         return rotated(x, gradient, self.angle)
+
+
+class HiddenPerturbation(Perturbation):
+    """J~ is the loss with the outputs h of hidden layers moved up the gradient of J.
+
+    `additive`: `h + size sign(g)`, which a network of unbounded units escapes by making h large. `rotation`: h turned
+    by `size` radians towards g, which it cannot. The gradients are those of the clean pass and count as constants.
+    """
+
+    form: Literal["additive", "rotation"]
+    size: float
+    layers: Literal["all"] | tuple[int, ...] = "all"
+    """Which hidden layers, counted from 0 at the input."""
+    once: ClassVar[bool] = False
+
+    def perturbed(self, h: Tensor, gradient: Tensor) -> Tensor:
+        """`(N, units)` moved outputs of a layer."""
+        if self.form == "additive":
+            return h + self.size * norm_named("linf").step(gradient)
+        return rotated(h, gradient, self.size)
+
+    def passes(self, net: Net, x: Tensor, y: Tensor) -> tuple[Tensor, Callable[[], Tensor]]:
+        hidden = net.hidden_layers()
+        chosen = hidden if self.layers == "all" else [hidden[layer] for layer in self.layers]
+        outputs: list[Tensor] = []
+        clean = _hooked(net, x, y, chosen, [outputs.append] * len(chosen))
+        gradients = torch.autograd.grad(clean.sum(), outputs, retain_graph=True)
+        return clean, lambda: _hooked(net, x, y, chosen, [partial(self.perturbed, gradient=g) for g in gradients])
+
+
+def _hooked(
+    net: Net, x: Tensor, y: Tensor, layers: Sequence[nn.Module], hooks: Sequence[Callable[[Tensor], Tensor | None]]
+) -> Tensor:
+    """The loss while each layer's output goes through its hook; one that returns None leaves it as it is."""
+    handles = [
+        layer.register_forward_hook(lambda module, given, output, hook=hook: hook(output))
+        for layer, hook in zip(layers, hooks, strict=True)
+    ]
+    try:
+        return net.loss(net(x), y)
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+class AdversarialLogistic(Objective):
+    """`softplus(eps ||w||_1 - y (w.x + b))` with y = -1 for class 0 and +1 for class 1: the worst loss in the eps ball.
+
+    The formula printed in the paper, `softplus(y (eps ||w||_1 - w.x - b))`, is this one for y = +1 only: for y = -1 it
+    would reward the norm.
+    """
+
+    eps: Epsilon
+    once: ClassVar[bool] = False
+
+    def __call__(self, net: Net, x: Tensor, y: Tensor) -> Tensor:
+        if not isinstance(net, LogisticRegression):
+            raise TypeError(f"the worst case of a {net.kind} has no such form; train it on objective 'adversarial'")
+        logits = net(x)
+        score = logits[:, 1] - logits[:, 0]
+        norm = net.first_weights().abs().sum()
+        return F.softplus(self.eps * norm - (2 * y - 1) * score)
+
+
+# -- directions and turns in a batch of vectors, differentiable wherever they are defined ------------------------------
+
+
+def length(x: Tensor) -> Tensor:
+    """`(N, 1)` L2 norm of `(N, features)`."""
+    return (x.square().sum(1, keepdim=True) + _FLOOR).sqrt()
+
+
+def unit(x: Tensor) -> Tensor:
+    """`(N, features)` scaled to L2 norm 1; zero stays zero."""
+    return x / length(x)
+
+
+def rotated(x: Tensor, towards: Tensor, angle: float) -> Tensor:
+    """`(N, features)` turned by `angle`, in radians below pi / 2, in the plane of `x` and `towards`; lengths are kept.
+
+    Where either is zero, `x` stays; where they are parallel, rounding chooses the plane.
+    """
+    along, ahead = unit(x), unit(towards)
+    across = unit(ahead - (ahead * along).sum(1, keepdim=True) * along)
+    turned = along + math.tan(angle) * across
+    return length(x) * unit(turned)

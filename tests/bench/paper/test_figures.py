@@ -21,14 +21,13 @@ from bench.draws import Draws
 from bench.errors import UsageError
 from bench.paper import figures
 from bench.paper.figures.curve import curve
-from bench.paper.figures.drawn import Drawn
 from bench.paper.figures.eps_trace import eps_trace, straightness
 from bench.paper.figures.filters import extent, filters
 from bench.paper.figures.fooling import fooling
 from bench.paper.figures.logistic_regression import logistic_regression
 from bench.paper.figures.maps import maps, orthogonal, regions
 from bench.paper.figures.small_distances import erasure, faintest_pair, small_distances
-from bench.paper.figures.style import MARGIN, mosaic, page, png, styled
+from bench.paper.figures.style import MARGIN, Drawn, mosaic, page, png, styled
 from bench.running.roster import Models
 from bench.zoo.cards import Card, LearningCurve
 
@@ -57,7 +56,7 @@ def two_classes(digits: Dataset) -> Models:
         return examples[chosen], (labels[chosen] == 7).astype(np.int64)
 
     sizes = {split: len(read(split)[1]) for split in ("train", "test")}
-    data = replace(digits, name="digits-3v7", classes=("3", "7"), sizes=sizes, read=read, _splits={})
+    data = replace(digits, name="digits-3v7", classes=("3", "7"), sizes=sizes, read=read)
     x, y = (torch.tensor(part) for part in (data.examples("train", slice(None)), data.labels("train")))
     net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 2))
     torch.nn.init.zeros_(net[1].weight)  # type: ignore[arg-type]

@@ -11,11 +11,9 @@ from told import Told
 from adapters.base import LOSSES
 from bench.training.loop import fit
 from bench.training.nets.base import Net
-from bench.training.nets.logistic_regression import LogisticRegression
-from bench.training.nets.maxout import Maxout, MaxoutLayer
-from bench.training.nets.maxout_sigmoid import MaxoutSigmoid
+from bench.training.nets.linear import LogisticRegression, SoftmaxRegression
+from bench.training.nets.maxout import Maxout, MaxoutLayer, MaxoutSigmoid
 from bench.training.nets.rbf_network import RBFNetwork, log1mexp
-from bench.training.nets.softmax_regression import SoftmaxRegression
 from bench.training.spec import Training
 from bench.zoo.adapter import NetAdapter
 

@@ -14,12 +14,10 @@ from torch.nn import functional as F
 from bench.errors import UsageError
 from bench.training.loop import fit
 from bench.training.nets.base import Net
-from bench.training.nets.logistic_regression import LogisticRegression
-from bench.training.nets.maxout import Maxout
-from bench.training.nets.maxout_sigmoid import MaxoutSigmoid
-from bench.training.nets.softmax_regression import SoftmaxRegression
+from bench.training.nets.linear import LogisticRegression, SoftmaxRegression
+from bench.training.nets.maxout import Maxout, MaxoutSigmoid
 from bench.training.objectives import TABLE, make_objective
-from bench.training.objectives.directions import rotated, unit
+from bench.training.objectives.perturbation import rotated, unit
 from bench.training.spec import ObjectiveSpec, OwnFGSM, Training
 from bench.zoo.kinds import kind_class
 

@@ -17,15 +17,14 @@ from bench.training import checkpoint as checkpoints
 from bench.training import loop
 from bench.training.checkpoint import Checkpoint
 from bench.training.compiled import compiled
-from bench.training.early_stopping import best_epoch, exhausted, held_out
-from bench.training.error import error
 from bench.training.loop import HeldOut, Trained, fit
 from bench.training.nets.base import Net
+from bench.training.nets.linear import SoftmaxRegression
 from bench.training.nets.maxout import Maxout
-from bench.training.nets.softmax_regression import SoftmaxRegression
 from bench.training.objectives import TABLE as OBJECTIVES
 from bench.training.objectives import make_objective
 from bench.training.spec import EarlyStopping, ObjectiveSpec, OwnFGSM, Training
+from bench.training.validation import best_epoch, error, exhausted, held_out
 
 SGD = Training(optimiser="sgd", rate=0.1, decay=1.001, momentum=(0.5, 0.7), epochs=6, batch=50)
 STOPPING = EarlyStopping(held_out=200, eps=0.1, patience=2)

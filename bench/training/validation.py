@@ -1,6 +1,8 @@
-"""The error of a network in training, clean and under its own FGSM."""
+"""The error of a network in training, and when to stop: where the adversarial validation error is least."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -29,3 +31,21 @@ def error(net: Net, x: Tensor, y: Tensor, attack: OwnFGSM | None) -> float:
             wrong += (net(met).argmax(1) != labels).sum()
     net.train()
     return float(wrong) / len(x)
+
+
+def held_out(size: int, n: int, seed: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Indices of the training examples to learn from, and of the `n` to validate on; ValueError if none is left."""
+    if n >= size:
+        raise ValueError(f"early stopping holds out {n} of {size} training examples; hold out fewer")
+    order = torch.randperm(size, generator=torch.Generator().manual_seed(seed)).to(device)
+    return order[n:], order[:n]
+
+
+def best_epoch(errors: Sequence[float]) -> int:
+    """The first epoch, counted from 1, after which the error was least."""
+    return 1 + errors.index(min(errors))
+
+
+def exhausted(errors: Sequence[float], patience: int) -> bool:
+    """Whether `patience` epochs have passed without a new least error."""
+    return bool(errors) and len(errors) - best_epoch(errors) >= patience
