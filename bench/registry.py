@@ -42,7 +42,7 @@ OURS = {
         "idx-folder": "bench.datasets.idx_folder:idx_folder",
         "image-folder": "bench.datasets.image_folder:image_folder",
     },
-    "set of attacks": {"published": "bench.paper.published:published"},
+    "set of attacks": {"published": "bench.paper.protocol:published"},
     "network": {
         "softmax-regression": "bench.training.nets.softmax_regression:SoftmaxRegression",
         "logistic-regression": "bench.training.nets.logistic_regression:LogisticRegression",
