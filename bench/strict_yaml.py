@@ -22,8 +22,7 @@ Path = tuple[str | int, ...]
 def read_yaml(text: str, origin: str) -> tuple[Any, dict[Path, int]]:
     """The document and the line (from 1) of every value, by its path of keys and positions.
 
-    Raises:
-        UsageError: not YAML, too large, or one of the traps above; names `origin` and the line.
+    Raises UsageError, which names `origin` and the line, for what is not YAML, too large, or one of the traps above.
     """
     if len(text) > SIZE_CAP:
         raise UsageError(f"{origin}: larger than {SIZE_CAP // 1000} kB")

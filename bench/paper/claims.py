@@ -33,11 +33,7 @@ class Claim:
 
 
 def parse(text: str) -> Claim:
-    """The claim that a text states.
-
-    Raises:
-        ValueError: the text is no list of comparisons joined by `and`.
-    """
+    """The claim that a text states. Raises ValueError where it is no list of comparisons joined by `and`."""
     found: list[tuple[str, str, str]] = []
     for part in " ".join(text.split()).split(" and "):
         sides = COMPARISON.fullmatch(part)

@@ -95,11 +95,7 @@ class Evidence:
 
 
 def opened(numbers: Numbers, folder: Path | None) -> dict[str, Dataset]:
-    """What the numbers ask for of `STAND_INS`, by name: as a folder of images, or officially where there is none.
-
-    Raises:
-        UsageError: the folder is not so.
-    """
+    """What the numbers ask for of `STAND_INS`, by name: as a folder of images, or officially where there is none."""
     options = {} if folder is None else {"path": folder}
     asked = dict.fromkeys(measure.dataset for measure in numbers.measures)
     return {name: open_dataset(name, **options) for name in asked if name in STAND_INS}

@@ -202,11 +202,7 @@ class Numbers(_Part):
 
 
 def load_numbers(path: Path = PUBLISHED) -> Numbers:
-    """The numbers in a file.
-
-    Raises:
-        UsageError: unreadable, or anything wrong in it, with its line.
-    """
+    """The numbers in a file. Raises UsageError where it cannot be read, or for what is wrong in it, with its line."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

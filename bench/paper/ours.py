@@ -63,11 +63,7 @@ class Boards:
         return replace(self, evidence=evidence)
 
     def row(self, measure: Measure, target: str, attack: str | None = None) -> Row:
-        """The row of a measurement's attack, or of another such as the clean pass, on a target.
-
-        Raises:
-            NotRun: it has no number.
-        """
+        """The row of a measurement's attack, or of another such as the clean pass. Raises NotRun: it has no number."""
         known, asked = self.known(measure), (target, attack or measure.attack)
         cells = cells_of(measure, known.dataset, known.models)
         cells = [cell for cell in cells if (cell.target.name, cell.craft.attack.name) == asked]
@@ -114,11 +110,7 @@ class Boards:
 
 
 def measured(measure: Measure, boards: Boards) -> Ours:
-    """A measurement over all training runs of its model.
-
-    Raises:
-        NotRun: there is no record of it, or none that it can be told from.
-    """
+    """A measurement over all training runs of its model. Raises NotRun where no record tells it."""
     hindrance = obstacle(measure, boards.evidence)
     if hindrance is not None:
         raise NotRun(hindrance)

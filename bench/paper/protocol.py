@@ -17,11 +17,7 @@ from bench.records.record import Cell, ModelInfo
 
 
 def entry_of(measure: Measure) -> Entry:
-    """The entry of a suite that asks for a measurement.
-
-    Raises:
-        UsageError: there is no such attack, or it does not take these parameters.
-    """
+    """The entry of a suite that asks for a measurement. Raises UsageError: no such attack, or not these parameters."""
     asked = {"attack": measure.attack, "n": measure.n, "criterion": measure.criterion, **measure.parameters}
     if measure.eps is not None:
         asked |= {"norm": measure.norm or "linf", "eps": measure.eps, "clip": measure.clip}
@@ -68,10 +64,8 @@ def cells_of(measure: Measure, dataset: Dataset, models: Mapping[str, ModelInfo]
 def published(dataset: str, split: str) -> tuple[list[Entry], list[str]]:
     """What `attacks: published` in a suite file stands for: an entry for every measurement on a split, and the models.
 
-    A measurement that meets a model without a recipe is left out; every training run of a model is measured.
-
-    Raises:
-        UsageError: there is none.
+    A measurement that meets a model without a recipe is left out; every training run of a model is measured. Raises
+    UsageError where none is left.
     """
     known = frozenset(zoo.names(dataset))
     here = [measure for measure in _measures() if (measure.dataset, measure.split) == (dataset, split)]

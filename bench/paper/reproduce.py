@@ -59,8 +59,7 @@ def reproduce(
         data: folder of images that stands in for the official CIFAR-10, which else is downloaded when it is needed.
         numbers: the file of published numbers.
 
-    Raises:
-        UsageError: bad input, in one line.
+    Raises UsageError for bad input.
     """
     asked = load_numbers(numbers)
     path = (shelf.out / "docs" if (shelf.out / "docs").is_dir() else shelf.out) / "paper.md"

@@ -64,8 +64,7 @@ def expand(
         only: names of the models whose rows are wanted; None for all. What those rows refer to comes along: the clean
             pass of every model met, and each transfer source's success on itself.
 
-    Raises:
-        UsageError: an entry names a source that is no model here.
+    Raises UsageError where an entry names a source that is no model here.
     """
     planned: dict[str, Planned] = {}
     clean: dict[str, Planned] = {}

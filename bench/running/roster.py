@@ -61,11 +61,7 @@ class Models:
         return zoo.card(self.dataset, name, self._budget_of(name))
 
     def adapter(self, name: str) -> Adapter:
-        """The model itself, fitted to the dataset's shape and classes, on the device.
-
-        Raises:
-            UsageError: it cannot be wrapped, or does not take this dataset's inputs.
-        """
+        """The model itself, fitted to the dataset's shape and classes, on the device; UsageError where it will not."""
         if name not in self._loaded:
             self._loaded[name] = self._load(name)
         return self._loaded[name]
@@ -135,10 +131,7 @@ def chosen(specs: list[str], models: Models, references: list[str]) -> tuple[lis
     """What `--model` means: the suite's own models named, and the guests, now known to `models`.
 
     A spec is a reference model's name, a registered name, `FILE.py` or `FILE.py:OBJECT`. A reference model that the
-    suite does not name is a guest that is made by its recipe.
-
-    Raises:
-        UsageError: a name that is none of these, or a model that is for another dataset.
+    suite does not name is a guest that is made by its recipe. Raises UsageError for anything else.
     """
     known: list[str] = []
     guests: list[str] = []
@@ -174,8 +167,7 @@ def cuda_devices() -> list[str]:
 def offers(spec: str, references: list[str], dataset: str | None) -> list[Registration]:
     """The models that a spec other than a reference model's name stands for, those for other datasets left out.
 
-    Raises:
-        UsageError: a name that is none of these, or no model for the dataset.
+    Raises UsageError where there are none.
     """
     try:
         if spec.endswith(".py") or ".py:" in spec:
