@@ -41,10 +41,6 @@ class View:
     ) -> None:
         """
         Args:
-            suite: which cells to look up.
-            dataset: the suite's.
-            records: all that there are, by id.
-            failures: likewise.
             current: models as they are now, which stand for their names whatever was judged last; a name that a
                 current model had before gives way to the one that it has now.
             whole: show every row of the suite's own models over whole splits, whatever is known of them, and no others.

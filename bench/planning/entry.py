@@ -14,7 +14,7 @@ from bench.errors import UsageError, unknown
 from bench.threats import Criterion, Epsilon, Norm
 
 
-def _listed(value: Any) -> Any:
+def listed(value: Any) -> Any:
     """One value where a list is due is a list of one."""
     return value if isinstance(value, list) else [value]
 
@@ -41,7 +41,7 @@ class Entry(Part):
 
     attack: str
     norm: Norm | None = None
-    eps: Annotated[tuple[Epsilon, ...], BeforeValidator(_listed)] = ()
+    eps: Annotated[tuple[Epsilon, ...], BeforeValidator(listed)] = ()
     clip: bool = True
     """Whether candidates are cut to the dataset's range, as inputs of the real world are."""
     sources: Sources = "self"

@@ -82,11 +82,7 @@ def names() -> list[str]:
 
 
 def load_suite(spec: str) -> Suite:
-    """The suite of a name or of a YAML file.
-
-    Raises:
-        UsageError: unknown name, unreadable file, or anything wrong in it, with its line.
-    """
+    """The suite of a name or of a YAML file. Raises UsageError for anything wrong with either, with its line."""
     own = spec.endswith((".yaml", ".yml"))
     file = Path(spec) if own else registry.get("suite", spec)
     try:

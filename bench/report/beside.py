@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from bench.board.rows import WORST, Row
 from bench.planning.suite import Suite
@@ -27,14 +27,13 @@ def compared(suite: Suite, ours: Sequence[Row], published: Sequence[Row]) -> Tab
         return "same" if us[model].fingerprint == them[model].fingerprint else "refitted"
 
     columns: list[Column[str]] = [("model", str)]
-    for what, show in (
-        ("clean", lambda row: percent(row.clean_accuracy if row else None)),
-        (
-            f"worst {suite.rank_by.eps if suite.rank_by else 0:g}",
-            lambda row: percent(row.robust_accuracy if row else None),
-        ),
-        ("rank", lambda row: str((row and row.rank) or "-")),
-    ):
+    size = suite.rank_by.eps if suite.rank_by else 0
+    shows: dict[str, Callable[[Row | None], str]] = {
+        "clean": lambda row: percent(row.clean_accuracy if row else None),
+        f"worst {size:g}": lambda row: percent(row.robust_accuracy if row else None),
+        "rank": lambda row: str((row and row.rank) or "-"),
+    }
+    for what, show in shows.items():
         columns += across({f"{what}, ours": us, f"{what}, published": them}, show)
     columns += [("largest difference", lambda model: _largest(model, mine, theirs)), ("weights", weights)]
     note = "Accuracies in %. Largest difference: of the error of any row of the model, in points."

@@ -34,14 +34,9 @@ def shown(row: Row | None, text: Callable[[Row], str]) -> str:
     return "" if row is None else text(row) if row.status == "ok" else NO_NUMBER[row.status]
 
 
-def robust(row: Row | None) -> str:
-    """A row's robust accuracy."""
-    return shown(row, lambda row: percent(row.robust_accuracy))
-
-
-def error(row: Row | None) -> str:
-    """A row's error."""
-    return shown(row, lambda row: percent(row.error))
+def rate(name: str) -> Callable[[Row | None], str]:
+    """The text of a rate of rows, such as `error`."""
+    return lambda row: shown(row, lambda row: percent(getattr(row, name)))
 
 
 def flags(row: Row) -> str:

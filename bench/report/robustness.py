@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from bench.board.rows import WORST, Row
 from bench.planning.suite import RankBy, Suite
-from bench.report.cells import error, flags, interval, label, percent, robust, shown, sizes
+from bench.report.cells import flags, interval, label, percent, rate, shown, sizes
 from bench.report.pivot import Column, Pivot, across, by_model, drawn, pivot
 from bench.table import Table
 
@@ -30,16 +30,10 @@ def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
         ("gradient", lambda name: models[name][0].gradient),
         ("n", lambda name: str(clean[name].n) if name in clean else "0"),
         ("clean", lambda name: percent(clean[name].clean_accuracy) if name in clean else ""),
-        *across(grid, robust),
-        (by, lambda name: robust(worst.get(name))),
+        *across({**grid, by: worst}, rate("robust_accuracy")),
         ("status", lambda name: _status(models[name])),
     ]
-    intervals: list[Column[str]] = [
-        NAME,
-        ("clean", lambda name: interval(clean.get(name))),
-        *across(grid, interval),
-        ("worst", lambda name: interval(worst.get(name))),
-    ]
+    intervals = [NAME, *across({"clean": clean, **grid, "worst": worst}, interval)]
     title = f"{suite.suite} v{suite.version}" + (f": {suite.summary}" if suite.summary else "")
     return [
         drawn(title, models, ranking, NOTE),
@@ -70,10 +64,10 @@ def _attack_by_attack(by: RankBy | None, models: Own, twice: set[int], told: Map
     # Of what is shown at several sizes, the ranking's.
     once = [row for row in mine if (id(row) not in twice and row.role != "minimum-norm") or (by and row.eps == by.eps)]
     direct = pivot(once, lambda row: label(row, told, whole[row.model]))
-    columns = [NAME, *across(direct, error)]
+    columns = [NAME, *across(direct, rate("error"))]
     if by is not None:
         best = {name: _strongest(by, own) for name, own in models.items()}
-        columns += across({"best transfer": best}, error)
+        columns += across({"best transfer": best}, rate("error"))
         columns += across({"from": best}, lambda row: (row and row.source) or "")
     note = "Share of all examples labelled wrongly, %. Clipped to the dataset's range but where it says otherwise."
     return drawn("Error, attack by attack", models, columns, note)
