@@ -12,6 +12,7 @@ PYTHON ?= python3
 PIP_ARGS ?=
 TORCH ?=
 WORKERS ?= 2
+SHARED := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 VENV := .venv
 BIN := $(VENV)/bin
 PUBLISHED := mnist-fgsm mnist-transfer mnist-rubbish
@@ -26,11 +27,11 @@ test: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SHARED)
 	$(BIN)/bench leaderboard --check
 
 test-lowest: .venv-lowest/.ready
-	OMP_NUM_THREADS=1 .venv-lowest/bin/python -m pytest -m "not slow" -n $(WORKERS) --dist loadfile
+	OMP_NUM_THREADS=1 .venv-lowest/bin/python -m pytest -m "not slow" $(SHARED)
 
 publish: $(VENV)/.ready
 	for suite in $(PUBLISHED); do $(BIN)/bench suite $$suite --out . || exit; done

@@ -74,12 +74,10 @@ def run(
         KeyboardInterrupt: after Ctrl-C, once the records at hand are written.
     """
     from bench.progress import progress as telling
-    from bench.running.session import Session, Shelf, write_leaderboard
+    from bench.running.execution import Execution
+    from bench.running.session import Session
+    from bench.running.shelf import Shelf, write_leaderboard
 
-    if jobs < 1:
-        raise UsageError(f"jobs {jobs}: give at least 1")
-    if shard is not None and not 1 <= shard[0] <= shard[1]:
-        raise UsageError(f"shard {shard}: give (i, n), with i from 1 to n")
     if limit is not None and limit < 1:
         raise UsageError(f"limit {limit}: give at least 1, or None for all examples")
     check_choice("device", device, Device)
@@ -99,9 +97,7 @@ def run(
             device=device,
             budget=budget,
             data=None if data is None else Path(data),
-            jobs=jobs,
-            executor=executor,
-            shard=shard,
+            execution=Execution(jobs, executor, shard),
         )
         missing = session.missing(rerun)
         summary = session.run(missing) if missing else None

@@ -19,6 +19,13 @@ from known_models import DigitsNet
 from bench.datasets import Dataset, open_dataset
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where processes share the tests, files with slow ones go first: else one would be left with them at the end."""
+    if hasattr(config, "workerinput"):
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def bench_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The cache of downloads and refitted models, never the user's own."""

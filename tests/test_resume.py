@@ -40,7 +40,7 @@ PRELOADED = [
 ]
 
 
-def carry_out(folder: str) -> None:
+def carry_out(folder: str, shard: tuple[int, int] | None = None) -> None:
     """One run of two guests, in a process of its own. Everything that it needs is made anew, always the same."""
     import torch
     from sklearn.svm import SVC
@@ -54,7 +54,7 @@ def carry_out(folder: str) -> None:
     digits = open_dataset("digits")
     x, y = digits.examples("train", slice(0, 300)).reshape(300, -1), digits.labels("train")[:300]
     models = {"net": net, "svc": SVC(gamma=1.0).fit(x, y)}
-    bench.run(f"{folder}/tiny.yaml", models, device="cpu", out=f"{folder}/out")
+    bench.run(f"{folder}/tiny.yaml", models, device="cpu", out=f"{folder}/out", shard=shard)
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +125,47 @@ def test_two_runs_at_once_leave_one_record_a_cell(tmp_path: Path, start: Callabl
     assert [child.exitcode for child in both] == [0, 0]
     assert len(records(tmp_path)) == CELLS
     assert [path.name for path in (tmp_path / "out/results/cells").iterdir() if path.name.startswith(".")] == []
+
+
+SHARDED = SUITE.replace("name: digits", "name: digits, split: train").replace("steps: 5", "steps: 20")
+"""Over 1,198 examples, so that cells have parts of several shards."""
+SHARD_KILLS = int(os.environ.get("BENCH_SHARD_KILLS", "2"))
+"""Times that each of three shards is killed."""
+
+
+def test_three_shards_at_once_into_one_folder_each_killed_at_random(tmp_path: Path) -> None:
+    """They come to the records of one run that nobody disturbed."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    for folder in ("whole", "shards"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "tiny.yaml").write_text(SHARDED)
+
+    def start(folder: str, shard: tuple[int, int] | None = None) -> Any:
+        child = context.Process(target=carry_out, args=(str(tmp_path / folder), shard))
+        child.start()
+        return child
+
+    start("whole").join(120)
+    expected = records(tmp_path / "whole")
+    assert len(expected) == CELLS
+    chance, kills = random.Random(2), dict.fromkeys(range(1, 4), 0)
+    running = {number: start("shards", (number, 3)) for number in kills}
+    while any(kills[number] < SHARD_KILLS for number in kills):
+        time.sleep(chance.uniform(0, 0.4))
+        number = chance.choice([number for number in kills if kills[number] < SHARD_KILLS])
+        running[number].kill()
+        running[number].join(60)
+        kills[number] += 1
+        running[number] = start("shards", (number, 3))
+        assert records(tmp_path / "shards").items() <= expected.items()
+    for number in kills:
+        running[number].join(120)
+        assert running[number].exitcode == 0
+    last = start("shards", (1, 3))  # a shard killed between its last part and the record leaves that to any other
+    last.join(120)
+    assert records(tmp_path / "shards") == expected
+    assert list((tmp_path / "shards/out/results/parts").iterdir()) == []
 
 
 # -- inside a long job ------------------------------------------------------------------------------------------------

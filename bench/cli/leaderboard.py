@@ -37,7 +37,7 @@ def command(
 
 
 def _check() -> None:
-    from bench.running.session import Shelf, leaderboard
+    from bench.running.shelf import Shelf, leaderboard
 
     path = Path("leaderboard.md")
     if not path.is_file():
@@ -51,7 +51,7 @@ def _check() -> None:
 def _beside_published(name: str, out: Path) -> None:
     from bench.planning.suite import load_suite
     from bench.report.beside import compared
-    from bench.running.session import Shelf, board_of, dataset_of
+    from bench.running.shelf import Shelf, board_of, dataset_of
 
     suite = load_suite(name)
     data = dataset_of(suite)
@@ -66,7 +66,7 @@ def _print(only: str | None, format: str, out: Path) -> None:
     from bench import table
     from bench.planning.suite import load_suite
     from bench.report.definitions import DEFINITIONS
-    from bench.running.session import Shelf, board_of, dataset_of, known_boards, leaderboard
+    from bench.running.shelf import Shelf, board_of, dataset_of, known_boards, leaderboard
 
     shelf = Shelf(out)
     suites = [((suite := load_suite(only)), dataset_of(suite))] if only else known_boards()

@@ -18,7 +18,7 @@ def command(
     """Unite folders of results: records, failures, and parts of cells that several shards made."""
     from bench.records.store import Store
     from bench.running.merging import merge
-    from bench.running.session import Shelf, write_leaderboard
+    from bench.running.shelf import Shelf, write_leaderboard
 
     for folder in folders:
         if not (folder / "results").is_dir():

@@ -32,7 +32,7 @@ def command(
     from bench.paper.document import tables
     from bench.paper.reproduce import reproduce
     from bench.progress import progress as telling
-    from bench.running.session import Shelf
+    from bench.running.shelf import Shelf
 
     with telling(progress) as teller:
         found = reproduce(budget, Shelf(out), progress=teller, device=device, data=data)

@@ -17,7 +17,7 @@ def command(
 ) -> None:
     """Show one record, for people."""
     from bench.report.card import describe
-    from bench.running.session import Shelf
+    from bench.running.shelf import Shelf
 
     stores = Shelf(out).stores()
     hits = sorted({id for store in stores for kind in ("cells", "failures") for id in store.ids(kind, cell)})

@@ -52,7 +52,9 @@ def command(
     """Run a suite: only what is missing is run, so the same command resumes."""
     from bench.cli.outcome import outcome, planned
     from bench.progress import progress as telling
-    from bench.running.session import Session, Shelf, write_leaderboard
+    from bench.running.execution import Execution
+    from bench.running.session import Session
+    from bench.running.shelf import Shelf, write_leaderboard
 
     shelf = Shelf(out, with_published=not ignore_published)
     with telling(progress) as teller:
@@ -66,8 +68,7 @@ def command(
             budget=budget,
             data=data,
             load=not dry_run,
-            jobs=jobs,
-            shard=_shard(shard),
+            execution=Execution(jobs, shard=_shard(shard)),
         )
         missing = session.missing(rerun)
         if dry_run:
@@ -91,6 +92,6 @@ def _shard(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
-    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+    if found is None:
         raise UsageError(f"--shard {text}: give I/N with I from 1 to N, such as 1/4")
     return int(found[1]), int(found[2])

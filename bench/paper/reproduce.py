@@ -21,7 +21,8 @@ from bench.planning.plan import expand
 from bench.planning.suite import Suite
 from bench.progress import Progress, Say, quiet
 from bench.running.roster import Models
-from bench.running.session import Session, Shelf
+from bench.running.session import Session
+from bench.running.shelf import Shelf
 from bench.zoo import Budget
 
 if TYPE_CHECKING:

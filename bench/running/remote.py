@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from adapters.registry import Registration
+from bench.errors import UsageError
 from bench.planning.plan import Job
 from bench.records.part import Part
 from bench.zoo import Budget
@@ -38,7 +39,10 @@ def run_part(spec: WorldSpec, job: Job, number: int) -> Part:
     """One part of a job, in whatever process."""
     from bench.running.job import run_job
 
-    return next(run_job(job, _world(spec), [number]))
+    world = _world(spec)
+    if world.dataset.checksum != job.craft.dataset.checksum:
+        raise UsageError(f"dataset {spec.dataset} is another one there than here; give all processes the same files")
+    return next(run_job(job, world, [number]))
 
 
 @lru_cache(maxsize=2)

@@ -35,7 +35,7 @@ class Models:
         self.dataset = dataset
         self._device = device
         self._progress = progress
-        self._budget = budget
+        self.budget = budget
         self._guests: dict[str, Any] = {}
         self._loaded: dict[str, Adapter] = {}
         self.specs: dict[str, str] = {}
@@ -123,7 +123,7 @@ class Models:
     def _budget_of(self, name: str) -> zoo.Budget:
         """The budget of a reference model: full where that model is there, or where there is no other recipe."""
         full, quick = (zoo.recipe(self.dataset.name, name, budget) for budget in ("full", "quick"))
-        if self._budget == "full" or full == quick or zoo.card(self.dataset, name) is not None:
+        if self.budget == "full" or full == quick or zoo.card(self.dataset, name) is not None:
             return "full"
         return "quick"
 

@@ -118,6 +118,7 @@ def test_probabilities_where_no_class_has_any(loss: str, narrow: bool) -> None:
         (gradient,) = torch.autograd.grad(logs[:, 0].sum(), inputs)
         assert (gradient.abs().amax(1) > 0).all()
         inputs = inputs.detach()
+    spreads = np.nan_to_num(spreads)  # scikit-learn 1.8 divides zero by zero
     assert min(spreads) == 0
     assert max(spreads) > 0
 

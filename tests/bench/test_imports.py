@@ -1,8 +1,9 @@
-"""Who may import whom, and what must never load torch."""
+"""Who may import whom, what must never load torch, and how large files and functions may be."""
 
 from __future__ import annotations
 
 import ast
+import graphlib
 import json
 import subprocess
 import sys
@@ -45,7 +46,8 @@ def loaded_after(what: str | list[str], folder: Path) -> list[str]:
     "what",
     [
         "import bench, adapters, suites, bench.cli.app, bench.attacks, bench.datasets, bench.zoo, adapters.registry",
-        "import bench.planning.plan, bench.running.session, bench.board.rows, bench.report.leaderboard",
+        "import bench.registry, bench.threats, bench.records, bench.training, bench.planning.plan",
+        "import bench.running.session, bench.board.rows, bench.report.leaderboard",
         ["--help"],
         ["suite", "--help"],
         ["list", "suites"],
@@ -71,17 +73,55 @@ def test_the_probe_sees_what_is_loaded(tmp_path: Path) -> None:
     assert loaded_after("import adapters; adapters.wrap", tmp_path) == ["torch"]
 
 
-# -- layers -----------------------------------------------------------------------------------------------------------
+# -- floors -----------------------------------------------------------------------------------------------------------
+
+FLOORS: tuple[tuple[str, ...], ...] = (
+    ("adapters.errors", "adapters.base"),
+    ("adapters.rounding", "adapters.threads"),
+    ("adapters.compiled",),
+    ("adapters.trees",),
+    ("adapters.sklearn", "adapters.boosters"),
+    ("adapters",),
+    (
+        "bench.errors",
+        "bench.home",
+        "bench.files",
+        "bench.progress",
+        "bench.strict_yaml",
+        "bench.table",
+        "bench.choices",
+        "bench.registry",
+        "suites",
+    ),
+    ("bench.threats", "bench.draws"),
+    ("bench.datasets", "bench.attacks"),
+    ("bench.records",),
+    ("bench.planning",),
+    ("bench.board",),
+    ("bench.report",),
+    ("bench.checks",),
+    ("bench.training",),
+    ("bench.zoo",),
+    ("bench.running",),
+    ("bench.paper",),
+    ("bench", "bench.api", "bench.testing", "bench.worker"),
+    ("bench.cli",),
+)
+"""From the ground up: who stands on a floor, itself or in whose package. Imports go down, or stay on their floor."""
+
+PRODUCT = sorted(path for package in ("adapters", "bench", "suites") for path in (ROOT / package).rglob("*.py"))
+PICKLES = {"pickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
 
 
-def sources(package: str) -> list[Path]:
-    found = sorted((ROOT / package).rglob("*.py"))
-    assert found
-    return found
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_of(path): path for path in PRODUCT}
 
 
 def imported(path: Path) -> set[str]:
-    """The modules of ours that a file imports, at its top or anywhere within."""
+    """All modules that a file imports: at its top, within functions, and for types alone."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -90,54 +130,102 @@ def imported(path: Path) -> set[str]:
             assert node.level == 0, f"{path}: a relative import"
             assert node.module is not None
             # `from bench import zoo` imports a module; `from bench.zoo import load` a name of one.
-            names |= {node.module} | {
-                f"{node.module}.{alias.name}" for alias in node.names if is_module(f"{node.module}.{alias.name}")
-            }
-    return {name for name in names if name.partition(".")[0] in ("bench", "adapters", "suites")}
+            found = {f"{node.module}.{alias.name}" for alias in node.names} & MODULES.keys()
+            names |= found if len(found) == len(node.names) else found | {node.module}
+    return names
 
 
-def is_module(name: str) -> bool:
-    path = ROOT / name.replace(".", "/")
-    return path.is_dir() or path.with_suffix(".py").is_file()
+IMPORTS = {module: imported(path) for module, path in MODULES.items()}
+OURS = {module: (names & MODULES.keys()) - {module} for module, names in IMPORTS.items()}
 
 
-def test_the_probe_sees_imports() -> None:
-    assert {"bench.zoo", "bench.planning.plan", "bench.datasets"} <= imported(ROOT / "bench/running/session.py")
-    assert "bench.running.runner" in imported(ROOT / "bench/running/session.py")  # within a function
+def floor(module: str) -> int:
+    """The floor of the nearest package around a module that has one, or its own; a face stands for itself alone."""
+    for level, names in enumerate(FLOORS):
+        if module in names:
+            return level
+    around = module.rpartition(".")[0]
+    assert around not in ("", "bench"), f"{module} has no floor"
+    return floor(around)
 
 
-@pytest.mark.parametrize("path", sources("adapters"), ids=lambda path: str(path.relative_to(ROOT)))
-def test_adapters_know_nothing_of_the_bench(path: Path) -> None:
-    assert {name for name in imported(path) if not name.startswith("adapters")} == set()
+def circles(graph: dict[str, set[str]]) -> list[str]:
+    """The first circle of a graph, in the order in which it is gone round."""
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return list(error.args[1])
+    return []
 
 
-@pytest.mark.parametrize("path", sources("bench"), ids=lambda path: str(path.relative_to(ROOT)))
-def test_nobody_imports_the_command(path: Path) -> None:
-    assert "bench.cli.app" not in imported(path)
+def package_of(module: str) -> str:
+    """`bench.running` of `bench.running.workers.pool`; a module beside the packages is its own."""
+    return ".".join(module.split(".")[:2])
 
 
-@pytest.mark.parametrize("path", sources("bench/attacks"), ids=lambda path: str(path.relative_to(ROOT)))
-def test_attacks_know_models_threats_and_draws_alone(path: Path) -> None:
-    """No records, no files, no progress: an attack only proposes."""
-    allowed = {"adapters.base", "bench", "bench.draws", "bench.threats", "bench.errors", "bench.registry"}
-    assert {name for name in imported(path) if not name.startswith("bench.attacks")} <= allowed
+def test_imports_are_seen_wherever_they_are() -> None:
+    assert "bench.zoo" in IMPORTS["bench.running.roster"]
+    assert "adapters.fitting" in IMPORTS["bench.running.roster"]  # within a function
+    assert "adapters.base" in IMPORTS["bench.running.roster"]  # for types alone
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}})
 
 
-@pytest.mark.parametrize("package", ["bench/records", "bench/board", "bench/report"])
-def test_results_and_reports_know_no_model(package: str) -> None:
-    """A board is a pure function of a suite and its records."""
-    known = set().union(*(imported(path) for path in sources(package)))
-    assert not {name for name in known if name.startswith(("adapters", "bench.zoo", "bench.running"))}
+def test_imports_go_down() -> None:
+    upwards = [(module, name) for module, names in OURS.items() for name in names if floor(name) > floor(module)]
+    assert sorted(upwards) == []
 
 
-@pytest.mark.parametrize(
-    "path", [*sources("bench"), *sources("adapters")], ids=lambda path: str(path.relative_to(ROOT))
-)
-def test_pickle_is_never_used(path: Path) -> None:
-    """But by what goes to the workers of one's own run."""
-    if path == ROOT / "bench/running/workers/protocol.py":
-        return
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    names |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert not names & {"pickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
+def test_no_circle_of_modules() -> None:
+    assert circles(OURS) == []
+
+
+def test_no_circle_of_packages() -> None:
+    graph: dict[str, set[str]] = {}
+    for module, names in OURS.items():
+        graph.setdefault(package_of(module), set()).update(map(package_of, names))
+    assert circles({package: names - {package} for package, names in graph.items()}) == []
+
+
+def test_nobody_imports_the_command() -> None:
+    reached = [(module, name) for module, names in OURS.items() for name in names if name.startswith("bench.cli")]
+    assert [each for each in reached if not each[0].startswith("bench.cli")] == []
+
+
+def test_an_attack_only_proposes() -> None:
+    """It knows models, threats and draws alone: no records, no files, no progress."""
+    allowed = ("adapters.base", "bench.attacks", "bench.draws", "bench.errors", "bench.threats")
+    attacks = {module: names for module, names in OURS.items() if module.startswith("bench.attacks.")}
+    assert [(module, name) for module, names in attacks.items() for name in names if not name.startswith(allowed)] == []
+
+
+def test_a_board_is_a_pure_function_of_a_suite_and_its_records() -> None:
+    """It knows no model."""
+    boards = ("bench.records", "bench.board", "bench.report")
+    reached = [(module, name) for module, names in OURS.items() if module.startswith(boards) for name in names]
+    assert [each for each in reached if each[1].startswith("adapters")] == []
+
+
+def test_nothing_is_unpickled() -> None:
+    """But what workers of one's own run are sent."""
+    uses = {(module, name.partition(".")[0]) for module, names in IMPORTS.items() for name in names}
+    found = {(module, name) for module, name in uses if name in PICKLES}
+    assert {each for each in found if not each[0].startswith("bench.running.workers")} == set()
+    assert {name for _, name in found} <= {"cloudpickle"}
+
+
+# -- sizes ------------------------------------------------------------------------------------------------------------
+
+
+def test_no_file_is_over_300_lines() -> None:
+    sizes = {module: len(path.read_text(encoding="utf-8").splitlines()) for module, path in MODULES.items()}
+    assert {module: size for module, size in sizes.items() if size > 300} == {}
+
+
+def test_no_function_is_over_60_lines() -> None:
+    found = {}
+    for module, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                assert node.end_lineno is not None
+                found[f"{module}.{node.name}:{node.lineno}"] = node.end_lineno - node.lineno + 1
+    assert {function: size for function, size in found.items() if size > 60} == {}

@@ -13,7 +13,7 @@ from bench.attacks import attack_class, make_attack
 from bench.datasets import open_dataset
 from bench.errors import UsageError
 from bench.planning.suite import known_suites, load_suite
-from bench.running.session import known_boards
+from bench.running.shelf import known_boards
 
 Install = Callable[..., None]
 

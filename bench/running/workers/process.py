@@ -12,7 +12,6 @@ from io import FileIO
 from pathlib import Path
 from typing import cast
 
-import bench
 from bench.running.workers.protocol import Frame, greeted, receive, send
 
 GRACE = 5.0
@@ -39,7 +38,7 @@ class Worker:
         Raises:
             OSError: no process can be started.
         """
-        here = str(Path(bench.__file__).parents[1])  # an uninstalled tree must find itself
+        here = str(Path(__file__).parents[3])  # an uninstalled tree must find itself
         path = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until the worker can ignore it
         try:

@@ -20,7 +20,7 @@ from bench.paper.document import tables
 from bench.paper.reproduce import Budget, Reproduction, reproduce
 from bench.paper.scoreboard import Line
 from bench.progress import Silent
-from bench.running.session import Shelf
+from bench.running.shelf import Shelf
 from bench.zoo import cookbook
 
 NUMBERS = """\

@@ -16,7 +16,7 @@ from bench.paper.numbers import load_numbers
 from bench.paper.reproduce import Budget, Reproduction, reproduce
 from bench.paper.scoreboard import scoreboard
 from bench.progress import Silent
-from bench.running.session import Shelf
+from bench.running.shelf import Shelf
 from bench.zoo import cookbook
 
 NUMBERS = """\
@@ -202,7 +202,7 @@ def test_what_is_recorded_is_compared_without_torch(elsewhere: Path, numbers: Pa
     run("full", elsewhere / "out", numbers)
     probe = (
         "import sys; from pathlib import Path; from bench.paper.reproduce import reproduce; "
-        "from bench.progress import Silent; from bench.running.session import Shelf; "
+        "from bench.progress import Silent; from bench.running.shelf import Shelf; "
         f"found = reproduce('quick', Shelf(Path('out')), progress=Silent(), numbers=Path({str(numbers)!r})); "
         "print([line.verdict for line in found.lines], 'torch' in sys.modules)"
     )

@@ -20,7 +20,7 @@ from torch import nn
 import bench
 from bench.planning.suite import Suite, parse_suite
 from bench.running.merging import merge
-from bench.running.session import Shelf
+from bench.running.shelf import Shelf
 
 SUITE = """\
 suite: tiny
@@ -194,7 +194,7 @@ def no_parent() -> Iterator[None]:
 
 @pytest.mark.parametrize(
     ("options", "says"),
-    [({"jobs": 0}, "jobs 0"), ({"shard": (3, 2)}, r"shard \(3, 2\)"), ({"shard": (0, 2)}, r"shard \(0, 2\)")],
+    [({"jobs": 0}, "jobs 0"), ({"shard": (3, 2)}, "shard 3/2"), ({"shard": (0, 2)}, "shard 0/2")],
 )
 def test_bad_numbers_are_told_of(options: dict[str, Any], says: str, suite: Suite, tmp_path: Path) -> None:
     with pytest.raises(bench.UsageError, match=says):

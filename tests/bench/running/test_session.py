@@ -14,7 +14,8 @@ import adapters
 import bench
 from bench.planning.suite import load_suite, parse_suite
 from bench.progress import Silent
-from bench.running.session import Session, Shelf, leaderboard, on_board
+from bench.running.session import Session
+from bench.running.shelf import Shelf, leaderboard, on_board
 
 SUITE = """\
 suite: tiny

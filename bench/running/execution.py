@@ -1,0 +1,97 @@
+"""Where the parts of jobs run: in this process, in workers of its own, on an executor; and which of them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import UsageError
+from bench.planning.plan import Job
+from bench.planning.suite import DatasetChoice
+from bench.running.remote import WorldSpec
+from bench.running.roster import Models, cuda_devices
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from bench.running.runner import Runner, Summary
+
+AT_ONCE = 64
+"""Parts that an executor of unknown size is given at once."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a run is carried out. It changes no result."""
+
+    jobs: int = 1
+    """Number of worker processes on this machine; 1 to run in this one."""
+    executor: Executor | None = None
+    """Runs the parts in place of these; whatever `concurrent.futures` calls one."""
+    shard: tuple[int, int] | None = None
+    """`(i, n)`: run the i-th of n shares of the parts, counted from 1."""
+
+    def __post_init__(self) -> None:
+        """
+        Raises:
+            UsageError: no such number of workers, or no such share.
+        """
+        if self.jobs < 1:
+            raise UsageError(f"jobs {self.jobs}: give at least 1")
+        if self.shard is not None and not 1 <= self.shard[0] <= self.shard[1]:
+            raise UsageError(f"shard {'/'.join(map(str, self.shard))}: give I/N with I from 1 to N, such as 1/4")
+
+    def chosen(self, planned: Sequence[Job]) -> Callable[[Job, int], bool]:
+        """Which parts are this run's, of all that the suite plans, done or not."""
+        if self.shard is None:
+            return lambda job, number: True
+        from bench.running.costs import shares
+
+        mine, count = self.shard
+        taken = shares(planned, count)
+        return lambda job, number: taken[job.craft.id, number] == mine - 1
+
+    def run(
+        self, runner: Runner, work: list[Job], dataset: DatasetChoice, models: Models, objects: Mapping[str, Any]
+    ) -> Summary:
+        """Carry out jobs.
+
+        Args:
+            runner: publishes what they come to.
+            work: in the order of the plan.
+            dataset: as the suite names it.
+            models: of this process.
+            objects: those of them that were handed over as objects; they travel as they are.
+        """
+        if self.executor is None and self.jobs == 1:
+            from bench.running.world import World
+
+            return runner.run(work, World(models.dataset, models.adapter, models.resolved_device))
+        from bench.running.costs import cost
+        from bench.running.workers import LocalWorkers, Shared
+
+        work = sorted(work, key=lambda job: -cost(job, 0))  # what takes longest is not left to the end
+        with contextlib.ExitStack() as stack:
+            live = None
+            if objects:
+                live = stack.enter_context(Shared.of(dict(objects), inline=self.executor is not None))
+            options = dataset.options
+            if isinstance(options.get("path"), str):
+                options["path"] = str(Path(options["path"]).resolve())
+            spec = WorldSpec(
+                dataset=dataset.name,
+                options=tuple(sorted(options.items())),
+                device=models.resolved_device,
+                budget=models.budget,
+                guests=tuple(models.specs.items()),
+                live=live,
+                live_key=live.digest if live is not None else "",
+            )
+            if self.executor is not None:
+                return runner.run_on(self.executor, work, spec, AT_ONCE)
+            devices = cuda_devices() if spec.device == "cuda" else []
+            pool = stack.enter_context(LocalWorkers(self.jobs, devices=devices))
+            return runner.run_on(pool, work, spec, 2 * self.jobs)

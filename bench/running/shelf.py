@@ -1,0 +1,128 @@
+"""The records that a call reads, and the boards that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from bench import registry, zoo
+from bench.board.rows import Row, rows
+from bench.board.view import View
+from bench.datasets import open_dataset
+from bench.datasets.base import Dataset
+from bench.errors import unknown
+from bench.files import replace_file
+from bench.planning.suite import Suite, load_suite
+from bench.progress import Say, quiet
+from bench.records.record import Failure, ModelInfo, Record
+from bench.records.store import Store
+from bench.report.leaderboard import render
+
+PUBLISHED = Path("results")
+"""Records that a folder publishes; read wherever the command is run, written by `--out .` alone."""
+
+Item = TypeVar("Item", Record, Failure)
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The records that are read: the published ones, if any, and those of the out folder."""
+
+    out: Path
+    with_published: bool = True
+
+    @property
+    def own(self) -> Store:
+        return Store(self.out / "results")
+
+    def records(self, warn: Say) -> dict[str, Record]:
+        published = Store(PUBLISHED).records(warn) if self._reads_published else {}
+        return published | self.own.records(warn)
+
+    def failures(self, warn: Say) -> dict[str, Failure]:
+        published = Store(PUBLISHED).failures(warn) if self._reads_published else {}
+        return published | self.own.failures(warn)
+
+    def stores(self) -> list[Store]:
+        """The folders that are read, the own one first."""
+        return [self.own, *([Store(PUBLISHED)] if self._reads_published else [])]
+
+    @property
+    def _reads_published(self) -> bool:
+        return self.with_published and PUBLISHED.resolve() != (self.out / "results").resolve()
+
+
+def dataset_of(suite: Suite) -> Dataset:
+    """The dataset that a suite names."""
+    dataset = open_dataset(suite.dataset.name, **suite.dataset.options)
+    if suite.dataset.split not in dataset.sizes:
+        raise unknown(f"split of dataset {dataset.name}", suite.dataset.split, dataset.sizes)
+    return dataset
+
+
+def board_of(suite: Suite, dataset: Dataset, shelf: Shelf, warn: Say = quiet) -> list[Row]:
+    """A suite's rows from the records of a shelf."""
+    records, failures = shelf.records(warn), shelf.failures(warn)
+    return rows(View(suite, dataset, on_board(records, suite), on_board(failures, suite)))
+
+
+def on_board(items: Mapping[str, Item], suite: Suite, keep: Collection[str] = ()) -> dict[str, Item]:
+    """The records, or failures, that a suite's board is made of.
+
+    Models by a quick recipe, on either side, stand in for `bench paper` alone, and reference models that the suite does
+    not name are other suites' unless they are to `keep`. On boards of the paper's numbers a quick model counts where
+    there is no full one.
+    """
+    paper = suite.board == "paper"
+    others = set() if paper else set(zoo.names(suite.dataset.name)) - {*suite.models, *keep}
+    full = {_named(item, item.cell.target) for item in items.values() if not item.cell.target.effort}
+
+    def counts(item: Item, model: ModelInfo | None) -> bool:
+        if model is None or not model.effort:
+            return model is None or model.name not in others
+        return paper and _named(item, model) not in full
+
+    return {
+        id: item
+        for id, item in items.items()
+        if counts(item, item.cell.target) and counts(item, item.cell.craft.source)
+    }
+
+
+def _named(item: Record | Failure, model: ModelInfo) -> tuple[str, str]:
+    """The model of this name on the item's dataset."""
+    return item.cell.craft.dataset.checksum, model.name
+
+
+def known_boards() -> list[tuple[Suite, Dataset]]:
+    """All suites with their datasets, but for those of other packages that fail, of which there is a warning."""
+    return list(registry.each("suite", lambda name: ((suite := load_suite(name)), dataset_of(suite))))
+
+
+def leaderboard(shelf: Shelf, warn: Say = quiet, extra: Suite | None = None, keep: Collection[str] = ()) -> str:
+    """`leaderboard.md` of all suites that the records know, and of one more, with models to `keep` on its board.
+
+    The numbers of the paper are left to `bench paper`.
+    """
+    suites = {suite.suite: (suite, dataset) for suite, dataset in known_boards()}
+    if extra is not None:
+        suites[extra.suite] = extra, dataset_of(extra)  # one that ships may have been run on other data
+    records, failures = shelf.records(warn), shelf.failures(warn)
+    cells = [*(record.cell for record in records.values()), *(failure.cell for failure in failures.values())]
+    checksums = {cell.craft.dataset.checksum for cell in cells}
+    boards = []
+    for suite, dataset in suites.values():
+        if suite.board != "paper" and dataset.checksum in checksums:
+            kept = keep if suite is extra else ()
+            shown = View(suite, dataset, on_board(records, suite, kept), on_board(failures, suite, kept))
+            boards.append((suite, rows(shown)))
+    return render(boards)
+
+
+def write_leaderboard(shelf: Shelf, extra: Suite | None = None, keep: Collection[str] = ()) -> Path:
+    """Bring the out folder's leaderboard up to date."""
+    path = shelf.out / "leaderboard.md"
+    replace_file(path, leaderboard(shelf, extra=extra, keep=keep).encode())
+    return path
