@@ -18,6 +18,7 @@ from adapters.compiled import refuse, refuse_if
 from adapters.trees.arrays import TreeArrays
 
 LOSSES = ("Logloss", "CrossEntropy", "MultiClass", "MultiClassOneVsAll")
+LARGEST = float(np.finfo(np.float32).max)
 OTHER_FEATURES = ("categorical_features", "text_features", "embedding_features")
 
 
@@ -50,7 +51,7 @@ class CatBoostAdapter(BoosterAdapter):
         inputs = features.get("float_features", [])
         nested = model["trees"] if "trees" in model else map(_nested, model["oblivious_trees"])
         self._one_vs_rest = loss == "MultiClassOneVsAll"
-        trees = [_arrays(tree, inputs, scale, len(bias)) for tree in nested]
+        trees = [_arrays(tree, inputs, scale) for tree in nested]
         super().__init__(estimator, trees, np.array(bias) - self._threshold)
         self.input_shape = (len(inputs),)  # which an estimator that was loaded from a file does not know
 
@@ -93,7 +94,7 @@ def _nested(tree: dict[str, Any]) -> dict[str, Any]:
     return level[0]
 
 
-def _arrays(tree: dict[str, Any], inputs: list[dict[str, Any]], scale: float, columns: int) -> TreeArrays:
+def _arrays(tree: dict[str, Any], inputs: list[dict[str, Any]], scale: float) -> TreeArrays:
     """A tree of nested splits, its nodes level by level."""
     nodes, left, right = [tree], [], []
     for node in nodes:  # grows while it is gone through
@@ -103,14 +104,15 @@ def _arrays(tree: dict[str, Any], inputs: list[dict[str, Any]], scale: float, co
         nodes += [node["left"], node["right"]] if is_split else []
     splits = [_split(node["split"], inputs) if "split" in node else (0, 0.0, False) for node in nodes]
     feature, threshold, missing_left = map(np.array, zip(*splits, strict=True))
-    value = scale * np.array([np.ravel(node.get("value", np.zeros(columns))) for node in nodes])
-    return TreeArrays(np.array(left), np.array(right), feature, threshold, missing_left, value)
+    none = np.zeros_like(nodes[-1]["value"])  # the last node is a leaf
+    value = np.array([node.get("value", none) for node in nodes], dtype=np.float64).reshape(len(nodes), -1)
+    return TreeArrays(np.array(left), np.array(right), feature, threshold, missing_left, scale * value)
 
 
 def _split(split: dict[str, Any], inputs: list[dict[str, Any]]) -> tuple[int, float, bool]:
     """Feature, threshold and whether a NaN goes left, of a split that sends right what is above its border."""
-    feature, border = inputs[split["float_feature_index"]], np.float32(split["border"])
-    if abs(border) == np.finfo(np.float32).max:  # tells missing values from others
-        border = np.copysign(np.float32(np.inf), border)
+    feature, border = inputs[split["float_feature_index"]], float(np.float32(split["border"]))
+    if abs(border) == LARGEST:  # tells missing values from others
+        border = math.copysign(math.inf, border)
     goes_right = feature["has_nans"] and feature["nan_value_treatment"] == "AsTrue"
-    return feature["flat_feature_index"], float(border), not goes_right
+    return feature["flat_feature_index"], border, not goes_right

@@ -44,9 +44,6 @@ class GradientBoostingAdapter(BoostedTrees):
         super().__init__(estimator, trees, start)
         self.estimator.init_ = copy.copy(init)  # the owner's is fitted again with it
 
-    def _estimated_raw(self, x: Tensor) -> Tensor:
-        return self._own_decision(x)
-
     def _labels(self, raw: Tensor) -> Tensor:
         return (raw[:, 0] >= 0).long() if raw.shape[1] == 1 else raw.argmax(1)
 
@@ -79,9 +76,6 @@ class HistGradientBoostingAdapter(BoostedTrees):
         self.estimator._predictors = [*estimator._predictors]  # a warm start adds to the owner's list
         self._categorical = self._columns[: len(known)].tolist()
         self._constants |= {f"categories{f}": torch.tensor(k) for f, k in zip(self._categorical, known, strict=True)}
-
-    def _estimated_raw(self, x: Tensor) -> Tensor:
-        return self._own_decision(x)
 
     def _encoded(self, x: Tensor) -> Tensor:
         if not self._categorical:

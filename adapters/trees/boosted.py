@@ -26,8 +26,8 @@ class BoostedTrees(SklearnAdapter):
     The width of relaxed splits is a share of the range of each feature's own thresholds: features may differ a
     thousandfold in scale.
 
-    A subclass implements `_estimated_raw`; `_encoded` where it knows categories; `_labels` and `_log_link` where the
-    first largest softmax probability is not the rule.
+    A subclass implements `_estimated_raw` where that is not `decision_function`; `_encoded` where it knows categories;
+    `_labels` and `_log_link` where the first largest softmax probability is not the rule.
     """
 
     jumps = True
@@ -55,7 +55,7 @@ class BoostedTrees(SklearnAdapter):
 
     def _estimated_raw(self, x: Tensor) -> Tensor:
         """`(N, K)` or `(N, 1)` raw scores by the estimator's own code, in one call."""
-        raise NotImplementedError
+        return self._own_decision(x)
 
     def _encoded(self, x: Tensor) -> Tensor:
         """`(N, D)` inputs with codes in place of categories, differentiable in the others."""

@@ -99,6 +99,9 @@ class EnsembleAdapter(CompositeAdapter):
         logs = [placed(relaxed_choice(part, seen), columns, count, ABSENT) for part, columns, seen in choices]
         return log_mean(logs, self._weights)
 
+    def log_probabilities(self, x: Tensor) -> Tensor:
+        return self._log_shares(x) if self.probability != "none" else super().log_probabilities(x)
+
     def _logits(self, x: Tensor) -> Tensor:
         return self._log_shares(x)
 
@@ -139,9 +142,6 @@ class VotingAdapter(EnsembleAdapter):
         votes = self._votes(x)
         return Outputs(votes.argmax(1), votes, None)
 
-    def log_probabilities(self, x: Tensor) -> Tensor:
-        return self._log_shares(x) if self._soft else super().log_probabilities(x)
-
 
 class BaggingAdapter(EnsembleAdapter):
     """BaggingClassifier: the first largest mean of its parts' probabilities, or share of votes where they have none.
@@ -177,9 +177,6 @@ class BaggingAdapter(EnsembleAdapter):
             return self._mean(x)
         votes = self._votes(x)
         return Outputs(votes.argmax(1), votes, votes / len(self.parts))
-
-    def log_probabilities(self, x: Tensor) -> Tensor:
-        return self._log_shares(x)
 
     def soft_decision(self, x: Tensor) -> Tensor:
         pairs = zip(self.parts, self._seen(x), strict=True)
