@@ -8,24 +8,13 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from adapters.base import Adapter
-from bench.checks.base import (
-    POINTS,
-    Finding,
-    Subject,
-    better_than_chance,
-    failed,
-    far_apart,
-    modules,
-    parts,
-    passed,
-    share,
-    skipped,
-    told,
-    warned,
-)
+from bench.checks.base import POINTS, Subject, better_than_chance, modules, parts, told
 from bench.checks.outputs import verified
+from bench.checks.report import Finding, failed, passed, share, skipped, warned
 
 PASSES = 5
+SCORE_TOLERANCE = 1e-4
+"""How far scores of one input may lie apart, as a share of their range."""
 SUMMING = ("softmax", "votes", "leaf fraction", "calibrated")
 """Kinds of confidence that are shares of one."""
 
@@ -55,9 +44,8 @@ def untouched(subject: Subject) -> Finding:
     """The batch that the model is shown is left as it was."""
     shown = subject.x.clone()
     subject.adapter.outputs(shown)
-    if not torch.equal(shown, subject.x):
-        return failed(f"it writes into {share(int((shown != subject.x).flatten(1).any(1).sum()), len(shown))}")
-    return passed("inputs are left as they were")
+    written = int((shown != subject.x).flatten(1).any(1).sum())
+    return failed(f"it writes into {share(written, len(shown))}") if written else passed("inputs are left as they were")
 
 
 def in_any_batch(subject: Subject) -> Finding:
@@ -94,6 +82,15 @@ def _tied(scores: Tensor, first: Tensor, second: Tensor) -> Tensor:
     one, other = scores.clone(), scores.clone()
     one[row, 0], other[row, 0] = scores[row, first.clamp_min(0)], scores[row, second.clamp_min(0)]
     return ~far_apart(one, other)
+
+
+def far_apart(first: Tensor, second: Tensor) -> Tensor:
+    """`(N,)` rows of scores that differ by more than `SCORE_TOLERANCE` of their range."""
+    finite = first.isfinite()
+    values = first[finite]
+    spread = (values.max() - values.min()).clamp_min(1e-12) if len(values) else first.new_ones(())
+    differ = torch.where(finite, (first - second).abs() > SCORE_TOLERANCE * spread, first != second)
+    return differ.any(1)
 
 
 def first_argmax(subject: Subject) -> Finding:
@@ -156,9 +153,8 @@ def classes(subject: Subject) -> Finding:
 
 def enough_classes(subject: Subject) -> Finding:
     """There are three classes at least: of two, one always has half of the confidence, and a target is no choice."""
-    if subject.known > 2:
-        return passed(f"{subject.known} classes")
-    return warned(f"it tells {subject.known} classes apart")
+    known = subject.known
+    return passed(f"{known} classes") if known > 2 else warned(f"it tells {known} classes apart")
 
 
 def evaluation_mode(subject: Subject) -> Finding:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bench.checks.base import POINTS, Finding, Subject, better_than_chance, passed, share, skipped, told, warned
+from bench.checks.base import POINTS, Subject, better_than_chance, told
+from bench.checks.report import Finding, passed, share, skipped, warned
 
 FRAGILE = 0.1
 """Share of the successes lost to rounding from which a model counts as fragile."""
@@ -41,9 +42,7 @@ def falls_without_bound(subject: Subject) -> Finding:
     n = len(moved)
     right = int((labels == subject.y[:n]).sum())
     seen = f"{share(right, n)} still right at a budget of the whole range"
-    if better_than_chance(right, n, subject.classes):
-        return warned(f"{seen}, more than chance")
-    return passed(seen)
+    return warned(f"{seen}, more than chance") if better_than_chance(right, n, subject.classes) else passed(seen)
 
 
 def keeps_what_it_finds(subject: Subject) -> Finding:

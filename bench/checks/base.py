@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from adapters.aligned import Aligned
 from adapters.base import Adapter, Outputs
 from adapters.ensembles import Ensemble
 from adapters.errors import Unsupported
-from bench.checks.report import Status
+from bench.checks.report import Finding, failed, skipped
 from bench.draws import Draws
 from bench.threats.linf import LInf
 
@@ -25,25 +25,7 @@ POINTS = 32
 LINF = LInf()
 ITERATIONS = 10
 """Steps of an iterated attack."""
-SCORE_TOLERANCE = 1e-4
-"""How far scores of one input may lie apart, as a share of their range."""
 
-
-class Finding(NamedTuple):
-    """What one check came to."""
-
-    status: Status
-    seen: str
-    """What was seen; the reason where the check does not apply."""
-
-    @property
-    def flagged(self) -> bool:
-        return self.status in ("warn", "fail")
-
-
-passed, failed, skipped = (partial(Finding, status) for status in ("pass", "fail", "skipped"))
-warned = partial(Finding, "warn")
-"""For what is true of the model and no fault of its adapter, but makes numbers look better than they are."""
 
 Clip = tuple[float | Tensor, float | Tensor]
 """Lowest and highest valid input, each a number or a tensor of the shape of one example."""
@@ -200,20 +182,6 @@ def modules(thing: Any) -> Iterator[torch.nn.Module]:
         yield from modules(list(thing.values()))
     elif isinstance(thing, Adapter):
         yield from modules(list(vars(thing).values()))
-
-
-def far_apart(first: Tensor, second: Tensor) -> Tensor:
-    """`(N,)` rows of scores that differ by more than `SCORE_TOLERANCE` of their range."""
-    finite = first.isfinite()
-    values = first[finite]
-    spread = (values.max() - values.min()).clamp_min(1e-12) if len(values) else first.new_ones(())
-    differ = torch.where(finite, (first - second).abs() > SCORE_TOLERANCE * spread, first != second)
-    return differ.any(1)
-
-
-def share(count: int, of: int) -> str:
-    """Such as `3 of 100 examples`."""
-    return f"{count} of {of} example{'s' if of != 1 else ''}"
 
 
 def better_than_chance(right: int, of: int, classes: int) -> bool:

@@ -11,7 +11,8 @@ from torch.nn import functional as F
 
 from adapters.base import Adapter
 from adapters.errors import Unsupported
-from bench.checks.base import POINTS, Finding, Subject, failed, modules, parts, passed, share, skipped
+from bench.checks.base import POINTS, Subject, modules, parts
+from bench.checks.report import Finding, failed, passed, share, skipped
 
 STEPS = {torch.float64: (1e-6, 1e-5, 1e-4), torch.float32: (1e-3, 3e-3, 1e-2)}
 """Sizes of a difference, as shares of each feature's range."""

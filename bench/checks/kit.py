@@ -26,16 +26,10 @@ def check_adapter(
     `assert check_adapter(model, x, y)` works too, and shows what failed in one line. A warning tells something of the
     model that a reader of its numbers must know, and fails nothing.
 
-    Args:
-        adapter: an adapter, or anything that `adapters.wrap` takes.
-        x: `(N, *input_shape)` clean inputs, taken as float32; one or two hundred will do.
-        y: `(N,)` true classes: the model's own labels if all of them are, else class indices.
-        clip: lowest and highest value of the inputs; None for the model's own bounds, else
-            [0, 1] or [0, 255] if that holds all of `x`, else no range.
-
-    Raises:
-        NotWrappable: `adapter` is nothing that `wrap` takes.
-        UsageError: `x` and `y` are no examples.
+    The `adapter` may be anything that `adapters.wrap` takes. `x` are `(N, *input_shape)` clean inputs, taken as
+    float32, one or two hundred; `y` are `(N,)` true classes: the model's own labels if all of them are, else class
+    indices. `clip` is the lowest and highest value of the inputs, by default the model's own bounds, else [0, 1] or
+    [0, 255] if that holds all of `x`, else no range. Raises NotWrappable, and UsageError where these are no examples.
     """
     model = wrap(adapter)
     inputs = torch.as_tensor(x).to(model.device, torch.float32)

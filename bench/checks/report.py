@@ -4,11 +4,34 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Literal, NamedTuple
 
 from bench.table import Table
 
 Status = Literal["pass", "warn", "fail", "skipped"]
+
+
+class Finding(NamedTuple):
+    """What one check came to."""
+
+    status: Status
+    seen: str
+    """What was seen; the reason where the check does not apply."""
+
+    @property
+    def flagged(self) -> bool:
+        return self.status in ("warn", "fail")
+
+
+passed, failed, skipped = (partial(Finding, status) for status in ("pass", "fail", "skipped"))
+warned = partial(Finding, "warn")
+"""For what is true of the model and no fault of its adapter, but makes numbers look better than they are."""
+
+
+def share(count: int, of: int) -> str:
+    """Such as `3 of 100 examples`."""
+    return f"{count} of {of} example{'s' if of != 1 else ''}"
 
 
 @dataclass(frozen=True)

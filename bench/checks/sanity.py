@@ -11,7 +11,7 @@ from torch import Tensor
 
 from adapters.base import Adapter
 from bench.checks import CHECKS
-from bench.checks.base import Check, Subject, is_out_of_memory
+from bench.checks.base import Subject, is_out_of_memory
 
 SAMPLE = 100
 """Examples looked at."""
@@ -30,20 +30,16 @@ def inspect(
     subject = Subject(adapter, x[:SAMPLE], y[:SAMPLE], clip=clip, size=classes)
     found = set(adapter.notes)
     for check in FLAGGING:
-        if _flags(check, subject):
+        if check.needs_gradient and adapter.gradient == "none":
+            continue
+        try:
+            flagged = check.run(subject).flagged
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            continue
+        if flagged:
             found.add(str(check.flag))
             if check.gates:
                 break
     return tuple(sorted(found))
-
-
-def _flags(check: Check, subject: Subject) -> bool:
-    """Whether a model earns the check's flag."""
-    if check.needs_gradient and subject.adapter.gradient == "none":
-        return False
-    try:
-        return check.run(subject).flagged
-    except Exception as error:
-        if is_out_of_memory(error):
-            raise
-        return False

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from bench.datasets import idx
 from bench.datasets.base import Arrays, Dataset
 from bench.datasets.files import download
+from bench.datasets.mnist import mnist
 from bench.home import home
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
@@ -32,15 +34,13 @@ CLASSES = "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankl
 
 
 def fashion_mnist() -> Dataset:
-    """The full Fashion-MNIST, examples `(1, 28, 28)` in [0, 1]."""
-    return Dataset(
+    """The full Fashion-MNIST, of the shape and size of MNIST: examples `(1, 28, 28)` in [0, 1]."""
+    return replace(
+        mnist(),
         name="fashion-mnist",
-        input_shape=(1, 28, 28),
         classes=tuple(CLASSES.split(",")),
-        sizes={"train": 60_000, "test": 10_000},
         checksum=idx.checksum(SHA256),
         read=_read,
-        divisor=255.0,
         source="H. Xiao, K. Rasul and R. Vollgraf, https://github.com/zalandoresearch/fashion-mnist",
         licence="MIT",
     )

@@ -99,23 +99,22 @@ def _split(root: Path, listing: Mapping[str, list[str]]) -> _Split:
     files = tuple(file for of_class in listing.values() for file in of_class)
     labels = np.repeat(np.arange(len(listing)), [len(of_class) for of_class in listing.values()])
     digest = sha256()
-    for file, content in _contents(root, files):
-        digest.update(_identity(file, content))
+    for _, _, identity in _contents(root, files):
+        digest.update(identity)
     return _Split(files, labels, digest.hexdigest())
 
 
-def _contents(root: Path, files: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
+def _contents(root: Path, files: tuple[str, ...]) -> Iterator[tuple[str, bytes, bytes]]:
+    """Each file, its bytes, and what it adds to its split's digest.
+
+    That is two hashes of fixed length, so that no two folders are taken for one.
+    """
     for file in files:
         try:
             content = (root / file).read_bytes()
         except OSError as problem:
             raise UsageError(f"cannot read {root / file}: {problem.strerror}; mend or remove it") from problem
-        yield file, content
-
-
-def _identity(file: str, content: bytes) -> bytes:
-    """What a file adds to its split's digest: two hashes of fixed length, so that no two folders are taken for one."""
-    return sha256(os.fsencode(file)).digest() + sha256(content).digest()
+        yield file, content, sha256(os.fsencode(file)).digest() + sha256(content).digest()
 
 
 def _pixels(content: bytes, path: Path) -> NDArray[np.uint8]:
@@ -149,8 +148,8 @@ def _decoded(root: Path, split: _Split, shape: tuple[int, ...]) -> Iterator[NDAr
     Raises UsageError for an image that is unsound or not of the expected shape, and where the folder has changed.
     """
     digest = sha256()
-    for file, content in _contents(root, split.files):
-        digest.update(_identity(file, content))
+    for file, content, identity in _contents(root, split.files):
+        digest.update(identity)
         pixels = _pixels(content, root / file)
         if pixels.shape != shape:
             raise UsageError(

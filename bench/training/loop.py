@@ -11,10 +11,9 @@ from torch import Tensor
 
 from bench.progress import Doing, quiet
 from bench.training.checkpoint import Checkpoint, Saved
-from bench.training.compiled import compiled
+from bench.training.device import compiled, forked, random_state, set_random_state
 from bench.training.nets.base import Net
 from bench.training.objectives import make_objective
-from bench.training.random_state import random_state, set_random_state
 from bench.training.spec import OwnFGSM, Training
 from bench.training.validation import best_epoch, error, exhausted, held_out
 
@@ -59,7 +58,7 @@ def fit(
     exist, or not with these parameters, TypeError for an objective or a penalty that this network cannot be trained on,
     ValueError where all examples are held out.
     """
-    with torch.random.fork_rng(devices=[x.device] if x.device.type == "cuda" else []):
+    with forked(x.device):
         saved = checkpoint.load() if checkpoint is not None else None
         log = _Log(training.epochs, doing, checkpoint)
         if saved is not None:

@@ -59,9 +59,7 @@ class Recipe(BaseModel):
         if self.members:
             efforts = dict.fromkeys(member.effort for member in self.members.values())
             return f"{len(self.members)} members of {' and '.join(efforts)}"
-        examples = f"{self.subset} examples"
-        if self.part is not None:
-            examples = f"part {self.part[0]} of {self.part[1]}"
+        examples = f"{self.subset} examples" if self.part is None else "part {} of {}".format(*self.part)
         if self.training is None:
             return examples
         return f"{self.training.epochs} epoch{'s' * (self.training.epochs > 1)} of {examples}"

@@ -35,8 +35,7 @@ SHIPPED = Path(__file__).with_name("weights")
 
 def card(dataset: Dataset | str, name: str, budget: Budget = "full") -> Card | None:
     """The card of a model that is shipped or cached, None where it is still to be made; UsageError for none such."""
-    data = _opened(dataset)
-    spec = recipe(data.name, name, budget)
+    data, spec = _found(dataset, name, budget)
     for folder in (SHIPPED / data.name, _cached(data, name, spec)):
         with suppress(CardError, FileNotFoundError):
             return _current_card(folder, name, spec, data)
@@ -52,8 +51,8 @@ def load(
     `device` is where a network is trained if it has to be: `auto`, `cpu` or `cuda`; the adapter is on the CPU. Raises
     UsageError for no such reference model or device, and for shipped weights that are not what was shipped.
     """
-    data = _opened(dataset)
-    return _loaded(data, name, recipe(data.name, name, budget), progress, device)
+    data, spec = _found(dataset, name, budget)
+    return _loaded(data, name, spec, progress, device)
 
 
 def train(
@@ -73,8 +72,7 @@ def train(
     recipe's, for networks, make it another recipe. `device` is as in `load`. Raises UsageError for no such reference
     model or device, and for `epochs` of a model that has none.
     """
-    data = _opened(dataset)
-    spec = recipe(data.name, name, budget)
+    data, spec = _found(dataset, name, budget)
     if epochs is not None:
         if spec.training is None:
             raise UsageError(f"{name} is fitted at once, without epochs")
@@ -84,8 +82,9 @@ def train(
     return _make(data, name, spec, out or _cached(data, name, spec), progress, device)[0]
 
 
-def _opened(dataset: Dataset | str) -> Dataset:
-    return open_dataset(dataset) if isinstance(dataset, str) else dataset
+def _found(dataset: Dataset | str, name: str, budget: Budget) -> tuple[Dataset, Recipe]:
+    data = open_dataset(dataset) if isinstance(dataset, str) else dataset
+    return data, recipe(data.name, name, budget)
 
 
 def _cached(data: Dataset, name: str, spec: Recipe) -> Path:

@@ -75,16 +75,12 @@ def lacking(id: str) -> Lack | None:
     cards = {name: models.card(name) for name in names}
     missing = [name for name, card in cards.items() if card is None]
     if missing:
-        named = " and ".join(missing)
-        return Lack(
-            f"figure {id} needs {named} for {dataset} by the full recipe, not made yet", "bench paper --budget full"
-        )
+        reason = f"figure {id} needs {' and '.join(missing)} for {dataset} by the full recipe, not made yet"
+        return Lack(reason, "bench paper --budget full")
     bare = [name for name, card in cards.items() if curves and card and card.curve is None]
     if bare:
-        return Lack(
-            f"figure {id} needs the learning curve of {' and '.join(bare)} for {dataset}, trained without one",
-            " && ".join(f"bench train {name} --dataset {dataset}" for name in bare),
-        )
+        reason = f"figure {id} needs the learning curve of {' and '.join(bare)} for {dataset}, trained without one"
+        return Lack(reason, " && ".join(f"bench train {name} --dataset {dataset}" for name in bare))
     return None
 
 

@@ -57,14 +57,8 @@ def maps(models: Models) -> Drawn:
         half.supxlabel("size along the first direction, as eps of FGSM", fontsize=7)
         half.supylabel("along the second", fontsize=7)
         wrong.append(np.mean([(seen != true).mean() for seen, true in zip(labels, y.tolist(), strict=True)]))
-    key(
-        figure,
-        data.classes,
-        sorted(present),
-        loc="outside lower center",
-        ncols=len(present),
-        title="wrong class (white: the true one, named above each map; dot: the example)",
-    )
+    title = "wrong class (white: the true one, named above each map; dot: the example)"
+    key(figure, data.classes, sorted(present), loc="outside lower center", ncols=len(present), title=title)
 
     adversarial, random = (float(share) for share in wrong)
     finding = (

@@ -39,7 +39,7 @@ def small_distances(models: Models, norm: float = NORM) -> Drawn:
     confidences = probabilities.amax(1).tolist()
     said = [f"{data.classes[label]}, {sure:.1%}" for label, sure in zip(labels.tolist(), confidences, strict=True)]
 
-    norms = perturbations.flatten(1).norm(dim=1)
+    least, largest = (float(norm) for norm in perturbations.flatten(1).norm(dim=1).aminmax())
     gone = float(-perturbations[2].sum() / clean.sum())
     kept, changed = (int(label) == int(y[index]) for label, index in zip(labels[1:3], pair, strict=True))
     finding = (
@@ -47,12 +47,7 @@ def small_distances(models: Models, norm: float = NORM) -> Drawn:
         f"{said[1]}; another changes it to {other}, and the model says {said[2]}; a third leaves none: "
         f"{gone:.0%} of the ink is gone, and the model says {said[3]}"
     )
-    numbers = {
-        "least_norm": float(norms.min()),
-        "largest_norm": float(norms.max()),
-        "rubbish": confidences[3],
-        "ink_gone": gone,
-    }
+    numbers = {"least_norm": least, "largest_norm": largest, "rubbish": confidences[3], "ink_gone": gone}
     rows = [f"random: still a {true}", f"another class: a {other}", "rubbish: no digit"]
     figure = _plot(inputs, perturbations, said, rows)
     return Drawn(figure, kept and changed and gone >= 0.5, finding, numbers)

@@ -66,9 +66,7 @@ class Maxout(Net):
             MaxoutLayer(inputs, outputs, pieces, spread) for inputs, outputs in pairwise(widths)
         )
         self.top = top_layer(widths[-1], classes, spread)
-        self.input_dropout = input_dropout
-        self.hidden_dropout = hidden_dropout
-        self.max_norm = max_norm
+        self.input_dropout, self.hidden_dropout, self.max_norm = input_dropout, hidden_dropout, max_norm
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.dropout(x, self.input_dropout, self.training)

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench.threats import Epsilon, norm_named
+from bench.training.device import random_state, set_random_state
 from bench.training.nets.base import Net
 from bench.training.nets.linear import LogisticRegression
 from bench.training.objectives.base import Objective
-from bench.training.random_state import random_state, set_random_state
 from bench.training.spec import OwnFGSM
 
 _FLOOR = 1e-30
@@ -47,7 +47,7 @@ class PerturbedInput(Perturbation):
     """J~ is J at x~, which follows from x and the gradient of J at x."""
 
     once: ClassVar[bool] = False
-    """Else the loss is differentiated through x~, so that learning takes the adversary's reaction into account."""
+    """If not, the loss is differentiated through x~: learning takes the adversary's reaction into account."""
 
     @abstractmethod
     def perturbed(self, x: Tensor, gradient: Tensor) -> Tensor:

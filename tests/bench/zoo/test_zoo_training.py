@@ -16,7 +16,7 @@ from bench.errors import UsageError
 from bench.training import checkpoint as checkpoints
 from bench.training import loop
 from bench.training.checkpoint import Checkpoint
-from bench.training.compiled import compiled
+from bench.training.device import compiled
 from bench.training.loop import HeldOut, Trained, fit
 from bench.training.nets.base import Net
 from bench.training.nets.linear import SoftmaxRegression
