@@ -61,10 +61,6 @@ class Measured:
         threat = self.cell.threat
         return threat if self.eps is None else threat.model_copy(update={"eps": self.eps})
 
-    @property
-    def attack(self) -> str:
-        return self.cell.craft.attack.name
-
     @cached_property
     def crafted(self) -> tuple[str, ...]:
         """What tells one set of candidates, of any budget, from another."""

@@ -140,7 +140,7 @@ def _asked(row: Measured) -> dict[str, Any]:
     attack, parameters, threat = row.made, row.cell.craft.attack.parameters, row.threat
     defaults = type(attack).model_fields
     return {
-        "attack": row.attack,
+        "attack": attack.name,
         "role": attack.role,
         "title": attack.title or attack.name,
         "single_step": attack.single_step,

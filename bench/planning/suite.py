@@ -87,11 +87,6 @@ def load_suite(spec: str) -> Suite:
     return suite
 
 
-def known_suites() -> list[Suite]:
-    """All that `names` names, but for those of other packages that cannot be read, of which there is a warning."""
-    return list(registry.each("suite", load_suite))
-
-
 def parse_suite(text: str, origin: str) -> Suite:
     """The suite that a YAML text describes; `origin` names it in errors."""
     data, lines = read_yaml(text, origin)

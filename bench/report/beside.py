@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from bench.board.rows import WORST, Row
 from bench.planning.suite import Suite
-from bench.report.cells import percent
-from bench.report.pivot import Column, across, drawn
+from bench.report.layout import Column, across, drawn, percent
 from bench.table import Table
 
 Board = Mapping[tuple[object, ...], Row]

@@ -6,8 +6,21 @@ from collections.abc import Mapping, Sequence
 
 from bench.board.rows import WORST, Row
 from bench.planning.suite import RankBy, Suite
-from bench.report.cells import flags, interval, label, percent, rate, shown, sizes
-from bench.report.pivot import Column, Pivot, across, by_model, drawn, pivot
+from bench.report.layout import (
+    Column,
+    Pivot,
+    across,
+    by_model,
+    drawn,
+    flags,
+    interval,
+    label,
+    percent,
+    pivot,
+    rate,
+    shown,
+    sizes,
+)
 from bench.table import Table
 
 Own = Mapping[str, Sequence[Row]]
