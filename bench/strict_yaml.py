@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.resources.abc import Traversable
 from typing import Any
 
 import yaml
@@ -17,6 +18,14 @@ _PLAIN = {"tag:yaml.org,2002:int": r"[-+]?(0|[1-9][0-9]*)", "tag:yaml.org,2002:b
 """How values look whose YAML reading surprises nobody: not 0777 (511), 1:30 (90) or no (False)."""
 
 Path = tuple[str | int, ...]
+
+
+def text_of(file: Traversable, called: str) -> str:
+    """A file's text. Raises UsageError where it cannot be read."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read {called}: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from None
 
 
 def read_yaml(text: str, origin: str) -> tuple[Any, dict[Path, int]]:

@@ -108,14 +108,10 @@ def rows(view: View) -> list[Row]:
             "version": view.suite.version,
             "model": target.name,
             "target": target.name,
-            "family": target.family,
-            "gradient": target.gradient,
-            "confidence_kind": target.confidence_kind,
+            **target.model_dump(include={"family", "gradient", "confidence_kind", "fingerprint", "effort"}),
             "flags": sorted({*own[target.name], *compared(view, target.name), *labels_only}),
             "rank": rank.get(target.name),
             "older_versions": view.older.get(target.name, 0),
-            "fingerprint": target.fingerprint,
-            "effort": target.effort,
         }
         if view.suite.rank_by and target.name in worst:
             result.append(Row(**common, **dict(_ranked_by(view.suite.rank_by, worst[target.name]))))
@@ -144,7 +140,7 @@ def _asked(row: Measured) -> dict[str, Any]:
     attack, parameters, threat = row.made, row.cell.craft.attack.parameters, row.threat
     defaults = type(attack).model_fields
     return {
-        "attack": row.attack,
+        "attack": attack.name,
         "role": attack.role,
         "title": attack.title or attack.name,
         "single_step": attack.single_step,

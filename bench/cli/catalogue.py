@@ -9,7 +9,7 @@ from adapters.sklearn.table import SEARCHES, TABLE
 from bench import datasets as dataset_table
 from bench import registry, zoo
 from bench.attacks import attack_class
-from bench.planning import suite as suite_files
+from bench.planning.suite import load_suite
 from bench.zoo.kinds import family_and_gradient
 
 
@@ -24,7 +24,7 @@ def suites() -> list[dict[str, Any]]:
             "attacks": list(dict.fromkeys(entry.attack for entry in suite.attacks)),
             "summary": suite.summary,
         }
-        for suite in suite_files.known_suites()
+        for suite in registry.each("suite", load_suite)
     ]
 
 

@@ -10,7 +10,7 @@ from bench.paper.numbers import Number, Numbers
 from bench.paper.ours import Ours
 from bench.paper.protocol import models_of
 from bench.paper.scoreboard import VERDICTS, Line
-from bench.report.cells import percent
+from bench.report.layout import percent
 from bench.table import Table, markdown_safe
 
 HEAD = Path(__file__).with_name("head.md")

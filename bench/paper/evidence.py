@@ -155,6 +155,7 @@ def _as_measured(official: Dataset, records: Mapping[str, Record]) -> Dataset:
         return official
     last = max(stand_ins, key=lambda record: record.run.finished).cell.craft.dataset
     slices = [record.cell.craft.slice for record in stand_ins if record.cell.craft.dataset.checksum == last.checksum]
+<<<<<<< HEAD
     sizes = {part.split: part.of for part in slices if part.split is not None}
     return replace(
         official,
@@ -163,6 +164,11 @@ def _as_measured(official: Dataset, records: Mapping[str, Record]) -> Dataset:
         note=last.note,
         read=partial(_read_records, official.name),
     )
+=======
+    sizes = {**official.sizes, **{part.split: part.of for part in slices if part.split is not None}}
+    read = partial(_read_records, official.name)
+    return replace(official, sizes=sizes, checksum=last.checksum, note=last.note, read=read, _splits={})
+>>>>>>> slim-board
 
 
 def _read_records(name: str, split: str) -> Arrays:

@@ -11,7 +11,7 @@ from bench.errors import UsageError
 from bench.paper.claims import Claim, parse
 from bench.planning.entry import listed
 from bench.strict_yaml import Path as Where
-from bench.strict_yaml import read_yaml
+from bench.strict_yaml import read_yaml, text_of
 from bench.threats import Epsilon, Norm
 
 PUBLISHED = Path(__file__).with_name("numbers.yaml")
@@ -203,11 +203,7 @@ class Numbers(_Part):
 
 def load_numbers(path: Path = PUBLISHED) -> Numbers:
     """The numbers in a file. Raises UsageError where it cannot be read, or for what is wrong in it, with its line."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from None
-    data, lines = read_yaml(text, path.name)
+    data, lines = read_yaml(text_of(path, str(path)), path.name)
     try:
         return Numbers.model_validate(data)
     except ValidationError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -58,15 +58,11 @@ class Boards:
         """A measurement's dataset and the models of its zoo."""
         return self.evidence.known[measure.dataset]
 
-    def of(self, evidence: Evidence) -> Boards:
-        """The same of other models."""
-        return replace(self, evidence=evidence)
-
     def row(self, measure: Measure, target: str, attack: str | None = None) -> Row:
         """The row of a measurement's attack, or of another such as the clean pass. Raises NotRun: it has no number."""
         known, asked = self.known(measure), (target, attack or measure.attack)
-        cells = cells_of(measure, known.dataset, known.models)
-        cells = [cell for cell in cells if (cell.target.name, cell.craft.attack.name) == asked]
+        behind = cells_of(measure, known.dataset, known.models)
+        cells = [cell for cell in behind if (cell.target.name, cell.craft.attack.name) == asked]
         missing = [cell for cell in cells if cell.id not in self.evidence.records]
         failed = [self.evidence.failures[cell.id] for cell in missing if cell.id in self.evidence.failures]
         if failed:
@@ -165,9 +161,8 @@ def _by_class(measure: Measure, row: Row) -> tuple[float, int]:
     label = measure.label or 0
     if measure.number == "class_share":
         total = sum(row.success_classes)
-        return _told(
-            row.success_classes[label] / total if total else None, total, "there are no successes to share out"
-        )
+        share = row.success_classes[label] / total if total else None
+        return _told(share, total, "there are no successes to share out")
     if row.class_success is None or row.class_n is None:
         raise NotRun(f"attack {measure.attack} aims at no class")
     if measure.number == "class_success":

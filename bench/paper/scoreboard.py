@@ -70,7 +70,7 @@ def _line(number: Number, evidence: Evidence, boards: Boards) -> Line:
             return Line(number, "not run", *evidence.undrawn.get(number.id, ("it is not drawn yet", "bench paper")))
         verdict: Verdict = ("match" if finding.as_published else "direction") if finding.shows else "differs"
         return Line(number, verdict, finding.finding, figure=finding.figure)
-    boards = boards.of(_alike(number, evidence))
+    boards = replace(boards, evidence=_alike(number, evidence))
     ours, missing = _measured(number.measure, boards)
     beside, _ = _measured(number.beside, boards)
     holds = number.stated.holds({name: found.mean for name, found in ours.items()})

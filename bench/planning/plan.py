@@ -162,11 +162,8 @@ def _rows_of(only: Collection[str], entry: Entry, pairs: Sequence[Pair]) -> list
         return target.name in only or (source is not None and source.name in only)
 
     met = {source.name for source, target in pairs if source is not None and theirs(source, target)}
-    return [
-        (source, target)
-        for source, target in pairs
-        if theirs(source, target) or (entry.sources != "self" and source is target and target.name in met)
-    ]
+    own = met if entry.sources != "self" else set()
+    return [(one, other) for one, other in pairs if theirs(one, other) or (one is other and other.name in own)]
 
 
 def can_craft(attack: Attack, source: ModelInfo) -> bool:
@@ -180,8 +177,7 @@ def _slices(suite: Suite, dataset: Dataset, entry: Entry, attack: Attack, limit:
         for start in range(0, min(total, limit or total), SLICE):
             yield Slice(split=None, start=start, stop=min(start + SLICE, total, limit or total), of=total)
         return
-    split = suite.dataset.split
-    size = dataset.sizes[split]
+    split, size = suite.dataset.split, dataset.sizes[suite.dataset.split]
     wanted = min(entry.n or size, limit or size, size)
     if wanted < size:
         yield Slice(split=split, stop=wanted, of=size, sample=suite.seed)

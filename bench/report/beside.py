@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from bench.board.rows import WORST, Row
 from bench.planning.suite import Suite
-from bench.report.cells import percent
-from bench.report.pivot import Column, across, drawn, pivot
+from bench.report.layout import Column, across, drawn, percent
 from bench.table import Table
 
 Board = Mapping[tuple[object, ...], Row]
@@ -16,10 +15,7 @@ Board = Mapping[tuple[object, ...], Row]
 def compared(suite: Suite, ours: Sequence[Row], published: Sequence[Row]) -> Table:
     """Clean and robust accuracy of each model, ours and published, and the largest difference of any of its rows."""
     mine, theirs = ({_key(row): row for row in board} for board in (ours, published))
-    rows = [(whose, row) for whose, board in (("ours", ours), ("published", published)) for row in board]
-    whose = {id(row): name for name, row in rows}
-    worst = pivot((row for _, row in rows if row.attack == WORST), lambda row: whose[id(row)])
-    us, them = (worst.get(name, {}) for name in ("ours", "published"))
+    us, them = ({row.model: row for row in board if row.attack == WORST} for board in (ours, published))
 
     def weights(model: str) -> str:
         if model not in us or model not in them:

@@ -10,12 +10,7 @@ from bench.planning.suite import Suite
 from bench.report import paper, robustness, rubbish, transfer
 from bench.table import Table
 
-LAYOUTS = {
-    "robustness": robustness.tables,
-    "transfer": transfer.tables,
-    "rubbish": rubbish.tables,
-    "paper": paper.tables,
-}
+LAYOUTS = {"robustness": robustness, "transfer": transfer, "rubbish": rubbish, "paper": paper}
 HEAD = """\
 # Leaderboard
 
@@ -37,7 +32,7 @@ def render(boards: Sequence[tuple[Suite, Sequence[Row]]]) -> str:
 
 def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
     """The tables of a suite, and one of all rows that have no number."""
-    return [*LAYOUTS[suite.board](suite, rows), *_troubles(rows)] if rows else []
+    return [*LAYOUTS[suite.board].tables(suite, rows), *_troubles(rows)] if rows else []
 
 
 def _troubles(rows: Sequence[Row]) -> list[Table]:

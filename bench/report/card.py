@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.board.statistics import wilson
 from bench.records.record import Failure, Record
-from bench.report.cells import percent
+from bench.report.layout import percent
 
 
 def describe(item: Record | Failure) -> str:

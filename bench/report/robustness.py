@@ -6,8 +6,21 @@ from collections.abc import Mapping, Sequence
 
 from bench.board.rows import WORST, Row
 from bench.planning.suite import RankBy, Suite
-from bench.report.cells import flags, interval, label, percent, rate, shown, sizes
-from bench.report.pivot import Column, Pivot, across, by_model, drawn, pivot
+from bench.report.layout import (
+    Column,
+    Pivot,
+    across,
+    by_model,
+    drawn,
+    flags,
+    interval,
+    label,
+    percent,
+    pivot,
+    rate,
+    shown,
+    sizes,
+)
 from bench.table import Table
 
 Own = Mapping[str, Sequence[Row]]
@@ -22,7 +35,7 @@ def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
     main, told = _main(suite.rank_by, rows), sizes(rows)
     grid = pivot(sorted(main, key=lambda row: row.eps or 0), lambda row: f"{row.title} {told[row.eps]}")
     clean = pivot((row for row in rows if row.role == "clean"), lambda row: "").get("", {})
-    worst = pivot((row for row in rows if row.attack == WORST), lambda row: "").get("", {})
+    worst = {row.model: row for row in rows if row.attack == WORST}
     by = f"worst {told.get(suite.rank_by.eps, '')}" if suite.rank_by else "worst"
     ranking: list[Column[str]] = [
         ("rank", lambda name: str(models[name][0].rank or "-")),
@@ -48,13 +61,14 @@ def _main(by: RankBy | None, rows: Sequence[Row]) -> list[Row]:
     """The rows of the main attack: the first white-box gradient attack, if there is one in the ranking's threat."""
 
     def order(row: Row) -> tuple[bool, ...]:
-        ranked = by is None or (row.norm, row.clip) == (by.norm, by.clip)
-        return row.role != "gradient", not ranked, bool(row.special)
+        return row.role != "gradient", by is not None and (row.norm, row.clip) != (by.norm, by.clip), bool(row.special)
+
+    def kind(row: Row) -> tuple[object, ...]:
+        return row.attack, row.norm, row.clip, row.parameters
 
     own = [row for row in rows if row.source == row.target and row.eps is not None]
-    kinds = [(row.attack, row.norm, row.clip, row.parameters) for row in own]
-    best = kinds[min(range(len(own)), key=lambda place: order(own[place]))] if own else None
-    return [row for row, kind in zip(own, kinds, strict=True) if kind == best]
+    best = min(own, key=order, default=None)
+    return [row for row in own if best is not None and kind(row) == kind(best)]
 
 
 def _attack_by_attack(by: RankBy | None, models: Own, twice: set[int], told: Mapping[float | None, str]) -> Table:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from bench.board.rows import Row
 from bench.planning.suite import Suite
-from bench.report.cells import label, percent, rate, sizes, varied
-from bench.report.pivot import Column, across, by_model, drawn, pivot
+from bench.report.layout import Column, across, by_model, drawn, label, percent, pivot, rate, sizes, varied
 from bench.table import Table
 
 CRAFTED = ("gradient", "minimum-norm", "query")

@@ -25,11 +25,7 @@ class Models:
     def __init__(
         self, dataset: Dataset, device: str, progress: Progress = SILENT, *, budget: zoo.Budget = "full"
     ) -> None:
-        """
-        Args:
-            progress: told when a model has to be made, and how its training goes.
-            budget: with `quick`, a reference model that is not made yet is made by its quick recipe.
-        """
+        """With the budget `quick`, a reference model that is not made yet is made by its quick recipe."""
         self.dataset = dataset
         self._device = device
         self._progress = progress
