@@ -55,8 +55,7 @@ def run(
 
     Args:
         suite: a suite's name, a YAML file, or a `bench.planning.suite.Suite`.
-        models: by name, anything that `adapters.wrap` takes or a function that returns it; or what `--model` takes.
-            None for the suite's reference models.
+        models: by name, what `adapters.wrap` takes or a function that gives it; or as `--model`. None: the suite's own.
         limit: number of examples of a short look.
         device: `auto` is CUDA where there is a device.
         budget: by which recipes reference models are made that there are not; `quick` ones are marked on the boards.
@@ -65,8 +64,7 @@ def run(
         rerun: try failed cells again, or recompute all and compare.
         progress: how to tell what is being done.
         jobs: number of worker processes on this machine; 1 runs everything in this one.
-        executor: runs the parts in place of these: Dask's, submitit's, a process pool, whatever `concurrent.futures`
-            calls one. Models handed over as objects travel to its workers as they are (docs/scale.md).
+        executor: of `concurrent.futures`, runs the parts in place of these; objects travel to it (docs/scale.md).
         shard: `(i, n)`: run the i-th of n shares, counted from 1; others run the rest, into this folder or their own.
 
     Raises:
@@ -78,13 +76,7 @@ def run(
     from bench.running.session import Session
     from bench.running.shelf import Shelf, write_leaderboard
 
-    if limit is not None and limit < 1:
-        raise UsageError(f"limit {limit}: give at least 1, or None for all examples")
-    check_choice("device", device, Device)
-    check_choice("budget", budget, Budget)
-    if rerun is not None:
-        check_choice("rerun", rerun, Rerun)
-    check_choice("progress", progress, Style)
+    _check(limit, device, budget, rerun, progress)
     specs, objects = _models(models)
     with telling(progress) as teller:
         session = Session(
@@ -99,12 +91,21 @@ def run(
             data=None if data is None else Path(data),
             execution=Execution(jobs, executor, shard),
         )
-        missing = session.missing(rerun)
-        summary = session.run(missing) if missing else None
+        summary = session.run(missing) if (missing := session.missing(rerun)) else None
     write_leaderboard(session.shelf, session.suite, session.only or ())
     if summary is not None and summary.interrupted:
         raise KeyboardInterrupt
     return Board(session.suite, session.board(), session.failures())
+
+
+def _check(limit: int | None, device: str, budget: str, rerun: str | None, progress: str) -> None:
+    if limit is not None and limit < 1:
+        raise UsageError(f"limit {limit}: give at least 1, or None for all examples")
+    check_choice("device", device, Device)
+    check_choice("budget", budget, Budget)
+    if rerun is not None:
+        check_choice("rerun", rerun, Rerun)
+    check_choice("progress", progress, Style)
 
 
 def _models(models: Any) -> tuple[list[str], Mapping[str, Any]]:

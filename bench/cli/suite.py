@@ -13,33 +13,37 @@ from bench.cli.options import DEFAULT_OUT, Device, Out, Style
 from bench.cli.output import print_board
 from bench.errors import UsageError
 
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        metavar="NAME|FILE.py[:OBJECT]",
+        help="Run just this model, against the suite's reference models in transfer; may be repeated.",
+    ),
+]
+Data = Annotated[
+    Path | None, typer.Option("--data", metavar="PATH", help="The data, for a dataset that is read from a path.")
+]
+Rerun = Annotated[
+    choices.Rerun | None,
+    typer.Option("--rerun", help="failed: try failed cells again. all: recompute, compare, overwrite nothing."),
+]
+
 
 def command(
     name: Annotated[str, typer.Argument(metavar="NAME|FILE.yaml", help="A suite; see: bench list suites.")],
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--model",
-            metavar="NAME|FILE.py[:OBJECT]",
-            help="Run just this model, against the suite's reference models in transfer; may be repeated.",
-        ),
-    ] = None,
+    model: Models = None,
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="A short look: a stratified sample of so many examples.")
     ] = None,
     budget: Annotated[
         choices.Budget, typer.Option("--budget", help="quick: models not made yet are made in minutes, and say so.")
     ] = "full",
-    data: Annotated[
-        Path | None, typer.Option("--data", metavar="PATH", help="The data, for a dataset that is read from a path.")
-    ] = None,
+    data: Data = None,
     device: Device = "auto",
     out: Out = DEFAULT_OUT,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be run, and run nothing.")] = False,
-    rerun: Annotated[
-        choices.Rerun | None,
-        typer.Option("--rerun", help="failed: try failed cells again. all: recompute, compare, overwrite nothing."),
-    ] = None,
+    rerun: Rerun = None,
     ignore_published: Annotated[
         bool, typer.Option("--ignore-published", help="Do not reuse the records in ./results.")
     ] = False,
