@@ -155,20 +155,9 @@ def _as_measured(official: Dataset, records: Mapping[str, Record]) -> Dataset:
         return official
     last = max(stand_ins, key=lambda record: record.run.finished).cell.craft.dataset
     slices = [record.cell.craft.slice for record in stand_ins if record.cell.craft.dataset.checksum == last.checksum]
-<<<<<<< HEAD
-    sizes = {part.split: part.of for part in slices if part.split is not None}
-    return replace(
-        official,
-        sizes={**official.sizes, **sizes},
-        checksum=last.checksum,
-        note=last.note,
-        read=partial(_read_records, official.name),
-    )
-=======
     sizes = {**official.sizes, **{part.split: part.of for part in slices if part.split is not None}}
     read = partial(_read_records, official.name)
-    return replace(official, sizes=sizes, checksum=last.checksum, note=last.note, read=read, _splits={})
->>>>>>> slim-board
+    return replace(official, sizes=sizes, checksum=last.checksum, note=last.note, read=read)
 
 
 def _read_records(name: str, split: str) -> Arrays:
