@@ -20,16 +20,9 @@ class Aligned(Adapter):
 
     def __init__(self, inner: Adapter, positions: Sequence[int], size: int) -> None:
         super().__init__(input_shape=inner.input_shape, classes=None, bounds=inner.bounds)
-        self.family = inner.family  # type: ignore[misc]  # an instance speaks for the model that it wraps
-        self.inner = inner
-        self.positions = torch.tensor(positions)
-        self.size = size
-        self.gradient = inner.gradient
-        self.confidence_kind = inner.confidence_kind
-        self.stochastic = inner.stochastic
-        self.takes_missing = inner.takes_missing
-        self.notes = inner.notes
-        self.device = inner.device
+        for said in ("family", "gradient", "confidence_kind", "stochastic", "takes_missing", "notes", "device"):
+            setattr(self, said, getattr(inner, said))  # an instance speaks for the model that it wraps
+        self.inner, self.positions, self.size = inner, torch.tensor(positions), size
 
     def _outputs(self, x: Tensor) -> Outputs:
         labels, scores, probabilities = self.inner.outputs(x)
@@ -69,9 +62,7 @@ class Aligned(Adapter):
         return self
 
     def _state(self) -> Iterable[object]:
-        yield self.inner.fingerprint
-        yield self.positions
-        yield self.size
+        return self.inner.fingerprint, self.positions, self.size
 
 
 def align(adapter: Adapter, names: Sequence[str]) -> Adapter:

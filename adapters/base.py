@@ -71,11 +71,7 @@ class Adapter(Movable, ABC):
     """Whether NaN stands for a missing value, which the model was made to take."""
 
     def __init__(
-        self,
-        *,
-        input_shape: tuple[int, ...] | None,
-        classes: Sequence[Any] | None,
-        bounds: Bounds | None = None,
+        self, *, input_shape: tuple[int, ...] | None, classes: Sequence[Any] | None, bounds: Bounds | None = None
     ) -> None:
         """
         Args:

@@ -20,7 +20,8 @@ from __future__ import annotations
 import copy
 import importlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
@@ -36,6 +37,8 @@ from adapters.rounding import log_odds_against
 AGREEMENT = 1e-6
 """How far compiled probabilities, and decision values relative to their size, may be from the estimator's own."""
 
+BLACK_BOX = 'use adapters.black_box(model.predict, version="1")'
+"""The remedy where nothing else helps."""
 
 AttackLoss = Literal["log-odds", "margin"]
 Container = Literal["array", "columns", "sparse", "table"]
@@ -45,7 +48,8 @@ class SklearnAdapter(Adapter):
     """A fitted scikit-learn classifier and the tensors it was compiled to.
 
     A subclass implements `_compiled` and `_state`; `_logits` where it has a gradient; and of `_estimated`,
-    `soft_decision` (with `decision_values`) and `log_probabilities` what its estimator has.
+    `soft_decision` (with `decision_values`) and `log_probabilities` what its estimator has. Its `__init__` takes the
+    fitted estimator and raises `NotWrappable` for what it does not compile, see `refuse`.
     """
 
     decision: GradientKind = "none"
@@ -64,11 +68,7 @@ class SklearnAdapter(Adapter):
     """How far `probabilities` and `decision_values` may be from the estimator's own; 0 where they are the same bits."""
 
     def __init__(self, estimator: Any, **constants: Tensor) -> None:
-        """
-        Args:
-            estimator: fitted classifier with one output.
-            constants: the compiled tensors, by name.
-        """
+        """Take a fitted classifier with one output, and the compiled tensors by name."""
         super().__init__(input_shape=(int(estimator.n_features_in_),), classes=estimator.classes_.tolist())
         self.estimator = copy.deepcopy(estimator)  # some fits write into their arrays: the owner's next one is not ours
         self.takes_missing = takes_missing(estimator)
@@ -139,12 +139,10 @@ class SklearnAdapter(Adapter):
         """What a method of the estimator says of a batch, in float64, on the device of `x`."""
         return torch.as_tensor(self._ask(method, x), dtype=torch.float64, device=x.device)
 
-    def _ask(self, method: str, x: Tensor) -> np.ndarray:
+    def _ask(self, method: str, x: Tensor, **options: Any) -> np.ndarray:
         """What a method of the estimator says of a batch."""
-        with warnings.catch_warnings():
-            # Fitted on a table with named columns, it would rather have one again.
-            warnings.filterwarnings("ignore", message="X does not have valid feature names")
-            return np.asarray(getattr(self.estimator, method)(self._as_input(x)))
+        with unnamed():
+            return np.asarray(getattr(self.estimator, method)(self._as_input(x), **options))
 
     def _as_input(self, x: Tensor) -> Any:
         """`x` as the estimator takes it."""
@@ -159,13 +157,8 @@ class SklearnAdapter(Adapter):
 
 
 def settled(values: Tensor, x: Tensor, rows: Tensor, own: Callable[[Tensor], Tensor]) -> Tensor:
-    """`values` with those of the `rows`, which rounding leaves open, set in place to what `own` says of their inputs.
-
-    Args:
-        values: `(N, ...)`.
-        x: `(N, D)` inputs.
-        rows: `(M,)` indices, or an `(N,)` mask.
-        own: from inputs to values, by the estimator's own code.
+    """`(N, ...)` values with those of the `rows`, `(M,)` indices or an `(N,)` mask, that rounding leaves open, set in
+    place to what `own` says of their inputs, by the estimator's own code.
     """
     if rows.dtype == torch.bool:
         rows = rows.nonzero()[:, 0]
@@ -174,11 +167,23 @@ def settled(values: Tensor, x: Tensor, rows: Tensor, own: Callable[[Tensor], Ten
     return values
 
 
-def refuse(
-    estimator: Any, what: str, remedy: str = 'use adapters.black_box(model.predict, version="1")'
-) -> NotWrappable:
+def refuse(estimator: Any, what: str, remedy: str = BLACK_BOX) -> NotWrappable:
     """The error for a fitted estimator with a setting that is not compiled."""
     return NotWrappable(f"{type(estimator).__name__} with {what} is not compiled; {remedy}")
+
+
+def refuse_if(holds: object, estimator: Any, what: str, remedy: str = BLACK_BOX) -> None:
+    """Raise that error if this holds of the estimator."""
+    if holds:
+        raise refuse(estimator, what, remedy)
+
+
+@contextmanager
+def unnamed() -> Iterator[None]:
+    """Hear no warning from an estimator that was fitted on a table with named columns and would rather have one."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="X does not have valid feature names")
+        yield
 
 
 def takes_missing(estimator: Any) -> bool:

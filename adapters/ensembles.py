@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from adapters.base import Adapter, Outputs
+from adapters.base import Adapter, GradientKind, Outputs, worst
 from adapters.errors import InvalidOutput, NotWrappable
 from adapters.wrapping import wrap
 
@@ -33,18 +33,10 @@ class Ensemble(Adapter):
         self.stochastic = any(member.stochastic for member in members)
         self.takes_missing = all(member.takes_missing for member in members)
         self.notes = sorted({note for member in members for note in member.notes})
-        kinds = {member.confidence_kind for member in members}
-        if rule == "vote":
-            self.confidence_kind = "votes"
-        else:
-            self.confidence_kind = kinds.pop() if len(kinds) == 1 else "mixed"
-        gradients = {member.gradient for member in members}
-        if "none" in gradients:
-            self.gradient = "none"
-        elif rule == "mean" and gradients == {"exact"} and self.confidence_kind == "softmax":
-            self.gradient = "exact"
-        else:
-            self.gradient = "surrogate"
+        kinds = {"votes"} if rule == "vote" else {member.confidence_kind for member in members}
+        self.confidence_kind = kinds.pop() if len(kinds) == 1 else "mixed"
+        own: GradientKind = "exact" if self.confidence_kind == "softmax" else "surrogate"
+        self.gradient = worst(own, *(member.gradient for member in members))
 
     def _outputs(self, x: Tensor) -> Outputs:
         answers = [member.outputs(x) for member in self.members]
@@ -80,8 +72,7 @@ class Ensemble(Adapter):
         return self
 
     def _state(self) -> Iterable[object]:
-        yield self.rule
-        yield [member.fingerprint for member in self.members]
+        return self.rule, [member.fingerprint for member in self.members]
 
 
 def ensemble(members: Sequence[Any], *, rule: Rule | None = None) -> Adapter:

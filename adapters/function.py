@@ -16,7 +16,10 @@ from adapters.errors import InvalidOutput
 
 
 class BlackBox(Adapter):
-    """A function from inputs to labels. It has no gradient; transfer and noise attacks still measure it."""
+    """An adapter for a plain predict function: labels only. Its identity is its name on the board and its version.
+
+    It has no gradient; transfer and noise attacks still measure it.
+    """
 
     family: ClassVar[str] = "black box"
 
@@ -24,11 +27,25 @@ class BlackBox(Adapter):
         self,
         predict: Callable[[np.ndarray], Any],
         *,
-        version: str | None,
-        input_shape: tuple[int, ...] | None,
-        classes: Sequence[Any] | None,
-        stochastic: bool,
+        version: str | None = None,
+        input_shape: tuple[int, ...] | None = None,
+        classes: Sequence[Any] | None = None,
+        stochastic: bool = False,
     ) -> None:
+        """
+        Args:
+            predict: takes a float32 array `(N, *input_shape)` in the dataset's units, returns `(N,)` labels: class
+                indices, or members of `classes`; -1 or None where it abstains.
+            version: names what the function does; raise it whenever that changes. A function shows no parameters:
+                without a version its results are never reused, since nothing tells whether it is still the same.
+            input_shape: as the function takes it, such as `(784,)`; None for the dataset's own, or for what a
+                scikit-learn estimator's `predict` takes.
+            classes: the labels that the function returns; None for class indices.
+            stochastic: whether two calls may differ.
+        """
+        features = getattr(getattr(predict, "__self__", None), "n_features_in_", None)
+        if input_shape is None and features is not None:
+            input_shape = (int(features),)
         super().__init__(input_shape=input_shape, classes=classes)
         self.function = predict
         self.label_version = version
@@ -71,37 +88,11 @@ class BlackBox(Adapter):
         return self
 
     def _state(self) -> Iterable[object]:
-        yield self._name
-        yield getattr(self.function, "__qualname__", type(self.function).__qualname__)
-        yield self.label_version
-        yield self._nonce
+        name = getattr(self.function, "__qualname__", type(self.function).__qualname__)
+        return self._name, name, self.label_version, self._nonce
 
     def _move(self, device: torch.device) -> None:
         """The function stays where it is; batches are brought to it."""
 
 
-def black_box(
-    predict: Callable[[np.ndarray], Any],
-    *,
-    version: str | None = None,
-    input_shape: tuple[int, ...] | None = None,
-    classes: Sequence[Any] | None = None,
-    stochastic: bool = False,
-) -> Adapter:
-    """An adapter for a plain predict function: labels only. Its identity is its name on the board and its version.
-
-    Args:
-        predict: takes a float32 array `(N, *input_shape)` in the dataset's units, returns `(N,)` labels: class
-            indices, or members of `classes`; -1 or None where it abstains.
-        version: names what the function does; raise it whenever that changes. A function shows no parameters:
-            without a version its results are never reused, since nothing tells whether it is still the same.
-        input_shape: as the function takes it, such as `(784,)`; None for the dataset's own, or for what a scikit-learn
-            estimator's `predict` takes.
-        classes: the labels that the function returns; None for class indices.
-        stochastic: whether two calls may differ.
-    """
-    estimator = getattr(predict, "__self__", None)
-    features = getattr(estimator, "n_features_in_", None)
-    if input_shape is None and features is not None:
-        input_shape = (int(features),)
-    return BlackBox(predict, version=version, input_shape=input_shape, classes=classes, stochastic=stochastic)
+black_box = BlackBox

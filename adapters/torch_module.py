@@ -120,12 +120,8 @@ class TorchModule(Adapter):
         return F.cross_entropy(logits, y, reduction="none")
 
     def _state(self) -> Iterable[object]:
-        yield repr(self.module)
-        yield self.owner_version
-        yield self.notes  # flags are kept with the results, so what earns them makes another model
-        yield self.output_kind
-        yield self.mean
-        yield self.std
+        # Its notes, too: flags are kept with the results, so what earns them makes another model.
+        yield from (repr(self.module), self.owner_version, self.notes, self.output_kind, self.mean, self.std)
         yield None if self.custom_loss is None else _source(self.custom_loss)
         kinds = {kind for part in self.module.modules() for kind in type(part).__mro__}
         for kind in sorted(kinds, key=lambda kind: (kind.__module__, kind.__qualname__)):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bench.board.rows import Row
     from bench.planning.suite import Suite
     from bench.records.record import Failure
+    from bench.running.session import Session
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def run(
         jobs: number of worker processes on this machine; 1 runs everything in this one.
         executor: runs the parts in place of these: Dask's, submitit's, a process pool, whatever `concurrent.futures`
             calls one. Models handed over as objects travel to its workers as they are (docs/scale.md).
-        shard: `(i, n)`: run the i-th of n shares, counted from 1; others run the rest, into this folder or their own.
+        shard: `(i, n)`: run the i-th of n shares, from 1; others run the rest, into this folder or their own.
 
     Raises:
         UsageError: bad input, in one line that says what to do.
@@ -76,15 +77,9 @@ def run(
     from bench.progress import progress as telling
     from bench.running.execution import Execution
     from bench.running.session import Session
-    from bench.running.shelf import Shelf, write_leaderboard
+    from bench.running.shelf import Shelf
 
-    if limit is not None and limit < 1:
-        raise UsageError(f"limit {limit}: give at least 1, or None for all examples")
-    check_choice("device", device, Device)
-    check_choice("budget", budget, Budget)
-    if rerun is not None:
-        check_choice("rerun", rerun, Rerun)
-    check_choice("progress", progress, Style)
+    _check(limit, device, budget, rerun, progress)
     specs, objects = _models(models)
     with telling(progress) as teller:
         session = Session(
@@ -99,12 +94,29 @@ def run(
             data=None if data is None else Path(data),
             execution=Execution(jobs, executor, shard),
         )
-        missing = session.missing(rerun)
-        summary = session.run(missing) if missing else None
+        return _finished(session, rerun)
+
+
+def _finished(session: Session, rerun: Rerun | None) -> Board:
+    """The board of a session, once it is run."""
+    from bench.running.shelf import write_leaderboard
+
+    missing = session.missing(rerun)
+    summary = session.run(missing) if missing else None
     write_leaderboard(session.shelf, session.suite, session.only or ())
     if summary is not None and summary.interrupted:
         raise KeyboardInterrupt
     return Board(session.suite, session.board(), session.failures())
+
+
+def _check(limit: int | None, device: Device, budget: Budget, rerun: Rerun | None, progress: Style) -> None:
+    if limit is not None and limit < 1:
+        raise UsageError(f"limit {limit}: give at least 1, or None for all examples")
+    check_choice("device", device, Device)
+    check_choice("budget", budget, Budget)
+    if rerun is not None:
+        check_choice("rerun", rerun, Rerun)
+    check_choice("progress", progress, Style)
 
 
 def _models(models: Any) -> tuple[list[str], Mapping[str, Any]]:

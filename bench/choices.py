@@ -14,11 +14,7 @@ Style = Literal["auto", "plain", "none"]
 
 
 def check_choice(name: str, value: object, choices: Any) -> None:
-    """See that a value is one of a `Literal`.
-
-    Raises:
-        UsageError: it is none; the line names the option and what to give.
-    """
+    """See that a value is one of a `Literal`; else raises UsageError, which names the option and what to give."""
     right = get_args(choices)
     if value not in right:
         raise UsageError(f"{name} {value!r}: give {', '.join(right[:-1])} or {right[-1]}")

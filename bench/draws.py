@@ -18,11 +18,7 @@ class Draws:
     """
 
     def __init__(self, key: Sequence[Any], indices: NDArray[np.int64]) -> None:
-        """
-        Args:
-            key: what the stream belongs to: seed, dataset checksum, attack name and revision.
-            indices: `(N,)` the examples' positions in their split.
-        """
+        """`key` is what the stream belongs to: seed, dataset, attack and revision; `indices` are `(N,)` positions."""
         digest = hashlib.sha256(repr(tuple(key)).encode()).digest()
         self._key = np.frombuffer(digest[:16], dtype=np.uint64)
         self.indices = indices

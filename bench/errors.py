@@ -25,10 +25,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
 def refused(of: str, known: Iterable[str], error: ValidationError) -> UsageError:
     """The error for parameters that a pydantic model does not take: an unknown one if there is, else the first bad one.
 
-    Args:
-        of: what has the parameters, such as `attack fgsm`.
-        known: their names.
-        error: what pydantic raised.
+    `of` is what has the parameters, such as `attack fgsm`; `known` are their names.
     """
     first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     key = str(first["loc"][0]) if first["loc"] else ""

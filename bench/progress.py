@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 from bench.choices import Style
 
@@ -27,11 +26,13 @@ def quiet(*told: object) -> None:
     """A `Say` and a `Doing` that tells nobody."""
 
 
-class Progress(Protocol):
-    """Who is told how the run goes."""
+class Progress:
+    """Who is told how the run goes. This one says only what a person must see."""
 
     def say(self, line: str) -> None:
         """A line that a person must see."""
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
 
     def starting(self, text: str) -> None:
         """The beginning of something that takes long and happens once, such as refitting a model."""
@@ -40,24 +41,10 @@ class Progress(Protocol):
         """What is being done now, and which share (0 to 1) of all is done."""
 
 
-class Silent:
-    """Says only what a person must see."""
-
-    def say(self, line: str) -> None:
-        sys.stderr.write(line + "\n")
-        sys.stderr.flush()
-
-    def starting(self, text: str) -> None:
-        pass
-
-    def doing(self, text: str, share: float) -> None:
-        pass
+SILENT = Progress()
 
 
-SILENT = Silent()
-
-
-class Plain(Silent):
+class Plain(Progress):
     """A line now and then, for logs."""
 
     def __init__(self) -> None:
@@ -73,18 +60,14 @@ class Plain(Silent):
             self.say(f"[{share:4.0%}] {text}")
 
 
-class _Bar:
+class _Bar(Progress):
     def __init__(self) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as RichProgress
 
-        columns = (
-            BarColumn(24),
-            TaskProgressColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.description}", markup=False),
-        )
+        text = TextColumn("{task.description}", markup=False)
+        columns = BarColumn(24), TaskProgressColumn(), TimeElapsedColumn(), text
         self.rich = RichProgress(*columns, console=Console(stderr=True), transient=True)
         self._task = self.rich.add_task("planning", total=1.0)
 

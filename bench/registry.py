@@ -42,7 +42,7 @@ OURS = {
         "idx-folder": "bench.datasets.idx_folder:idx_folder",
         "image-folder": "bench.datasets.image_folder:image_folder",
     },
-    "set of attacks": {"published": "bench.paper.published:published"},
+    "set of attacks": {"published": "bench.paper.protocol:published"},
     "network": {
         "softmax-regression": "bench.training.nets.linear:SoftmaxRegression",
         "logistic-regression": "bench.training.nets.linear:LogisticRegression",
@@ -81,11 +81,7 @@ class Offer:
     """The distribution that offers it; empty for ours."""
 
     def resolve(self) -> Any:
-        """The object itself, or the file in a package.
-
-        Raises:
-            PluginError: it is another package's, and does not import.
-        """
+        """The object itself, or the file in a package. Raises PluginError where another package does not import."""
         module, _, attribute = self.target.partition(":")
         try:
             if attribute.endswith(".yaml"):
@@ -109,11 +105,7 @@ def targets(kind: str) -> Mapping[str, str]:
 
 
 def canonical(kind: str, name: str) -> str:
-    """The name itself, or what it is an alias of.
-
-    Raises:
-        UsageError: there is neither; the message gives the nearest names.
-    """
+    """The name itself, or what it is an alias of. Raises UsageError, with the nearest names, where there is neither."""
     aliases = ALIASES.get(kind, {})
     name = aliases.get(name, name)
     if name not in _offers(kind):
@@ -122,11 +114,7 @@ def canonical(kind: str, name: str) -> str:
 
 
 def get(kind: str, name: str) -> Any:
-    """What a name or an alias stands for, imported.
-
-    Raises:
-        UsageError: there is none of that name, or it is another package's and does not import.
-    """
+    """What a name or an alias stands for, imported. Raises UsageError where there is none, or it does not import."""
     return _offers(kind)[canonical(kind, name)].resolve()
 
 

@@ -8,12 +8,13 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
 NUMERIC = set("0123456789.%-+–, ()<")
+SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Table:
         """A pipe table under a heading of level three."""
         from tabulate import tabulate
 
-        align = ["right" if right else "left" for right in self.right_aligned]
+        align = [SIDES[right] for right in self.right_aligned]
         cells = [[markdown_safe(cell) for cell in row] for row in self.rows]
         headers = [markdown_safe(header) for header in self.headers]
         body = tabulate(cells, headers, tablefmt="pipe", colalign=align, disable_numparse=True) if cells else "(none)"
@@ -60,17 +61,12 @@ class Table:
         )
         for place, (header, right) in enumerate(zip(self.headers, self.right_aligned, strict=True)):
             # Numbers and names stay whole; what gives way on a narrow terminal is headers and prose.
-            whole = right or not any(" " in row[place] for row in self.rows)
-            lines = header.split() if narrow else [header]
             cells = [row[place] for row in self.rows]
+            whole = right or not any(" " in cell for cell in cells)
+            lines = header.split() if narrow else [header]
             longest = max(len(part) for part in [*lines, *(cells if whole else " ".join(cells).split())])
-            table.add_column(
-                Text("\n".join(lines)),
-                justify="right" if right else "left",
-                overflow="fold",
-                no_wrap=whole,
-                min_width=longest,
-            )
+            head, side = Text("\n".join(lines)), SIDES[right]
+            table.add_column(head, justify=side, overflow="fold", no_wrap=whole, min_width=longest)
         for row in self.rows:
             table.add_row(*(Text(cell) for cell in row))
         return table

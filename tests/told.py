@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bench.progress import Silent
+from bench.progress import Progress
 
 
-class Told(Silent):
+class Told(Progress):
     """Keeps what it is told."""
 
     def __init__(self) -> None:

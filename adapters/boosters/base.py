@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import Outputs
 from adapters.rounding import gap, sum_roundoff, topped, two_sided
-from adapters.trees.arrays import TreeArrays
+from adapters.trees.arrays import Float, Floats, TreeArrays
 from adapters.trees.boosted import BoostedTrees
 
 
@@ -31,29 +29,16 @@ class BoosterAdapter(BoostedTrees):
     """How many roundings each tree takes in the library's own sum."""
     link_roundoff: ClassVar[float] = 1e-12
     """How far apart raw scores can be whose probabilities the library still rounds to the same number."""
+    raw_options: ClassVar[dict[str, Any]]
+    """With what the library's `predict` returns raw scores."""
+    _sharpness: float = 1.0
+    """What raw scores are multiplied by before the link."""
+    _one_vs_rest: bool = False
+    """Whether probabilities are a sigmoid of each class's raw score, not their softmax."""
 
-    def __init__(
-        self,
-        estimator: Any,
-        trees: list[TreeArrays],
-        start: NDArray[np.floating[Any]],
-        precision: type[np.floating[Any]] = np.float32,
-        *,
-        sharpness: float = 1.0,
-        one_vs_rest: bool = False,
-    ) -> None:
-        """
-        Args:
-            estimator: fitted classifier with two classes or more.
-            trees: in the order in which they are added, with values `(M, K)` or in the binary case `(M, 1)`.
-            start: `(K,)` or `(1,)` raw scores without trees, of the type that the library adds in.
-            precision: type that inputs are compared in.
-            sharpness: what raw scores are multiplied by before the link.
-            one_vs_rest: whether probabilities are a sigmoid of each class's raw score, not their softmax.
-        """
+    def __init__(self, estimator: Any, trees: list[TreeArrays], start: Floats, precision: Float = np.float32) -> None:
         super().__init__(estimator, trees, start, precision)
-        self._sharpness, self._one_vs_rest = sharpness, one_vs_rest
-        if one_vs_rest:
+        if self._one_vs_rest:
             self.confidence_kind = "sigmoid"
         largest = np.array([np.abs(tree.value[~tree.is_split]).max(0) for tree in trees])
         terms = self.roundings * int((largest > 0).sum(0).max())
@@ -86,12 +71,8 @@ class BoosterAdapter(BoostedTrees):
         scores = self._sharpness * raw
         return F.logsigmoid(scores) if self._one_vs_rest else two_sided(scores).log_softmax(1)
 
-    def _raw_by(self, x: Tensor, **options: Any) -> Tensor:
-        """`(N, K)` or `(N, 1)` raw scores that `predict` returns with these options, on the device of `x`."""
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="X does not have valid feature names")
-            values = np.asarray(self.estimator.predict(self._as_input(x), **options))
-        return torch.as_tensor(values.reshape(len(x), -1), device=x.device)
+    def _estimated_raw(self, x: Tensor) -> Tensor:
+        return torch.as_tensor(self._ask("predict", x, **self.raw_options).reshape(len(x), -1), device=x.device)
 
     def _state(self) -> Iterable[object]:
         yield from super()._state()

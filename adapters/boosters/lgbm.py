@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from adapters.boosters.base import BoosterAdapter
-from adapters.compiled import refuse
+from adapters.compiled import refuse, refuse_if
 from adapters.rounding import gap
-from adapters.trees.arrays import TreeArrays
+from adapters.trees.arrays import TreeArrays, in_column
 
 ZERO = float(np.float32(1e-35))
 """Inputs no larger than this are zero to LightGBM."""
@@ -32,17 +32,11 @@ class LightGBMAdapter(BoosterAdapter):
     """
 
     family = "lightgbm"
+    raw_options: ClassVar[dict[str, Any]] = {"raw_score": True}
 
     def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: linear trees, an objective other than binary, multiclass, one-vs-all or cross entropy, one
-                class, zeros as missing values, or prediction that stops early.
-        """
-        if estimator.get_params().get("pred_early_stop"):
-            raise refuse(estimator, "pred_early_stop=True")
-        if len(estimator.classes_) < 2:
-            raise refuse(estimator, "one class")
+        refuse_if(estimator.get_params().get("pred_early_stop"), estimator, "pred_early_stop=True")
+        refuse_if(len(estimator.classes_) < 2, estimator, "one class")
         head, *dumped = estimator.booster_.model_to_string().split("\nend of trees")[0].split("\nTree=")
         header = _fields(head)
         objective, *options = header.get("objective", "of its own").split(" ")
@@ -52,39 +46,27 @@ class LightGBMAdapter(BoosterAdapter):
         columns = int(header["num_tree_per_iteration"])
         averaged = len(dumped) // columns if "average_output" in header else 1
         fields = [_fields(tree) for tree in dumped]
-        if any(tree.get("is_linear", "0") != "0" for tree in fields):
-            raise refuse(estimator, "linear_tree=True")
+        refuse_if(any(tree.get("is_linear", "0") != "0" for tree in fields), estimator, "linear_tree=True")
         if any((_numbers(tree, "decision_type", np.int64) & MISSING_ZERO).any() for tree in fields):
             raise refuse(estimator, "zero_as_missing=True", "give NaN where a value is missing")
         trees = [_arrays(tree, place % columns, columns) for place, tree in enumerate(fields)]
-        tables = [tree.left_categories for tree in trees if tree.left_categories is not None]
-        self._categories = max((table.shape[1] for table in tables), default=0)
-        by_category = np.zeros(int(estimator.n_features_in_), dtype=bool)
+        by_category = torch.zeros(int(estimator.n_features_in_), dtype=torch.bool)
         for tree in trees:
             by_category[tree.feature[tree.is_categorical]] = True
-        super().__init__(
-            estimator,
-            trees,
-            np.zeros(columns),
-            np.float64,
-            sharpness=sigmoid / averaged,
-            one_vs_rest=objective == "multiclassova",
-        )
-        self._constants["by_category"] = torch.from_numpy(by_category)
+        self._sharpness, self._one_vs_rest = sigmoid / averaged, objective == "multiclassova"
+        super().__init__(estimator, trees, np.zeros(columns), np.float64)
+        self._constants["by_category"] = by_category
         if columns == 2 or not hasattr(estimator, "decision_function"):
             self.decision = "none"
-
-    def _estimated_raw(self, x: Tensor) -> Tensor:
-        return self._raw_by(x, raw_score=True)
 
     def _walked(self, x: Tensor) -> Tensor:
         return super()._walked(torch.where(x.abs() <= ZERO, 0, x))
 
     def _encoded(self, x: Tensor) -> Tensor:
-        if not self._categories:
+        if "left_categories" not in self._constants:
             return x
         code = x.detach().trunc()
-        code = torch.where((code >= 0) & (code < self._categories), code, torch.nan)
+        code = torch.where((code >= 0) & (code < self._constant("left_categories").shape[1]), code, torch.nan)
         return torch.where(self._constant("by_category"), code, x)
 
     def _lead(self, raw: Tensor) -> Tensor:
@@ -113,15 +95,13 @@ def _arrays(tree: dict[str, str], column: int, columns: int) -> TreeArrays:
     missing_left = np.where(decision & MISSING_NAN, (decision & DEFAULT_LEFT) > 0, threshold >= 0) & ~is_categorical
     children = [_numbers(tree, side, np.int64) for side in ("left_child", "right_child")]
     left, right = (np.where(child < 0, splits + ~child, child) for child in children)
-    value = np.zeros((splits + leaves, columns))
-    value[splits:, column] = leaf_value
     return TreeArrays(
         left=np.append(left, np.full(leaves, -1)),
         right=np.append(right, np.full(leaves, -1)),
         feature=np.append(feature, np.zeros(leaves, dtype=np.int64)),
         threshold=np.append(threshold, np.zeros(leaves)),
         missing_left=np.append(missing_left, np.zeros(leaves, dtype=bool)),
-        value=value,
+        value=in_column(np.append(np.zeros(splits), leaf_value), column, columns),
         category_row=np.append(np.where(is_categorical, threshold, -1).astype(np.int64), np.full(leaves, -1)),
         left_categories=_categories_of(tree) if is_categorical.any() else None,
     )

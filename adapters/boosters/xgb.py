@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from itertools import islice
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from adapters.boosters.base import BoosterAdapter
-from adapters.compiled import refuse
-from adapters.trees.arrays import TreeArrays
+from adapters.compiled import refuse, refuse_if
+from adapters.trees.arrays import TreeArrays, in_column
 
 OBJECTIVES = ("binary:logistic", "multi:softprob", "multi:softmax")
 
@@ -28,26 +27,19 @@ class XGBoostAdapter(BoosterAdapter):
     decision = "none"
     roundings = 4  # `dart` adds and takes away the intercept, and multiplies
     link_roundoff = 1e-6
+    raw_options: ClassVar[dict[str, Any]] = {"output_margin": True}
 
     def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: a linear booster, an objective other than logistic or softmax, several outputs in a leaf or in
-                all, categorical splits, one class, no trees, or a number that stands for missing values.
-        """
         native = estimator.get_booster()
         document = json.loads(native.save_raw("json"))
         learner = document["learner"]
         booster, objective = learner["gradient_booster"], learner["objective"]["name"]
-        if booster["name"] not in ("gbtree", "dart"):
-            raise refuse(estimator, f"booster={booster['name']!r}")
-        if callable(estimator.objective):
-            raise refuse(estimator, "an objective of its own")
+        refuse_if(booster["name"] not in ("gbtree", "dart"), estimator, f"booster={booster['name']!r}")
+        refuse_if(callable(estimator.objective), estimator, "an objective of its own")
         if int(learner["learner_model_param"].get("num_target", 1)) > 1:
             raise refuse(estimator, "several outputs", "fit one estimator for each")
         classes = int(estimator.n_classes_)
-        if classes < 2:
-            raise refuse(estimator, "one class")
+        refuse_if(classes < 2, estimator, "one class")
         if objective not in OBJECTIVES or (classes == 2) is not objective.startswith("binary"):
             raise refuse(estimator, f"objective={objective!r} and {classes} classes")
         if not np.isnan(estimator.missing):
@@ -55,10 +47,8 @@ class XGBoostAdapter(BoosterAdapter):
         weights = booster.get("weight_drop")
         model = booster.get("gbtree", booster)["model"]
         trees = model["trees"]
-        if not trees:
-            raise refuse(estimator, "no trees")
-        if any(1 in tree["split_type"] for tree in trees):
-            raise refuse(estimator, "categorical splits")
+        refuse_if(not trees, estimator, "no trees")
+        refuse_if(any(1 in tree["split_type"] for tree in trees), estimator, "categorical splits")
         if any(int(tree["tree_param"]["size_leaf_vector"]) > 1 for tree in trees):
             raise refuse(estimator, "several outputs in a leaf", "fit it with multi_strategy='one_output_per_tree'")
         best = getattr(estimator, "best_iteration", None)
@@ -68,9 +58,6 @@ class XGBoostAdapter(BoosterAdapter):
         parts = zip(trees, model["tree_info"], weights or [1.0] * len(trees), strict=True)
         super().__init__(estimator, [_arrays(*part, len(start)) for part in islice(parts, count)], start)
 
-    def _estimated_raw(self, x: Tensor) -> Tensor:
-        return self._raw_by(x, output_margin=True)
-
     def _state(self) -> Iterable[object]:
         yield from super()._state()
         yield self._objective  # softmax labels by scores, softprob by rounded probabilities
@@ -79,15 +66,13 @@ class XGBoostAdapter(BoosterAdapter):
 def _arrays(tree: dict[str, Any], column: int, weight: float, columns: int) -> TreeArrays:
     """One tree of the dump, which adds to one column; its `split_conditions` are values at leaves."""
     number = np.array(tree["split_conditions"], dtype=np.float32)
-    value = np.zeros((len(number), columns), dtype=np.float32)
-    value[:, column] = number * np.float32(weight)
     return TreeArrays(
         left=np.array(tree["left_children"], dtype=np.int64),
         right=np.array(tree["right_children"], dtype=np.int64),
         feature=np.array(tree["split_indices"], dtype=np.int64),
         threshold=np.nextafter(number, np.float32(-np.inf)).astype(np.float64),  # below it is at most the one before
         missing_left=np.array(tree["default_left"], dtype=bool),
-        value=value,
+        value=in_column(number * np.float32(weight), column, columns),
     )
 
 

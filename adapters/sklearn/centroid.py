@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import Outputs
-from adapters.compiled import SklearnAdapter, refuse, settled
+from adapters.compiled import SklearnAdapter, refuse_if, settled
 from adapters.rounding import gap, one_sided, softmax, sum_roundoff, topped
 
 BLOCK = 512
@@ -33,13 +33,8 @@ class CentroidAdapter(SklearnAdapter):
     gradient = "exact"
 
     def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: a class of prior 0.
-        """
         prior, deviation = np.asarray(estimator.class_prior_), np.asarray(estimator.within_class_std_dev_)
-        if not (prior > 0).all():
-            raise refuse(estimator, "a class of prior 0", "fit it without that class")
+        refuse_if(not (prior > 0).all(), estimator, "a class of prior 0", "fit it without that class")
         divisor = np.where(deviation == 0, 1, deviation)
         size = np.abs(estimator.centroids_).max(0, initial=0)
         raw, standard = estimator.centroids_, estimator.centroids_ / divisor

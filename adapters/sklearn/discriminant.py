@@ -39,13 +39,8 @@ class GaussianAdapter(SklearnAdapter):
     def __init__(
         self, estimator: Any, log_factor: np.ndarray, prior: np.ndarray, precision: np.dtype, **constants: Tensor
     ) -> None:
-        """
-        Args:
-            estimator: fitted classifier.
-            log_factor: `(K,)` logarithm of the factor of each density.
-            prior: `(K,)` prior of each class.
-            precision: coarsest of the precisions that the estimator keeps its parameters in.
-            constants: the compiled tensors, by name.
+        """Take the `(K,)` logarithms of each density's factor, the `(K,)` priors, and the coarsest of the precisions
+        that the estimator keeps its parameters in.
         """
         with np.errstate(divide="ignore"):
             parts = finite(torch.tensor(np.stack([log_factor, np.log(prior)]), dtype=torch.float64))
@@ -114,10 +109,6 @@ class QuadraticAdapter(GaussianAdapter):
     decision = "exact"
 
     def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: a covariance that is not of full rank.
-        """
         # The estimator's own expressions in its own precision: its own numbers to the last bit.
         axes = [axis * scale**-0.5 for axis, scale in zip(estimator.rotations_, estimator.scalings_, strict=True)]
         features = estimator.n_features_in_

@@ -1,4 +1,4 @@
-"""scikit-learn's gradient boosting: GradientBoostingClassifier."""
+"""scikit-learn's gradient boosting: GradientBoostingClassifier and HistGradientBoostingClassifier."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from sklearn.dummy import DummyClassifier
 from torch import Tensor
 
-from adapters.compiled import refuse
+from adapters.compiled import refuse, refuse_if
 from adapters.rounding import two_sided
 from adapters.trees.arrays import TreeArrays, in_column, of_sklearn
 from adapters.trees.boosted import BoostedTrees
@@ -27,10 +29,6 @@ class GradientBoostingAdapter(BoostedTrees):
     family = "gradient boosting"
 
     def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: an initial estimator that predicts other than one constant.
-        """
         init = estimator.init_
         if type(init) is DummyClassifier and init.strategy == "stratified":
             raise refuse(estimator, "random initial predictions, init=DummyClassifier(strategy='stratified')")
@@ -38,11 +36,13 @@ class GradientBoostingAdapter(BoostedTrees):
             raise refuse(estimator, f"init={type(init).__name__}", "fit it with init=None or init='zero'")
         self._sharpness = 2 if estimator.loss == "exponential" else 1
         start = estimator._raw_predict_init(np.zeros((1, estimator.n_features_in_), dtype=np.float32))[0]
-        super().__init__(estimator, _scaled_trees(estimator), start)
+        trees = [
+            replace(tree, value=in_column(estimator.learning_rate * tree.value[:, 0], column, len(stage)))
+            for stage in estimator.estimators_
+            for column, tree in enumerate(of_sklearn(fitted.tree_) for fitted in stage)
+        ]
+        super().__init__(estimator, trees, start)
         self.estimator.init_ = copy.copy(init)  # the owner's is fitted again with it
-
-    def _estimated_raw(self, x: Tensor) -> Tensor:
-        return self._own_decision(x)
 
     def _labels(self, raw: Tensor) -> Tensor:
         return (raw[:, 0] >= 0).long() if raw.shape[1] == 1 else raw.argmax(1)
@@ -55,12 +55,67 @@ class GradientBoostingAdapter(BoostedTrees):
         yield from super()._state()
 
 
-def _scaled_trees(estimator: Any) -> list[TreeArrays]:
-    """The trees of all stages, with values times the learning rate."""
-    trees = []
-    for stage in estimator.estimators_:
-        for column, fitted in enumerate(stage):
-            tree = of_sklearn(fitted.tree_)
-            values = in_column(estimator.learning_rate * tree.value[:, 0], column, len(stage))
-            trees.append(replace(tree, value=values))
-    return trees
+class HistGradientBoostingAdapter(BoostedTrees):
+    """HistGradientBoostingClassifier: the first largest raw score; class 1 of two where its raw score is above 0.
+
+    Inputs are widened to float64 and go left where they are at most the threshold, or a NaN where the split says so. A
+    categorical feature is looked up among the values seen in the fit; any other value counts as missing.
+    """
+
+    family = "histogram gradient boosting"
+
+    def __init__(self, estimator: Any) -> None:
+        refuse_if(len(estimator.classes_) < 2, estimator, "a fit on one class")  # it gives probabilities for two
+        known, self._columns = _known_categories(estimator)
+        trees = [
+            _arrays(predictor, column, len(stage), self._columns)
+            for stage in estimator._predictors
+            for column, predictor in enumerate(stage)
+        ]
+        super().__init__(estimator, trees, estimator._baseline_prediction.ravel(), np.float64)
+        self.estimator._predictors = [*estimator._predictors]  # a warm start adds to the owner's list
+        self._categorical = self._columns[: len(known)].tolist()
+        self._constants |= {f"categories{f}": torch.tensor(k) for f, k in zip(self._categorical, known, strict=True)}
+
+    def _encoded(self, x: Tensor) -> Tensor:
+        if not self._categorical:
+            return x
+        encoded = x.clone()
+        for feature in self._categorical:
+            known, given = self._constant(f"categories{feature}"), x.detach()[:, feature].double().contiguous()
+            code = torch.searchsorted(known, given).clamp_max(len(known) - 1)
+            encoded[:, feature] = torch.where(known[code] == given, code.to(x.dtype), torch.nan)
+        return encoded
+
+
+def _known_categories(estimator: Any) -> tuple[list[NDArray[np.float64]], NDArray[np.int64]]:
+    """Sorted values of each categorical feature, and of which feature each column of the preprocessed input is.
+
+    The estimator's preprocessor puts the categorical features first, and a missing value after all others.
+    """
+    features = np.arange(estimator.n_features_in_)
+    if estimator.is_categorical_ is None:
+        return [], features
+    known = estimator._preprocessor.named_transformers_["encoder"].categories_
+    if any(values.dtype.kind not in "biuf" for values in known):
+        raise refuse(estimator, "categories that are not numbers", "encode them as numbers before the fit")
+    columns = np.concatenate([features[estimator.is_categorical_], features[~estimator.is_categorical_]])
+    wide = [values.astype(np.float64) for values in known]
+    return [np.where(np.isnan(values), np.inf, values) for values in wide], columns
+
+
+def _arrays(predictor: Any, column: int, columns: int, features: NDArray[np.int64]) -> TreeArrays:
+    """One tree that adds to one column of the raw scores, by the features of the unprocessed input."""
+    nodes = predictor.nodes
+    is_leaf = nodes["is_leaf"].astype(bool)
+    bits = predictor.raw_left_cat_bitsets.astype("<u4").view(np.uint8)
+    return TreeArrays(
+        left=np.where(is_leaf, -1, nodes["left"].astype(np.int64)),
+        right=np.where(is_leaf, -1, nodes["right"].astype(np.int64)),
+        feature=features[np.where(is_leaf, 0, nodes["feature_idx"])],
+        threshold=nodes["num_threshold"].copy(),
+        missing_left=nodes["missing_go_to_left"].astype(bool),
+        value=in_column(nodes["value"], column, columns),
+        category_row=np.where(nodes["is_categorical"].astype(bool), nodes["bitset_idx"].astype(np.int64), -1),
+        left_categories=np.unpackbits(bits, axis=1, bitorder="little").astype(bool),
+    )

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import GradientKind, Outputs
-from adapters.compiled import AGREEMENT, AttackLoss, SklearnAdapter, refuse, settled
+from adapters.compiled import AGREEMENT, AttackLoss, SklearnAdapter, refuse, refuse_if, settled
 from adapters.rounding import softmax, sum_roundoff, topped, two_sided, undecided
 from adapters.threads import one_thread
 
@@ -41,10 +41,6 @@ class LinearAdapter(SklearnAdapter):
     decision: GradientKind = "exact"
 
     def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: sparse coefficients, or a class without any weight in the fit, for which there are none.
-        """
         weight, bias = self._weights(estimator)
         super().__init__(
             estimator,
@@ -55,8 +51,7 @@ class LinearAdapter(SklearnAdapter):
 
     def _weights(self, estimator: Any) -> tuple[np.ndarray, np.ndarray]:
         """`(K, D)` weights, in the precision that the estimator multiplies by, and `(K,)` biases."""
-        if sparse.issparse(estimator.coef_):
-            raise refuse(estimator, "sparse coefficients", "call densify() on it first")
+        refuse_if(sparse.issparse(estimator.coef_), estimator, "sparse coefficients", "call densify() on it first")
         weight = np.atleast_2d(estimator.coef_)
         if len(weight) != (len(estimator.classes_) if len(estimator.classes_) > 2 else 1):
             raise refuse(estimator, "sample weights that leave out a class", "fit it without that class")
@@ -121,10 +116,6 @@ class RidgeAdapter(LinearAdapter):
     """RidgeClassifier and RidgeClassifierCV: regression onto -1 and 1."""
 
     def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: fitted on several labels for each input.
-        """
         if estimator._label_binarizer.y_type_.startswith("multilabel"):
             raise refuse(estimator, "several labels for each input", "fit one estimator for each")
         super().__init__(estimator)
@@ -150,10 +141,6 @@ class SGDAdapter(LinearAdapter):
     """
 
     def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: sparse coefficients.
-        """
         super().__init__(estimator)
         self._sigmoid = estimator.loss == "log_loss"
         if self._sigmoid:

@@ -37,10 +37,6 @@ class MLPAdapter(SklearnAdapter):
     confidence_kind = "softmax"
 
     def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: several labels for one input.
-        """
         if estimator.n_outputs_ > 1 and estimator.out_activation_ != "softmax":
             raise refuse(estimator, "several labels for one input", "fit one estimator for each")
         layers = {f"weight{at}": torch.tensor(weight.T) for at, weight in enumerate(estimator.coefs_)}

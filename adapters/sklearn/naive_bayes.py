@@ -31,10 +31,6 @@ class DiscreteAdapter(LogisticAdapter):
     decision_values = SklearnAdapter.decision_values
 
     def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: infinite weights, as of a feature that a class never showed.
-        """
         super().__init__(estimator)
         if not self._constant("weight").isfinite().all():
             raise refuse(estimator, "infinite log-probabilities", "fit it with a larger alpha")
@@ -105,10 +101,6 @@ class GaussianNBAdapter(GaussianAdapter):
     family = "naive bayes"
 
     def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: a feature without variance.
-        """
         theta, variance = (torch.tensor(part, dtype=torch.float64) for part in (estimator.theta_, estimator.var_))
         inverse = 1 / variance
         if not (inverse.isfinite() & (inverse > 0)).all():

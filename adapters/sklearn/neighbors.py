@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import Outputs
-from adapters.compiled import SklearnAdapter, refuse, settled
+from adapters.compiled import SklearnAdapter, refuse, refuse_if, settled
 from adapters.rounding import float32_is_exact_enough, gap, sum_roundoff, topped
 
 METRICS = {"euclidean": 2.0, "l2": 2.0, "manhattan": 1.0, "l1": 1.0, "cityblock": 1.0, "chebyshev": torch.inf}
@@ -35,18 +35,10 @@ class StoredPointsAdapter(SklearnAdapter):
     probability = "surrogate"
 
     def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: a metric that is no Minkowski one, weights by a function, several outputs, or a fit on sparse
-                data or on a search tree.
-        """
         exponent, scale = _minkowski(estimator)
-        if callable(estimator.weights):
-            raise refuse(estimator, "weights by a function")
-        if estimator.outputs_2d_:
-            raise refuse(estimator, "several outputs", "fit one estimator for each")
-        if sparse.issparse(estimator._fit_X):
-            raise refuse(estimator, "a fit on sparse data", "fit it on X.toarray()")
+        refuse_if(callable(estimator.weights), estimator, "weights by a function")
+        refuse_if(estimator.outputs_2d_, estimator, "several outputs", "fit one estimator for each")
+        refuse_if(sparse.issparse(estimator._fit_X), estimator, "a fit on sparse data", "fit it on X.toarray()")
         if not hasattr(estimator, "n_features_in_"):
             raise refuse(estimator, "a fit on a search tree", "fit it on the array itself")
         stored = np.asarray(estimator._fit_X)
@@ -123,10 +115,6 @@ class NeighborsAdapter(StoredPointsAdapter):
     """Factor of the logits in `log_probabilities`: less is farther from the estimator's, more is a weaker attack."""
 
     def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: as `StoredPointsAdapter`, or fewer points than neighbours.
-        """
         if estimator.n_neighbors > estimator.n_samples_fit_:
             raise refuse(estimator, f"{estimator.n_neighbors} neighbours of {estimator.n_samples_fit_} points")
         super().__init__(estimator)
@@ -222,23 +210,17 @@ class NeighborsAdapter(StoredPointsAdapter):
 
 
 def _minkowski(estimator: Any) -> tuple[float, np.ndarray | None]:
-    """Exponent of a fitted estimator's metric, and what its features are to be scaled by.
-
-    Raises:
-        NotWrappable: it is no Minkowski metric, or the estimator is not of one mind about its exponent.
-    """
+    """Exponent of a fitted estimator's metric, and what its features are to be scaled by."""
     metric, settings = estimator.effective_metric_, estimator.effective_metric_params_
     exponent, weights = METRICS.get(metric) if isinstance(metric, str) else None, None
     if metric == "minkowski":
         exponent, weights = float(settings["p"]), settings["w"]
     elif exponent is None or settings:
         raise refuse(estimator, "a callable metric" if callable(metric) else f"metric={metric!r}")
-    if exponent < 1:
-        raise refuse(estimator, f"p={exponent:g}, which makes no metric")
+    refuse_if(exponent < 1, estimator, f"p={exponent:g}, which makes no metric")
     if estimator.metric == "minkowski" and estimator.p != exponent:
         raise refuse(estimator, "p in metric_params", "set p itself")  # some of its own code goes by the other
     if weights is None:
         return exponent, None
-    if exponent == torch.inf:
-        raise refuse(estimator, "metric_params={'w'} and p=inf", "it cannot predict, scale the inputs")
+    refuse_if(exponent == torch.inf, estimator, "metric_params={'w'} and p=inf", "it cannot predict, scale the inputs")
     return exponent, np.asarray(weights, dtype=np.float64) ** (1 / exponent)

@@ -98,10 +98,10 @@ class RadiusAdapter(StoredPointsAdapter):
             return self._answers(x)[0]
         return super()._own_labels(x)
 
-    def _ask(self, method: str, x: Tensor) -> np.ndarray:
+    def _ask(self, method: str, x: Tensor, **options: Any) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Outlier label")
-            return super()._ask(method, x)
+            return super()._ask(method, x, **options)
 
     def _state(self) -> Iterable[object]:
         yield from (self._radius, self._exponent, self._weighted, str(self._precision), self.temperature)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from adapters.base import Outputs
-from adapters.compiled import AGREEMENT, SklearnAdapter, refuse, settled
+from adapters.compiled import AGREEMENT, SklearnAdapter, refuse, refuse_if, settled
 from adapters.rounding import float32_is_exact_enough, sum_roundoff, topped
 from adapters.sklearn.platt import best_fit, iterated, square
 
@@ -42,15 +42,9 @@ class SVCAdapter(SklearnAdapter):
     """Decision value at which a pair gives three quarters of its soft vote to one side."""
 
     def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: a callable or precomputed kernel, a fit on sparse data or without weight on a class, or
-                `break_ties` with `ovo`, with which the estimator itself cannot predict.
-        """
         if estimator.kernel not in KERNELS:
             raise refuse(estimator, "a callable kernel" if callable(estimator.kernel) else f"{estimator.kernel} kernel")
-        if estimator._sparse:
-            raise refuse(estimator, "a fit on sparse data", "fit it on X.toarray()")
+        refuse_if(estimator._sparse, estimator, "a fit on sparse data", "fit it on X.toarray()")
         if estimator.break_ties and estimator.decision_function_shape == "ovo":
             raise refuse(estimator, "break_ties=True and decision_function_shape='ovo'", "it cannot predict, set 'ovr'")
         count = len(estimator.classes_)

@@ -65,22 +65,22 @@ TABLE = {
     "sklearn.neural_network._multilayer_perceptron.MLPClassifier": Entry(f"{_HERE}.mlp:MLPAdapter", "mlp", "exact"),
     "sklearn.tree._classes.DecisionTreeClassifier": Entry(f"{_HERE}.tree:TreeAdapter", "tree", "surrogate"),
     "sklearn.tree._classes.ExtraTreeClassifier": Entry(f"{_HERE}.tree:TreeAdapter", "tree", "surrogate"),
-    "sklearn.ensemble._forest.RandomForestClassifier": Entry(f"{_HERE}.forest:ForestAdapter", "forest", "surrogate"),
-    "sklearn.ensemble._forest.ExtraTreesClassifier": Entry(f"{_HERE}.forest:ForestAdapter", "forest", "surrogate"),
+    "sklearn.ensemble._forest.RandomForestClassifier": Entry(f"{_HERE}.tree:ForestAdapter", "forest", "surrogate"),
+    "sklearn.ensemble._forest.ExtraTreesClassifier": Entry(f"{_HERE}.tree:ForestAdapter", "forest", "surrogate"),
     "sklearn.ensemble._gb.GradientBoostingClassifier": Entry(
         f"{_HERE}.gradient_boosting:GradientBoostingAdapter", "gradient boosting", "surrogate"
     ),
     "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoostingClassifier": Entry(
-        f"{_HERE}.hist_gradient_boosting:HistGradientBoostingAdapter", "histogram gradient boosting", "surrogate"
+        f"{_HERE}.gradient_boosting:HistGradientBoostingAdapter", "histogram gradient boosting", "surrogate"
     ),
     "sklearn.calibration.CalibratedClassifierCV": Entry(
         f"{_PARTS}.calibrated:CalibratedAdapter", "calibrated", _BY_PARTS
     ),
-    "sklearn.ensemble._voting.VotingClassifier": Entry(f"{_PARTS}.voting:VotingAdapter", "voting", _BY_PARTS),
-    "sklearn.ensemble._bagging.BaggingClassifier": Entry(f"{_PARTS}.bagging:BaggingAdapter", "bagging", _BY_PARTS),
+    "sklearn.ensemble._voting.VotingClassifier": Entry(f"{_PARTS}.votes:VotingAdapter", "voting", _BY_PARTS),
+    "sklearn.ensemble._bagging.BaggingClassifier": Entry(f"{_PARTS}.votes:BaggingAdapter", "bagging", _BY_PARTS),
     "sklearn.ensemble._stacking.StackingClassifier": Entry(f"{_PARTS}.stacking:StackingAdapter", "stacking", _BY_PARTS),
     "sklearn.ensemble._weight_boosting.AdaBoostClassifier": Entry(
-        f"{_PARTS}.adaboost:AdaBoostAdapter", "adaboost", "surrogate"
+        f"{_PARTS}.votes:AdaBoostAdapter", "adaboost", "surrogate"
     ),
     "sklearn.multiclass.OneVsRestClassifier": Entry(f"{_PARTS}.multiclass:OneVsRestAdapter", "one-vs-rest", _BY_PARTS),
     "sklearn.multiclass.OneVsOneClassifier": Entry(f"{_PARTS}.multiclass:PairsAdapter", "one-vs-one", _BY_PARTS),

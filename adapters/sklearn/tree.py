@@ -1,4 +1,4 @@
-"""Decision trees, and what forests share with them."""
+"""Decision trees and random forests."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from adapters.base import GradientKind, Outputs
-from adapters.compiled import SklearnAdapter, as_array, refuse
+from adapters.compiled import SklearnAdapter, as_array, refuse_if
 from adapters.threads import one_thread
-from adapters.trees.arrays import node_tables, of_sklearn, only_steps
+from adapters.trees.arrays import leaf_sums, node_tables, of_sklearn, only_steps
 from adapters.trees.soft import SoftTrees
-from adapters.trees.walk import leaf_sums
 
 
 class TreeAdapter(SklearnAdapter):
@@ -36,21 +35,13 @@ class TreeAdapter(SklearnAdapter):
     temperature = 0.02
 
     def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: several outputs.
-        """
-        if estimator.n_outputs_ > 1:
-            raise refuse(estimator, "several outputs", "fit one estimator for each")
-        self._trees = self._fitted_trees(estimator)
+        refuse_if(estimator.n_outputs_ > 1, estimator, "several outputs", "fit one estimator for each")
+        self._trees = [each.tree_ for each in getattr(estimator, "estimators_", [estimator])]
         arrays = [of_sklearn(tree) for tree in self._trees]
         super().__init__(estimator, **{name: torch.tensor(table) for name, table in node_tables(arrays).items()})
         self._soft = SoftTrees(arrays, self.temperature)
         if only_steps(arrays):
             self.gradient = self.probability = "none"
-
-    def _fitted_trees(self, estimator: Any) -> list[Any]:
-        return [estimator.tree_]
 
     def _logits(self, x: Tensor) -> Tensor:
         return self.log_probabilities(x)
@@ -76,10 +67,25 @@ class TreeAdapter(SklearnAdapter):
     def _walked(self, x: Tensor) -> Tensor:
         """`(N, K)` class fractions averaged over the trees, by the estimator's additions in the estimator's order."""
         start = self._constants["value"].new_zeros(len(self.classes or ()))
-        return leaf_sums(self._constants, x.float(), max(tree.max_depth for tree in self._trees), start) / len(
-            self._trees
-        )
+        depth = max(tree.max_depth for tree in self._trees)
+        return leaf_sums(self._constants, x.float(), depth, start) / len(self._trees)
 
     def _state(self) -> Iterable[object]:
         yield self.temperature
         yield from self._constants.values()
+
+
+class ForestAdapter(TreeAdapter):
+    """RandomForestClassifier and ExtraTreesClassifier: the first largest mean class fraction over the trees.
+
+    The trees are added in their order in float64, as the estimator does with one thread; with more it adds them in the
+    order they finish, and then last bits, and with them exact ties, may differ from run to run.
+    """
+
+    family = "forest"
+    attacked_by = "margin"
+
+    def __init__(self, estimator: Any) -> None:
+        super().__init__(estimator)
+        self.estimator.n_jobs = 1
+        self.estimator.estimators_ = [*estimator.estimators_]  # a warm start adds to the owner's list

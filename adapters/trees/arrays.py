@@ -1,12 +1,21 @@
-"""One decision tree as arrays: what trees of every make are brought to."""
+"""Decision trees as arrays, which trees of every make are brought to, and walked as they are."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
+
+NODES = 2**24
+"""Inputs are walked in blocks of so many at most, times trees: what one block needs stays below a gigabyte."""
+
+Float = type[np.floating[Any]]
+Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -26,7 +35,7 @@ class TreeArrays:
     """`(M,)`; infinite where a split only tells missing values from others; anything at a categorical split."""
     missing_left: NDArray[np.bool_]
     """`(M,)` whether a NaN goes left."""
-    value: NDArray[np.floating[Any]]
+    value: Floats
     """`(M, K)` what a leaf adds to each class; anything at a split."""
     category_row: NDArray[np.int64] | None = None
     """`(M,)` row of `left_categories` that a split goes by, -1 where it goes by its threshold; None where all do."""
@@ -76,22 +85,18 @@ def only_steps(trees: list[TreeArrays]) -> bool:
     return any(tree.is_split.any() for tree in trees) and not any(tree.has_direction.any() for tree in trees)
 
 
-def in_column(values: NDArray[np.floating[Any]], column: int, columns: int) -> NDArray[np.floating[Any]]:
+def in_column(values: Floats, column: int, columns: int) -> Floats:
     """`(M, columns)` values of a tree whose `(M,)` values are all for one class."""
     table = np.zeros((len(values), columns), dtype=values.dtype)
     table[:, column] = values
     return table
 
 
-def node_tables(trees: list[TreeArrays], precision: type[np.floating[Any]] = np.float32) -> dict[str, NDArray[Any]]:
+def node_tables(trees: list[TreeArrays], precision: Float = np.float32) -> dict[str, NDArray[Any]]:
     """All nodes of some trees in one table, each tree's first node in `root`; a leaf is its own child.
 
-    `category_row` and `left_categories` are in it only where a tree has categorical splits.
-
-    Args:
-        trees: at least one.
-        precision: type of the inputs compared. Rounding each threshold *down* to it leaves every comparison with inputs
-            of that type as it is; rounding to the nearest would not.
+    `category_row` and `left_categories` are in it only where a tree has categorical splits. Rounding each threshold
+    *down* to the `precision` of the inputs leaves every comparison with them as it is; to the nearest would not.
     """
     starts = np.cumsum([0] + [len(tree.left) for tree in trees])
     names = ("left", "right", "feature", "threshold", "missing_left", "value")
@@ -128,8 +133,42 @@ def category_tables(trees: list[TreeArrays]) -> dict[str, NDArray[Any]]:
     }
 
 
-def rounded_down(values: NDArray[np.float64], precision: type[np.floating[Any]] = np.float32) -> NDArray[Any]:
+def rounded_down(values: NDArray[np.float64], precision: Float = np.float32) -> NDArray[Any]:
     """The largest number of a narrower type not above each float64 value."""
     with np.errstate(over="ignore"):
         nearest = values.astype(precision)
     return np.where(nearest > values, np.nextafter(nearest, precision(-np.inf)), nearest)
+
+
+def leaf_sums(table: Mapping[str, Tensor], x: Tensor, depth: int, start: Tensor) -> Tensor:
+    """`(N, K)` sum of `(K,)` `start` and the values of the leaves that inputs fall into, tree by tree in its precision.
+
+    The table is `arrays.node_tables` as tensors, whose comparisons are exact for `(N, D)` inputs of no finer type than
+    the thresholds, with codes in place of categories; `depth` is the deepest tree's.
+    """
+    total = start.repeat(len(x), 1)
+    size = max(1, NODES // len(table["root"]))
+    for rows, out in zip(torch.split(x, size), torch.split(total, size), strict=True):
+        for leaf in _leaves(table, rows, depth).T:
+            out += table["value"][leaf]
+    return total
+
+
+def _leaves(table: Mapping[str, Tensor], x: Tensor, depth: int) -> Tensor:
+    """`(N, T)` node that each input ends at in each tree."""
+    node = table["root"].expand(len(x), -1)
+    for _ in range(depth):
+        value = x.gather(1, table["feature"][node])
+        goes_left = value <= table["threshold"][node]
+        if "category_row" in table:
+            row = table["category_row"][node]
+            goes_left = torch.where(row < 0, goes_left, in_left(table["left_categories"], row, value))
+        goes_left = torch.where(value.isnan(), table["missing_left"][node], goes_left)
+        node = torch.where(goes_left, table["left"][node], table["right"][node])
+    return node
+
+
+def in_left(left_categories: Tensor, row: Tensor, value: Tensor) -> Tensor:
+    """Whether a category's code is among those that go left by a row of the table; anything where the row is -1."""
+    code = value.nan_to_num(0).clamp(0, left_categories.shape[1] - 1).long()
+    return left_categories[row.clamp_min(0), code]

@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from adapters.base import GradientKind, Outputs
 from adapters.compiled import SklearnAdapter
 from adapters.rounding import topped, two_sided
-from adapters.trees.arrays import TreeArrays, node_tables, only_steps
+from adapters.trees.arrays import Float, Floats, TreeArrays, leaf_sums, node_tables, only_steps
 from adapters.trees.soft import SoftTrees
-from adapters.trees.walk import leaf_sums
 
 
 class BoostedTrees(SklearnAdapter):
@@ -28,8 +26,8 @@ class BoostedTrees(SklearnAdapter):
     The width of relaxed splits is a share of the range of each feature's own thresholds: features may differ a
     thousandfold in scale.
 
-    A subclass implements `_estimated_raw`; `_encoded` where it knows categories; `_labels` and `_log_link` where the
-    first largest softmax probability is not the rule.
+    A subclass implements `_estimated_raw` where that is not `decision_function`; `_encoded` where it knows categories;
+    `_labels` and `_log_link` where the first largest softmax probability is not the rule.
     """
 
     jumps = True
@@ -39,19 +37,10 @@ class BoostedTrees(SklearnAdapter):
     confidence_kind = "softmax"
     temperature = 0.1
 
-    def __init__(
-        self,
-        estimator: Any,
-        trees: list[TreeArrays],
-        start: NDArray[np.floating[Any]],
-        precision: type[np.floating[Any]] = np.float32,
-    ) -> None:
-        """
-        Args:
-            estimator: fitted classifier with two classes or more.
-            trees: in the order in which they are added, with values `(M, K)` or in the binary case `(M, 1)`.
-            start: `(K,)` or `(1,)` raw scores without trees; leaf values are added in its precision.
-            precision: type that inputs are compared in.
+    def __init__(self, estimator: Any, trees: list[TreeArrays], start: Floats, precision: Float = np.float32) -> None:
+        """Take trees in the order in which they are added, with values `(M, K)` or in the binary case `(M, 1)`; the
+        `(K,)` or `(1,)` raw scores without trees, in whose type values are added; and the type that inputs are compared
+        in.
         """
         tables = {name: torch.tensor(table) for name, table in node_tables(trees, precision).items()}
         tables["start"] = torch.tensor(start)
@@ -66,7 +55,7 @@ class BoostedTrees(SklearnAdapter):
 
     def _estimated_raw(self, x: Tensor) -> Tensor:
         """`(N, K)` or `(N, 1)` raw scores by the estimator's own code, in one call."""
-        raise NotImplementedError
+        return self._own_decision(x)
 
     def _encoded(self, x: Tensor) -> Tensor:
         """`(N, D)` inputs with codes in place of categories, differentiable in the others."""

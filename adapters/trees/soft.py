@@ -21,8 +21,7 @@ from torch.autograd.function import once_differentiable
 
 from adapters.base import Movable
 from adapters.threads import one_thread
-from adapters.trees.arrays import TreeArrays, category_tables
-from adapters.trees.walk import in_left
+from adapters.trees.arrays import TreeArrays, in_left, node_tables
 
 NODES, EXAMPLES = 4096, 256
 """Trees are walked in blocks of about so many nodes and inputs: what one block needs stays in tens of megabytes."""
@@ -36,18 +35,11 @@ class Block(Movable):
     """
 
     def __init__(self, trees: list[TreeArrays], width: float | NDArray[np.float64]) -> None:
-        """
-        Args:
-            trees: of one number of classes.
-            width: T of all splits, or `(D,)` of the splits of each feature.
-        """
-        starts = np.cumsum([0] + [len(tree.left) for tree in trees])
-        left, right = (
-            np.concatenate([getattr(tree, side) + start for tree, start in zip(trees, starts, strict=False)])
-            for side in ("left", "right")
-        )
-        is_split = np.concatenate([tree.is_split for tree in trees])
-        level, splits, leaves = starts[:-1], [], []
+        """Take trees of one number of classes, and T of all splits or `(D,)` of those of each feature."""
+        nodes = node_tables(trees, np.float64)
+        left, right = nodes["left"], nodes["right"]
+        is_split = left != np.arange(len(left))
+        level, splits, leaves = nodes["root"], [], []
         self.trees = len(trees)
         self.levels: list[tuple[Tensor, Tensor]] = []
         while len(level):
@@ -57,16 +49,16 @@ class Block(Movable):
             leaves.append(level[~here])
             level = np.stack([left[level[here]], right[level[here]]], axis=1).ravel()
         split, leaf = np.concatenate(splits), np.concatenate(leaves)
-        features = np.concatenate([tree.feature for tree in trees])[split]
+        features = nodes["feature"][split]
         self.features = torch.tensor(features)
         self.width = width if isinstance(width, float) else torch.tensor(width[features])[:, None]
-        self.thresholds = torch.tensor(np.concatenate([tree.threshold for tree in trees])[split])
-        self.missing_left = torch.tensor(np.concatenate([tree.missing_left for tree in trees])[split])
-        self.values = torch.tensor(np.concatenate([tree.value for tree in trees])[leaf])
+        self.thresholds = torch.tensor(nodes["threshold"][split])
+        self.missing_left = torch.tensor(nodes["missing_left"][split])
+        self.values = torch.tensor(nodes["value"][leaf])
         self.has_steps = not np.concatenate([tree.has_direction for tree in trees])[split].all()
         self.categories: tuple[Tensor, Tensor] | None = None
-        if tables := category_tables(trees):
-            self.categories = torch.tensor(tables["category_row"][split]), torch.tensor(tables["left_categories"])
+        if "category_row" in nodes:
+            self.categories = torch.tensor(nodes["category_row"][split]), torch.tensor(nodes["left_categories"])
 
     def widths(self, dtype: torch.dtype) -> float | Tensor:
         """T of all splits, or `(S, 1)` of each."""
@@ -126,11 +118,8 @@ class SoftTrees(Movable):
     """Relaxed trees, added up."""
 
     def __init__(self, trees: list[TreeArrays], temperature: float, by_feature: bool = False) -> None:
-        """
-        Args:
-            trees: of one number of classes.
-            temperature: T as a share of the range of all thresholds, which is the only scale that a tree knows.
-            by_feature: whether it is the range of each feature's own thresholds.
+        """Take trees of one number of classes, and T as a share of the range of all thresholds, which is the only scale
+        that a tree knows, or where it goes `by_feature` of each feature's own.
         """
         width = temperature * (_ranges(trees) if by_feature else _range(trees))
         self.blocks: list[Block] = []

@@ -50,19 +50,12 @@ def _flags_of(row: Measured, rows: list[Measured], view: View) -> Iterator[str]:
 
 
 def _beats(first: Measured, second: Measured, clean: Measured, by: float = 0.0) -> bool:
-    """Whether `first` fools the target on significantly more of the examples that both rows cover.
+    """Whether `first` fools the target on significantly more of the examples that both rows cover, `by` at the least.
 
-    Args:
-        first: a row, possibly over a sample of the other's examples.
-        second: another row of the same target.
-        clean: the clean pass over the second row's examples.
-        by: the least difference of the error rates.
+    It may be over a sample of the second's examples, which the clean pass is over.
     """
-    true = _at(clean, clean.true, first)
-    if true is None:
-        return False
-    there = _at(second, second.predicted, first)
-    if there is None:
+    true, there = _at(clean, clean.true, first), _at(second, second.predicted, first)
+    if true is None or there is None:
         return False
     fooled, other = mistaken(first.predicted, true), mistaken(there, true)
     more, less = int((fooled & ~other).sum()), int((other & ~fooled).sum())

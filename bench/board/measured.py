@@ -61,10 +61,6 @@ class Measured:
         threat = self.cell.threat
         return threat if self.eps is None else threat.model_copy(update={"eps": self.eps})
 
-    @property
-    def attack(self) -> str:
-        return self.cell.craft.attack.name
-
     @cached_property
     def crafted(self) -> tuple[str, ...]:
         """What tells one set of candidates, of any budget, from another."""
@@ -129,11 +125,7 @@ class Measured:
 
     def mean(self, name: Literal["confidence", "confidence_on_mistakes"]) -> float | None:
         """A mean over all slices, each weighted by the examples that it is over."""
-        values, weights = [], []
-        for result in self.results:
-            value = getattr(result, name)
-            weight = result.n if name == "confidence" else (result.errors or result.successes or 0)
-            if value is not None and weight:
-                values.append(value)
-                weights.append(weight)
-        return float(np.average(values, weights=weights)) if values else None
+        over = [one.n if name == "confidence" else one.errors or one.successes or 0 for one in self.results]
+        pairs = zip((getattr(one, name) for one in self.results), over, strict=True)
+        told = np.array([(value, weight) for value, weight in pairs if value is not None and weight])
+        return float(np.average(told[:, 0], weights=told[:, 1])) if told.size else None

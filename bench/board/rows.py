@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from bench.board.ranking import Worst, ranked, worst_cases
 from bench.board.statistics import wilson
 from bench.board.transfer import Transfer, transfer
 from bench.board.view import View
+from bench.planning.suite import RankBy
 
 WORST = "worst-of-all"
 """Name of the row that a model is ranked by: the pointwise worst of all attacks within the suite's threat."""
@@ -91,8 +92,7 @@ class Row:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        return values | {"transfer": None if self.transfer is None else self.transfer.__dict__}
+        return asdict(self)
 
 
 def rows(view: View) -> list[Row]:
@@ -108,18 +108,14 @@ def rows(view: View) -> list[Row]:
             "version": view.suite.version,
             "model": target.name,
             "target": target.name,
-            "family": target.family,
-            "gradient": target.gradient,
-            "confidence_kind": target.confidence_kind,
+            **target.model_dump(include={"family", "gradient", "confidence_kind", "fingerprint", "effort"}),
             "flags": sorted({*own[target.name], *compared(view, target.name), *labels_only}),
             "rank": rank.get(target.name),
             "older_versions": view.older.get(target.name, 0),
-            "fingerprint": target.fingerprint,
-            "effort": target.effort,
         }
-        if target.name in worst:
-            result.append(Row(**common, **_ranked_by(view, worst[target.name])))
-        result += [Row(**common, **dict(_asked(row)), **dict(_found(view, row))) for row in view.of(target.name)]
+        if view.suite.rank_by and target.name in worst:
+            result.append(Row(**common, **dict(_ranked_by(view.suite.rank_by, worst[target.name]))))
+        result += [Row(**common, **_asked(row), **dict(_found(view, row))) for row in view.of(target.name)]
     return result
 
 
@@ -129,48 +125,38 @@ def _own_flags(measured: list[Measured]) -> list[str]:
     return sorted({flag for result in clean for flag in result.flags})
 
 
-def _ranked_by(view: View, worst: Worst) -> dict[str, Any]:
-    by, n, robust = view.suite.rank_by, len(worst.robust), int(worst.robust.sum())
-    assert by is not None
-    values = {
-        "attack": WORST,
-        "norm": by.norm,
-        "eps": by.eps,
-        "clip": by.clip,
-        "n": n,
-        "status": worst.status,
-        "reason": worst.reason,
-        "clean_accuracy": worst.right / n if n else None,
-    }
-    if worst.status != "ok":
-        return values
-    return (
-        values
-        | _accuracy(robust, n)
-        | {"error": 1 - robust / n, "attack_success": _share(worst.right - robust, worst.right)}
-    )
+def _ranked_by(by: RankBy, worst: Worst) -> Iterator[tuple[str, Any]]:
+    n, robust = len(worst.robust), int(worst.robust.sum())
+    yield from {"attack": WORST, "norm": by.norm, "eps": by.eps, "clip": by.clip, "n": n}.items()
+    yield from (("status", worst.status), ("reason", worst.reason), ("clean_accuracy", _share(worst.right, n)))
+    if worst.status == "ok":
+        yield "error", 1 - robust / n
+        yield from _robust(robust, n)
+        yield "attack_success", _share(worst.right - robust, worst.right)
 
 
-def _asked(row: Measured) -> Iterator[tuple[str, Any]]:
+def _asked(row: Measured) -> dict[str, Any]:
     """What was asked, and whether there is an answer."""
     attack, parameters, threat = row.made, row.cell.craft.attack.parameters, row.threat
-    yield "attack", row.attack
-    yield "role", attack.role
-    yield "title", attack.title or attack.name
-    yield "single_step", attack.single_step
-    yield "parameters", parameters
     defaults = type(attack).model_fields
-    yield "special", {key: value for key, value in parameters.items() if value != defaults[key].default}
-    yield "norm", threat.norm
-    yield "eps", threat.eps
-    yield "clip", None if threat.norm is None else threat.clip is not None
-    yield "threshold", row.cell.criterion.threshold
-    yield "source", row.source.name if row.source else None
-    yield "source_gradient", row.source.gradient if row.source else None
-    yield "cells", [cell.id for cell in row.cells]
-    yield "n", row.n
-    yield "status", row.status
-    yield "reason", row.reason
+    return {
+        "attack": attack.name,
+        "role": attack.role,
+        "title": attack.title or attack.name,
+        "single_step": attack.single_step,
+        "parameters": parameters,
+        "special": {key: value for key, value in parameters.items() if value != defaults[key].default},
+        "norm": threat.norm,
+        "eps": threat.eps,
+        "clip": None if threat.norm is None else threat.clip is not None,
+        "threshold": row.cell.criterion.threshold,
+        "source": row.source and row.source.name,
+        "source_gradient": row.source and row.source.gradient,
+        "cells": [cell.id for cell in row.cells],
+        "n": row.n,
+        "status": row.status,
+        "reason": row.reason,
+    }
 
 
 def _found(view: View, row: Measured) -> Iterator[tuple[str, Any]]:
@@ -209,7 +195,7 @@ def _attacked(view: View, row: Measured, clean: Measured) -> Iterator[tuple[str,
     # On a clean input an abstention costs accuracy.
     wrong = fooled if row.made.role != "clean" else row.predicted != clean.true
     yield "error", int(wrong.sum()) / row.n
-    yield from _accuracy(int(robust.sum()), row.n).items()
+    yield from _robust(int(robust.sum()), row.n)
     yield "attack_success", _share(int((success & right).sum()), int(right.sum()))
     if row.made.measures and row.eps is None:
         median = float(np.median(row.distance[row.counted]))
@@ -221,8 +207,7 @@ def _generated(row: Measured, clean: Measured | None) -> Iterator[tuple[str, Any
     count = row.total("successes")
     if all(result.successes is not None for result in row.results):
         yield "error", count / row.n
-        yield "ci_low", wilson(count, row.n)[0]
-        yield "ci_high", wilson(count, row.n)[1]
+        yield from zip(("ci_low", "ci_high"), wilson(count, row.n), strict=True)
     by_class = [result.success_classes for result in row.results if result.success_classes is not None]
     if by_class:
         successes = np.sum(by_class, axis=0)
@@ -241,9 +226,9 @@ def _by_goal(successes: NDArray[np.int64], tried: NDArray[np.int64]) -> Iterator
         yield "mean_class_success", float((successes[tried > 0] / tried[tried > 0]).mean())
 
 
-def _accuracy(robust: int, n: int) -> dict[str, float]:
-    low, high = wilson(robust, n)
-    return {"robust_accuracy": robust / n, "ci_low": low, "ci_high": high}
+def _robust(robust: int, n: int) -> Iterator[tuple[str, Any]]:
+    yield "robust_accuracy", robust / n
+    yield from zip(("ci_low", "ci_high"), wilson(robust, n), strict=True)
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -31,9 +31,8 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
 
 def mcnemar(first_only: Counts, second_only: Counts) -> NDArray[np.float64]:
     """Two-sided p values of the exact McNemar test, from the two discordant counts (McNemar 1947)."""
-    return np.minimum(
-        1.0, 2.0 * mcnemar_greater(np.maximum(first_only, second_only), np.minimum(first_only, second_only))
-    )
+    more, less = np.maximum(first_only, second_only), np.minimum(first_only, second_only)
+    return np.minimum(1.0, 2.0 * mcnemar_greater(more, less))
 
 
 def mcnemar_greater(first_only: Counts, second_only: Counts) -> NDArray[np.float64]:
@@ -55,9 +54,7 @@ def holm(p_values: NDArray[np.float64] | Sequence[float]) -> list[float]:
 def ranks(robust: Sequence[NDArray[np.bool_]], level: float = 0.05) -> list[int]:
     """Rank of each model: 1 + the number of models significantly better, by exact McNemar tests with Holm's correction.
 
-    Args:
-        robust: for each model, `(N,)` whether each example is right and stays right; the same examples for all.
-        level: of significance, for all pairs together.
+    `robust` is for each model `(N,)` whether each example is right and stays right; `level` is for all pairs together.
     """
     both = np.zeros((len(robust), len(robust)))
     for start in range(0, len(robust[0]) if robust else 0, CHUNK):  # counts this small are exact in float32

@@ -41,10 +41,6 @@ class View:
     ) -> None:
         """
         Args:
-            suite: which cells to look up.
-            dataset: the suite's.
-            records: all that there are, by id.
-            failures: likewise.
             current: models as they are now, which stand for their names whatever was judged last; a name that a
                 current model had before gives way to the one that it has now.
             whole: show every row of the suite's own models over whole splits, whatever is known of them, and no others.
@@ -62,11 +58,9 @@ class View:
         before = {name: found[-1] for name, found in versions.items() if found[-1].fingerprint not in now}
         models = before | dict(current or {})
         self.references = {name: models[name] for name in suite.models if name in models}
-        guests = sorted(models.items()) if not whole else []
-        self.guests = {name: model for name, model in guests if name not in suite.models}
-        self.measured: list[Measured] = []
-        """Rows by target, each target's in the suite's order, clean first. A target has them all of one slice."""
+        self.guests = {name: models[name] for name in sorted(models) if not whole and name not in suite.models}
         self._rows_of: dict[str, list[Measured]] = {}
+        """Rows by target, each target's in the suite's order, clean first. A target has them all of one slice."""
         self._by: dict[tuple[object, ...], list[Measured]] = {}
         """Rows with a number, over whatever slices, by what is asked of them."""
         if whole:
@@ -76,7 +70,6 @@ class View:
             self._look_up(_short_looks(items))
         order = {name: place for place, name in enumerate([*self.references, *self.guests])}
         self._rows_of = dict(sorted(self._rows_of.items(), key=lambda item: order[item[0]]))
-        self.measured = [row for rows in self._rows_of.values() for row in rows]
 
     def _look_up(self, looks: Mapping[int, Iterable[str]]) -> None:
         """Rows over all examples first; of the models that have none, those of their longest short look."""

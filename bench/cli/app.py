@@ -57,11 +57,6 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         wanted = [argument for argument in given if argument != "--debug"]
         code = app(args=wanted or ["--help"], prog_name="bench", standalone_mode=False)
-    except (UsageError, usage_error) as error:
-        if debug:
-            traceback.print_exc()
-        message = error.format_message() if hasattr(error, "format_message") else str(error)
-        sys.exit(_complain(message.replace("Value error, ", "")))  # of pydantic, which typer asks about choices
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("interrupted; the same command goes on from here\n")
         sys.exit(130)
@@ -71,6 +66,9 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:  # noqa: BLE001 - a fault of ours or of the machine is still one line
         if debug:
             traceback.print_exc()
+        if isinstance(error, (UsageError, usage_error)):
+            message = error.format_message() if hasattr(error, "format_message") else str(error)
+            sys.exit(_complain(message.replace("Value error, ", "")))  # of pydantic, which typer asks about choices
         sys.stderr.write(f"bench: {type(error).__name__}: {' '.join(str(error).split())} (--debug shows where)\n")
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)

@@ -9,7 +9,7 @@ from adapters.sklearn.table import SEARCHES, TABLE
 from bench import datasets as dataset_table
 from bench import registry, zoo
 from bench.attacks import attack_class
-from bench.planning import suite as suite_files
+from bench.planning.suite import load_suite
 from bench.zoo.kinds import family_and_gradient
 
 
@@ -24,35 +24,30 @@ def suites() -> list[dict[str, Any]]:
             "attacks": list(dict.fromkeys(entry.attack for entry in suite.attacks)),
             "summary": suite.summary,
         }
-        for suite in suite_files.known_suites()
+        for suite in registry.each("suite", load_suite)
     ]
 
 
 def models() -> list[dict[str, Any]]:
     """Reference models by dataset, and the models that installed packages register."""
-    found: list[dict[str, Any]] = []
-    for dataset in dataset_table.names():
-        for name in zoo.names(dataset):
-            card = zoo.card(dataset, name)
-            recipe = zoo.recipe(dataset, name)
-            family, gradient = family_and_gradient(recipe.kind, [member.kind for member in recipe.members.values()])
-            found.append(
-                {
-                    "name": name,
-                    "dataset": dataset,
-                    "family": family,
-                    "gradient": gradient,
-                    "confidence": card.confidence_kind if card else None,
-                    "clean_error": round(card.clean_error, 4) if card else None,
-                    "state": "ready" if card else "made on first use",
-                }
-            )
+    found = [_reference(dataset, name) for dataset in dataset_table.names() for name in zoo.names(dataset)]
     blank = dict.fromkeys(("family", "gradient", "confidence", "clean_error"))
-    found += [
-        {"name": offer.name, "dataset": offer.dataset or "any", **blank, "state": "registered"}
-        for offer in registered().values()
-    ]
-    return found
+    offers = registered().values()
+    return found + [{"name": o.name, "dataset": o.dataset or "any", **blank, "state": "registered"} for o in offers]
+
+
+def _reference(dataset: str, name: str) -> dict[str, Any]:
+    card, recipe = zoo.card(dataset, name), zoo.recipe(dataset, name)
+    family, gradient = family_and_gradient(recipe.kind, [member.kind for member in recipe.members.values()])
+    return {
+        "name": name,
+        "dataset": dataset,
+        "family": family,
+        "gradient": gradient,
+        "confidence": card and card.confidence_kind,
+        "clean_error": card and round(card.clean_error, 4),
+        "state": "ready" if card else "made on first use",
+    }
 
 
 def families() -> list[dict[str, Any]]:
@@ -60,14 +55,10 @@ def families() -> list[dict[str, Any]]:
     groups: dict[tuple[str, str], list[str]] = {}
     for path, entry in TABLE.items():
         library, name = path.split(".")[0], path.rpartition(".")[2]
-        groups.setdefault((entry.family, entry.gradient), []).append(
-            name if library == "sklearn" else f"{library}.{name}"
-        )
+        name = name if library == "sklearn" else f"{library}.{name}"
+        groups.setdefault((entry.family, entry.gradient), []).append(name)
     groups["as its best estimator", "as its best estimator"] = [path.rpartition(".")[2] for path in SEARCHES]
-    return [
-        {"name": family, "gradient": gradient, "estimators": estimators}
-        for (family, gradient), estimators in groups.items()
-    ]
+    return [{"name": name, "gradient": gradient, "estimators": classes} for (name, gradient), classes in groups.items()]
 
 
 def attacks() -> list[dict[str, Any]]:

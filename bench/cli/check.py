@@ -6,25 +6,24 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Argument, Option
 
 from bench.cli.options import AsJson, Device
 from bench.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
-    from adapters.base import Adapter
     from bench.checks.report import Report
-    from bench.datasets import Dataset
+    from bench.running.roster import Models
 
 DATASET = "mnist"
 """For models that do not say which they are for."""
+Dataset = Annotated[str | None, Option(help="Whose test examples to show; else the registered one, or mnist.")]
 
 
 def command(
-    model: Annotated[str, typer.Argument(metavar="MODEL|FILE.py[:OBJECT]", help="A model, as --model of a suite.")],
-    dataset: Annotated[
-        str | None, typer.Option("--dataset", help="Whose test examples to show; else the registered one, or mnist.")
-    ] = None,
-    n: Annotated[int, typer.Option("--n", min=1, help="Number of examples, drawn from all classes alike.")] = 200,
+    model: Annotated[str, Argument(metavar="MODEL|FILE.py[:OBJECT]", help="A model, as --model of a suite.")],
+    dataset: Dataset = None,
+    n: Annotated[int, Option(min=1, help="Number of examples, drawn from all classes alike.")] = 200,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
@@ -50,22 +49,22 @@ def _reports(spec: str, dataset: str | None, n: int, device: str) -> Iterator[tu
     own = open_dataset(dataset or DATASET)
     references = zoo.names(own.name)
     if spec in references:
-        yield spec, own.name, _report(Models(own, device, Plain()).adapter(spec), own, n)
+        yield spec, own.name, _report(Models(own, device, Plain()), spec, n)
         return
     for offer in offers(spec, references, dataset):
-        data = open_dataset(dataset or offer.dataset or DATASET)
-        models = Models(data, device)
+        models = Models(open_dataset(dataset or offer.dataset or DATASET), device)
         models.add_guest(offer.name, offer.resolve)
-        yield offer.name, data.name, _report(models.adapter(offer.name), data, n)
+        yield offer.name, models.dataset.name, _report(models, offer.name, n)
 
 
-def _report(adapter: Adapter, data: Dataset, n: int) -> Report:
+def _report(models: Models, name: str, n: int) -> Report:
     from bench.planning.plan import indices
     from bench.records.record import Slice
     from bench.testing import check_adapter
 
+    data = models.dataset
     size = data.sizes["test"]
     part = Slice(split="test", stop=min(n, size), of=size, sample=0 if n < size else None)
     taken = indices(part, data.labels("test"))
     x, y = data.examples("test", taken), data.labels("test")[taken]
-    return check_adapter(adapter, x, y, clip=data.bounds)
+    return check_adapter(models.adapter(name), x, y, clip=data.bounds)

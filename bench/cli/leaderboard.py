@@ -6,26 +6,20 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from typer import Argument, Option
 
 from bench.cli.options import DEFAULT_OUT, Out
 from bench.cli.output import print_board, print_table, warn
 from bench.errors import UsageError
 
+Suite = Annotated[str | None, Argument(metavar="[SUITE|FILE.yaml]", help="One suite; without, all that have records.")]
+Format = Annotated[Literal["md", "csv", "json"], Option(help="json and csv are for programs.")]
+Check = Annotated[bool, Option("--check", help="Fail when ./leaderboard.md does not match the records in ./results.")]
+Beside = Annotated[bool, Option("--beside-published", help="Our records in --out beside those published in ./results.")]
+
 
 def command(
-    suite: Annotated[
-        str | None, typer.Argument(metavar="[SUITE|FILE.yaml]", help="One suite; without, all that have records.")
-    ] = None,
-    format: Annotated[
-        Literal["md", "csv", "json"], typer.Option("--format", help="json and csv are for programs.")
-    ] = "md",
-    check: Annotated[
-        bool, typer.Option("--check", help="Fail when ./leaderboard.md does not match the records in ./results.")
-    ] = False,
-    beside: Annotated[
-        bool, typer.Option("--beside-published", help="Our records in --out beside those published in ./results.")
-    ] = False,
-    out: Out = DEFAULT_OUT,
+    suite: Suite = None, format: Format = "md", check: Check = False, beside: Beside = False, out: Out = DEFAULT_OUT
 ) -> None:
     """Print the leaderboard; from records alone."""
     if check:
@@ -55,8 +49,7 @@ def _beside_published(name: str, out: Path) -> None:
 
     suite = load_suite(name)
     data = dataset_of(suite)
-    ours = board_of(suite, data, Shelf(out, with_published=False))
-    published = board_of(suite, data, Shelf(Path()))
+    ours, published = (board_of(suite, data, shelf) for shelf in (Shelf(out, with_published=False), Shelf(Path())))
     if not ours or not published:
         raise UsageError(f"no records of {suite.suite} in {'./results' if ours else out / 'results'} to compare")
     print_table(compared(suite, ours, published))
@@ -65,22 +58,20 @@ def _beside_published(name: str, out: Path) -> None:
 def _print(only: str | None, format: str, out: Path) -> None:
     from bench import table
     from bench.planning.suite import load_suite
-    from bench.report.definitions import DEFINITIONS
+    from bench.report.boards import DEFINITIONS
     from bench.running.shelf import Shelf, board_of, dataset_of, known_boards, leaderboard
 
     shelf = Shelf(out)
     suites = [((suite := load_suite(only)), dataset_of(suite))] if only else known_boards()
     boards = [board_of(suite, dataset, shelf, warn) for suite, dataset in suites]
     rows = [row.as_dict() for board in boards for row in board]
-    if not rows and format == "md":
+    if format != "md":
+        typer.echo(table.as_json(rows) if format == "json" else table.as_csv(rows), nl=format == "json")
+    elif not rows:
         raise UsageError(
             f"no records of {f'suite {suites[0][0].suite}' if only else 'any suite'} yet in ./results or "
             f"{out / 'results'}; make some with: bench suite {only or 'digits-fgsm'}"
         )
-    if format == "json":
-        typer.echo(table.as_json(rows))
-    elif format == "csv":
-        typer.echo(table.as_csv(rows), nl=False)
     elif only is None:
         typer.echo(leaderboard(shelf), nl=False)
     else:

@@ -27,12 +27,9 @@ def planned(session: Session, missing: Sequence[Planned]) -> Iterator[str]:
 
 
 def outcome(session: Session, summary: Summary | None, command: str) -> tuple[list[str], int]:
-    """The closing lines of a run and its exit code.
+    """The closing lines of a run, of which None means that nothing was missing, and its exit code.
 
-    Args:
-        session: what was asked for.
-        summary: what was run, or None where nothing was missing.
-        command: the call that goes on with it, for the hints.
+    `command` is the call that goes on with it, for the hints.
     """
     failures = session.failures() or (summary.failed if summary else [])
     lines = [_ran(session, summary, len(failures)), *_compared(summary)]
@@ -59,10 +56,9 @@ def outcome(session: Session, summary: Summary | None, command: str) -> tuple[li
 
 def _ran(session: Session, summary: Summary | None, failed: int) -> str:
     if summary is None:
-        total = len(session.planned)
-        if failed:
-            return f"Nothing new to do: of {total} cells of {session.suite.suite}, {failed} failed before."
-        return f"Nothing to do: all {total} cells of {session.suite.suite} are done."
+        cells = f"{len(session.planned)} cells of {session.suite.suite}"
+        old = f"new to do: of {cells}, {failed} failed before" if failed else f"to do: all {cells} are done"
+        return f"Nothing {old}."
     unsupported = f", {summary.unsupported} of them unsupported" if summary.unsupported else ""
     return f"Ran {summary.done} cells{unsupported}{f'; {len(summary.failed)} failed' if summary.failed else ''}."
 

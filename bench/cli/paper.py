@@ -6,23 +6,23 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Option
 
 from bench import choices
 from bench.cli.options import DEFAULT_OUT, AsJson, Device, Out, Style
 from bench.cli.output import print_json, print_table, warn
 
+Images = Annotated[
+    Path | None,
+    Option(metavar="FOLDER", help="Images train/CLASS/ and test/CLASS/ in place of the official CIFAR-10."),
+]
+
 
 def command(
     budget: Annotated[
-        choices.Budget,
-        typer.Option("--budget", help="quick: within 20 minutes on two cores. full: all that the paper did."),
+        choices.Budget, Option(help="quick: within 20 minutes on two cores. full: all that the paper did.")
     ] = "quick",
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            "--data", metavar="FOLDER", help="Images train/CLASS/ and test/CLASS/ in place of the official CIFAR-10."
-        ),
-    ] = None,
+    data: Images = None,
     device: Device = "auto",
     out: Out = DEFAULT_OUT,
     as_json: AsJson = False,

@@ -3,50 +3,46 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Argument, Option
 
 from bench import choices
-from bench.cli.options import DEFAULT_OUT, Device, Out, Style
+from bench.cli.options import DEFAULT_OUT, Data, Device, Out, Style
 from bench.cli.output import print_board
 from bench.errors import UsageError
 
+Models = Annotated[
+    list[str] | None,
+    Option(
+        metavar="NAME|FILE.py[:OBJECT]",
+        help="Run just this model, against the suite's reference models in transfer; may be repeated.",
+    ),
+]
+Limit = Annotated[int | None, Option(min=1, help="A short look: a stratified sample of so many examples.")]
+Budget = Annotated[choices.Budget, Option(help="quick: models not made yet are made in minutes, and say so.")]
+DryRun = Annotated[bool, Option("--dry-run", help="Say what would be run, and run nothing.")]
+Rerun = Annotated[
+    choices.Rerun | None, Option(help="failed: try failed cells again. all: recompute, compare, overwrite nothing.")
+]
+Ignore = Annotated[bool, Option("--ignore-published", help="Do not reuse the records in ./results.")]
+Shard = Annotated[str | None, Option(metavar="I/N", help="Run the I-th of N shares; see docs/scale.md.")]
+
 
 def command(
-    name: Annotated[str, typer.Argument(metavar="NAME|FILE.yaml", help="A suite; see: bench list suites.")],
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--model",
-            metavar="NAME|FILE.py[:OBJECT]",
-            help="Run just this model, against the suite's reference models in transfer; may be repeated.",
-        ),
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="A short look: a stratified sample of so many examples.")
-    ] = None,
-    budget: Annotated[
-        choices.Budget, typer.Option("--budget", help="quick: models not made yet are made in minutes, and say so.")
-    ] = "full",
-    data: Annotated[
-        Path | None, typer.Option("--data", metavar="PATH", help="The data, for a dataset that is read from a path.")
-    ] = None,
+    name: Annotated[str, Argument(metavar="NAME|FILE.yaml", help="A suite; see: bench list suites.")],
+    model: Models = None,
+    limit: Limit = None,
+    budget: Budget = "full",
+    data: Data = None,
     device: Device = "auto",
     out: Out = DEFAULT_OUT,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be run, and run nothing.")] = False,
-    rerun: Annotated[
-        choices.Rerun | None,
-        typer.Option("--rerun", help="failed: try failed cells again. all: recompute, compare, overwrite nothing."),
-    ] = None,
-    ignore_published: Annotated[
-        bool, typer.Option("--ignore-published", help="Do not reuse the records in ./results.")
-    ] = False,
-    jobs: Annotated[int, typer.Option("--jobs", min=1, metavar="K", help="Run in so many worker processes.")] = 1,
-    shard: Annotated[
-        str | None, typer.Option("--shard", metavar="I/N", help="Run the I-th of N shares; see docs/scale.md.")
-    ] = None,
+    dry_run: DryRun = False,
+    rerun: Rerun = None,
+    ignore_published: Ignore = False,
+    jobs: Annotated[int, Option(min=1, metavar="K", help="Run in so many worker processes.")] = 1,
+    shard: Shard = None,
     progress: Style = "auto",
 ) -> None:
     """Run a suite: only what is missing is run, so the same command resumes."""
@@ -56,12 +52,11 @@ def command(
     from bench.running.session import Session
     from bench.running.shelf import Shelf, write_leaderboard
 
-    shelf = Shelf(out, with_published=not ignore_published)
     with telling(progress) as teller:
         session = Session(
             name,
             progress=teller,
-            shelf=shelf,
+            shelf=Shelf(out, with_published=not ignore_published),
             model_specs=model or [],
             limit=limit,
             device=device,
@@ -76,12 +71,10 @@ def command(
             return
         summary = session.run(missing) if missing else None
     print_board(session.suite, session.board())
-    write_leaderboard(shelf, session.suite, session.only or ())
+    write_leaderboard(session.shelf, session.suite, session.only or ())
     again = ["bench suite", name, *(f"--model {spec}" for spec in model or [])]
-    again += [f"--budget {budget}"] * (budget != "full")
-    again += [f"--data {data}"] * (data is not None)
-    again += [f"--out {out}"] * (out != DEFAULT_OUT)
-    again += [f"--jobs {jobs}"] * (jobs > 1)
+    told = {"budget": (budget, "full"), "data": (data, None), "out": (out, DEFAULT_OUT), "jobs": (jobs, 1)}
+    again += [f"--{option} {value}" for option, (value, default) in told.items() if value != default]
     lines, code = outcome(session, summary, " ".join(again))
     typer.echo("\n".join(lines))
     raise typer.Exit(code)

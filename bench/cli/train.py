@@ -6,26 +6,21 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Argument, Option
 
-from bench.cli.options import Device, Style
+from bench.cli.options import Data, Device, Style
 from bench.errors import UsageError
 
 
 def command(
-    model: Annotated[str, typer.Argument(help="A reference model; see: bench list models.")],
-    dataset: Annotated[str, typer.Option("--dataset", help="Which dataset's model of that name.")] = "mnist",
-    data: Annotated[
-        Path | None, typer.Option("--data", help="Folder of images in place of the dataset's own files.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for the weights and the card; default: the user's cache.")
-    ] = None,
-    epochs: Annotated[
-        int | None, typer.Option("--epochs", min=1, help="Fewer than the recipe's: a trial, never put to use.")
-    ] = None,
+    model: Annotated[str, Argument(help="A reference model; see: bench list models.")],
+    dataset: Annotated[str, Option(help="Which dataset's model of that name.")] = "mnist",
+    data: Data = None,
+    out: Annotated[Path | None, Option(help="Folder for the weights and the card; default: the user's cache.")] = None,
+    epochs: Annotated[int | None, Option(min=1, help="Fewer than the recipe's: a trial, never put to use.")] = None,
     device: Device = "auto",
     quick: Annotated[
-        bool, typer.Option("--quick", help="By the quick recipe of bench paper --budget quick, where there is one.")
+        bool, Option("--quick", help="By the quick recipe of bench paper --budget quick, where there is one.")
     ] = False,
     progress: Style = "auto",
 ) -> None:
@@ -36,14 +31,8 @@ def command(
 
     if data is not None and "path" not in options_of(dataset):
         raise UsageError(f"dataset {dataset} is read from no path; leave out --data")
+    opened = open_dataset(dataset, **({} if data is None else {"path": data}))
+    budget: zoo.Budget = "quick" if quick else "full"
     with telling(progress) as teller:
-        card = zoo.train(
-            open_dataset(dataset, **({} if data is None else {"path": data})),
-            model,
-            out=out,
-            epochs=epochs,
-            budget="quick" if quick else "full",
-            device=device,
-            progress=teller,
-        )
+        card = zoo.train(opened, model, out=out, epochs=epochs, budget=budget, device=device, progress=teller)
     typer.echo(f"{model} on {dataset}: {card.verdict}, fingerprint {card.fingerprint[:12]}")

@@ -3,79 +3,55 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from bench.paper.numbers import Group, Number, Numbers, Values
+from bench.paper.numbers import Number, Numbers
 from bench.paper.ours import Ours
 from bench.paper.protocol import models_of
 from bench.paper.scoreboard import VERDICTS, Line
-from bench.report.cells import percent
+from bench.report.layout import percent
 from bench.table import Table, markdown_safe
 
+HEAD = Path(__file__).with_name("head.md")
+"""What `paper.md` begins with."""
 HEADERS = ("id", "where", "published", "ours", "n", "verdict")
-
 MANY = 4
 """Numbers that a cell of the document's table has room for; all of them stand below it."""
-
 SHORT = ("id", "published", "ours", "verdict")
 FEW = 2
 """Numbers that a cell has room for on a terminal."""
-
 LEGEND = (
     "match: within the tolerance. direction: the claim holds. differs: it does not. quick: of short trainings. "
     "stand-in: on other data. ±: over training runs. paper.md has all numbers, conditions, claims and choices."
 )
 
-HEAD = """\
-# The paper's numbers, and ours
-
-Written by `bench paper` from the published numbers (`bench/paper/numbers.yaml`) and the records of runs. No number of
-ours is typed by hand, except for earlier trials under "Tried". All rates are in %, but those in claims are fractions.
-
-- **match**: every published number is met within the tolerance that the row states, and the claim is not refuted. Of a
-  figure: it shows what the publication says of its own.
-- **direction**: not all digits are met, or there are none, but what the publication concludes holds: the row's claim.
-- **differs**: the claim does not hold.
-- **not run**: something is missing, and the row says what.
-
-**quick** beside a verdict: measured on models that were trained for so many epochs only, by the quick recipes of
-`bench paper --budget quick`. Such a verdict is of these models, not of those of the publication.
-
-**stand-in** beside a verdict: measured on other data in place of the official ones; the row says on what.
-
-**error** is the share of all examples labelled wrongly (of rubbish: called some class with a probability above the
-criterion's), **confidence** the mean probability of the class given, over the mistakes. A tolerance is the largest
-distance from the published number. ± is the standard deviation over training runs, where there are several. Flags are
-explained at the foot of the leaderboard.
-"""
-
 
 def tables(lines: Sequence[Line]) -> list[Table]:
     """The scoreboard for a terminal, without what only `paper.md` has room for, and why rows of it were not run."""
-    done = [line for line in lines if line.verdict != "not run"]
+    done = tuple(_short(line) for line in lines if line.verdict != "not run")
     idle = [line for line in lines if line.verdict == "not run"]
     note = f"{summary(lines)}. {_shares(lines)}\n{LEGEND}"
-    found = [Table("Published numbers and ours, %", SHORT, tuple(_short(line) for line in done), note)] if done else []
     reasons = tuple((line.number.id, line.reason or "", line.command or "") for line in idle)
+    found = [Table("Published numbers and ours, %", SHORT, done, note)] if done else []
     return [*found, Table("Not run", ("id", "reason", "to run it"), reasons)] if idle else found
 
 
-def _short(line: Line) -> tuple[str, ...]:
-    """A line's first numbers and its verdict."""
-    published = [f"{name} {_published(values)}" for name, values in line.number.published.items()]
-    ours = [f"{name} {_one(found, runs=False)}" for name, found in _headline(line).items()]
-    shown = "figure" if line.figure else _first(ours, FEW)
-    return (line.number.id, _first(published, FEW), shown, _verdict(line, efforts=False))
-
-
-def _first(told: Sequence[str], room: int) -> str:
-    """As many as there is room for, and how many more there are."""
-    more = f", and {len(told) - room} more" if len(told) > room else ""
-    return ", ".join(told[:room]) + more
-
-
-def _table(lines: Sequence[Line], title: str) -> Table:
-    return Table(title, HEADERS, tuple(_row(line) for line in lines), summary(lines))
+def document(numbers: Numbers, lines: Sequence[Line]) -> str:
+    """`paper.md`: a table for every group, and below it what stands behind each row."""
+    of = {line.number.id: line for line in lines}
+    parts = [HEAD.read_text(encoding="utf-8"), f"In all: {summary(lines)}. {_shares(lines)}\n"]
+    for group in numbers.groups:
+        mine = [of[number.id] for number in group.numbers]
+        table = Table(group.title, HEADERS, tuple(_row(line) for line in mine), summary(mine))
+        parts.append(f"## {group.title}\n\nFrom {numbers.sources[group.source]}.\n")
+        parts.append(table.markdown().partition("\n\n")[2] + "\n")
+        for line in mine:
+            parts.append(f"**{line.number.id}**: {markdown_safe(line.number.what)}\n")
+            if line.figure:
+                parts.append(f"![{line.number.id}](figures/{line.figure})\n")
+            parts.append("\n".join(f"- {markdown_safe(note)}" for note in _notes(line)) + "\n")
+    return "\n".join(parts)
 
 
 def summary(lines: Sequence[Line]) -> str:
@@ -94,24 +70,21 @@ def _shares(lines: Sequence[Line]) -> str:
     return " ".join(f"{name}: {summary(part).rpartition(',')[0]}." for name, part in shares.items() if part)
 
 
-def document(numbers: Numbers, lines: Sequence[Line]) -> str:
-    """`paper.md`: a table for every group, and below it what stands behind each row."""
-    of = {line.number.id: line for line in lines}
-    parts = [HEAD, f"In all: {summary(lines)}. {_shares(lines)}\n"]
-    for group in numbers.groups:
-        mine = [of[number.id] for number in group.numbers]
-        parts.append(f"## {group.title}\n\nFrom {_source(numbers, group)}.\n")
-        parts.append(_table(mine, group.title).markdown().partition("\n\n")[2] + "\n")
-        for line in mine:
-            parts.append(f"**{line.number.id}**: {markdown_safe(line.number.what)}\n")
-            if line.figure:
-                parts.append(f"![{line.number.id}](figures/{line.figure})\n")
-            parts.append(f"{_notes(line)}\n")
-    return "\n".join(parts)
+# -- rows -------------------------------------------------------------------------------------------------------------
 
 
-def _source(numbers: Numbers, group: Group) -> str:
-    return numbers.sources[group.source]
+def _short(line: Line) -> tuple[str, ...]:
+    """A line's first numbers and its verdict."""
+    ours = [f"{name} {_one(found, runs=False)}" for name, found in _headline(line).items()]
+    shown = "figure" if line.figure else _first(ours, FEW)
+    return line.number.id, _first(_published(line.number), FEW), shown, _verdict(line, efforts=False)
+
+
+def _row(line: Line) -> tuple[str, ...]:
+    number, told = line.number, _headline(line)
+    ours = _first([f"{name} {_one(value)}" for name, value in told.items()], MANY)
+    counts = sorted({found.n for found in told.values()}, reverse=True)
+    return number.id, number.where, ", ".join(_published(number)), ours, ", ".join(map(str, counts)), _verdict(line)
 
 
 def _headline(line: Line) -> dict[str, Ours]:
@@ -120,18 +93,10 @@ def _headline(line: Line) -> dict[str, Ours]:
     return {name: found for name, found in line.ours.items() if name in published or not published}
 
 
-def _row(line: Line) -> tuple[str, ...]:
-    number = line.number
-    told = _headline(line)
-    counts = sorted({found.n for found in told.values()}, reverse=True)
-    return (
-        number.id,
-        number.where,
-        ", ".join(f"{name} {_published(values)}" for name, values in number.published.items()),
-        _first([f"{name} {_one(value)}" for name, value in told.items()], MANY),
-        ", ".join(str(count) for count in counts),
-        _verdict(line),
-    )
+def _first(told: Sequence[str], room: int) -> str:
+    """As many as there is room for, and how many more there are."""
+    more = f", and {len(told) - room} more" if len(told) > room else ""
+    return ", ".join(told[:room]) + more
 
 
 def _verdict(line: Line, efforts: bool = True) -> str:
@@ -141,30 +106,22 @@ def _verdict(line: Line, efforts: bool = True) -> str:
     return f"{line.verdict} ({', '.join(asides)})" if asides else line.verdict
 
 
-def _published(values: Values) -> str:
-    return f"{100 * statistics.fmean(values):.4g}"
-
-
-def _ours(found: Mapping[str, Ours]) -> str:
-    return ", ".join(f"{name} {_one(value)}" for name, value in found.items())
+def _published(number: Number) -> list[str]:
+    return [f"{name} {100 * statistics.fmean(values):.4g}" for name, values in number.published.items()]
 
 
 def _one(value: Ours, runs: bool = True) -> str:
-    if value.spread is None:
-        return _rate(value.mean)
-    return f"{_rate(value.mean)} ± {100 * value.spread:.2f}" + f" ({value.runs} runs)" * runs
-
-
-def _rate(share: float) -> str:
     """In percent; small rates with the two decimals that clean errors are published with."""
-    return f"{100 * share:.2f}" if share < 0.1 else percent(share)
+    rate = f"{100 * value.mean:.2f}" if value.mean < 0.1 else percent(value.mean)
+    if value.spread is None:
+        return rate
+    return f"{rate} ± {100 * value.spread:.2f}" + f" ({value.runs} runs)" * runs
 
 
-def _notes(line: Line) -> str:
-    return "\n".join(f"- {markdown_safe(note)}" for note in _told(line))
+# -- what stands behind a row -----------------------------------------------------------------------------------------
 
 
-def _told(line: Line) -> Iterator[str]:
+def _notes(line: Line) -> Iterator[str]:
     number = line.number
     if number.conditions:
         yield f"Conditions: {_conditions(number)}."
@@ -172,13 +129,11 @@ def _told(line: Line) -> Iterator[str]:
         tolerances = ", ".join(f"{name} ±{100 * gap:g}" for name, gap in number.tolerance.items())
         yield f"Tolerance: {tolerances}; {number.because}"
     if line.ours.keys() - number.published.keys():
-        yield f"Measured: {_ours(line.ours)}."
+        yield f"Measured: {', '.join(f'{name} {_one(value)}' for name, value in line.ours.items())}."
     if number.claim:
         state = {True: "holds", False: "does not hold", None: "not known"}[line.holds]
         yield f"Claim: {number.claim}: {state}."
-    for choice, text in number.open:
-        if text:
-            yield f"Left open, {choice}: {text}"
+    yield from (f"Left open, {choice}: {text}" for choice, text in number.open if text)
     if line.beside:
         told = (f"{name} {_one(found)}{_otherwise(number, name)}" for name, found in line.beside.items())
         yield f"Beside it: {', '.join(told)}."
@@ -190,7 +145,7 @@ def _told(line: Line) -> Iterator[str]:
         rest = "; the others by their full recipes" if met - quick.keys() else ""
         yield f"Quick recipes: {', '.join(f'{name} ({training})' for name, training in quick.items())}{rest}."
     if line.flags:
-        raised = [f"{model} {', '.join(found)}" for model, found in line.flags.items()]
+        raised = (f"{model} {', '.join(found)}" for model, found in line.flags.items())
         yield f"Flags: {'; '.join(raised)}."
     if number.tried:
         yield f"Tried: {number.tried}"
@@ -219,5 +174,5 @@ def _conditions(number: Number) -> str:
     flat = dict(number.conditions)
     for key in ("parameters", "criterion"):
         flat |= flat.pop(key, {})
-    clip = {True: "clipped", False: "unclipped", None: ""}[flat.pop("clip", None)]
-    return ", ".join([*(f"{key.replace('_', ' ')} {value}" for key, value in flat.items()), *filter(None, [clip])])
+    clip = {True: ["clipped"], False: ["unclipped"], None: []}[flat.pop("clip", None)]
+    return ", ".join([*(f"{key.replace('_', ' ')} {value}" for key, value in flat.items()), *clip])

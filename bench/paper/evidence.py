@@ -95,11 +95,7 @@ class Evidence:
 
 
 def opened(numbers: Numbers, folder: Path | None) -> dict[str, Dataset]:
-    """What the numbers ask for of `STAND_INS`, by name: as a folder of images, or officially where there is none.
-
-    Raises:
-        UsageError: the folder is not so.
-    """
+    """What the numbers ask for of `STAND_INS`, by name: as a folder of images, or officially where there is none."""
     options = {} if folder is None else {"path": folder}
     asked = dict.fromkeys(measure.dataset for measure in numbers.measures)
     return {name: open_dataset(name, **options) for name in asked if name in STAND_INS}
@@ -115,9 +111,6 @@ def gather(
     """What is known of everything that the numbers ask for.
 
     Args:
-        numbers: what is asked.
-        records: by id.
-        failures: by id.
         figures: folders of figures and their findings; the later ones count where an id is in several.
         given: datasets by name; of others the official one or, where only stand-ins for it were measured, the newest.
     """
@@ -133,7 +126,7 @@ def gather(
             absent[name] = str(error)
     ids = [number.id for number in numbers.all if number.figure]
     found = {id: finding for folder in figures for id, finding in _findings(folder, ids).items()}
-    undrawn = {id: lack for id in ids if id not in found and (lack := lacking(id)) is not None}
+    undrawn = {id: lack for id in ids if id not in found and (lack := lacking(id))}
     return Evidence(records, failures, known, absent, found, undrawn)
 
 
@@ -162,14 +155,9 @@ def _as_measured(official: Dataset, records: Mapping[str, Record]) -> Dataset:
         return official
     last = max(stand_ins, key=lambda record: record.run.finished).cell.craft.dataset
     slices = [record.cell.craft.slice for record in stand_ins if record.cell.craft.dataset.checksum == last.checksum]
-    sizes = {part.split: part.of for part in slices if part.split is not None}
-    return replace(
-        official,
-        sizes={**official.sizes, **sizes},
-        checksum=last.checksum,
-        note=last.note,
-        read=partial(_read_records, official.name),
-    )
+    sizes = {**official.sizes, **{part.split: part.of for part in slices if part.split is not None}}
+    read = partial(_read_records, official.name)
+    return replace(official, sizes=sizes, checksum=last.checksum, note=last.note, read=read)
 
 
 def _read_records(name: str, split: str) -> Arrays:
@@ -179,24 +167,19 @@ def _read_records(name: str, split: str) -> Arrays:
 def _known(dataset: Dataset, records: Mapping[str, Record]) -> Known:
     names = zoo.names(dataset.name)
     here = Models(dataset, "cpu", budget="quick")
-    current = {model: here.info(model) for model in names if here.is_ready(model)}
-    short = _last_judged(dataset, records, quick=True)
-    found = short | _of(current, quick=True)
-    found |= _last_judged(dataset, records, quick=False) | _of(current, quick=False)
+    current = {name: here.info(name) for name in names if here.is_ready(name)}
+    mine = [record for record in records.values() if record.cell.craft.dataset.checksum == dataset.checksum]
+
+    def known(quick: bool) -> tuple[dict[str, ModelInfo], dict[str, ModelInfo]]:
+        """The models of quick recipes, or the others: as they were last judged, and as they are now."""
+        last = judged(record for record in mine if (record.cell.target.effort is not None) == quick)
+        now = {name: model for name, model in current.items() if (model.effort is not None) == quick}
+        return {name: versions[-1] for name, versions in last.items()}, now
+
+    (short, quick), (full, whole) = known(True), known(False)
+    found = short | quick | full | whole
     ready = frozenset(name for name, model in current.items() if found[name] == model)
     return Known(dataset, frozenset(names), ready, found, short)
-
-
-def _of(models: Mapping[str, ModelInfo], quick: bool) -> dict[str, ModelInfo]:
-    """Those of quick recipes, or the others."""
-    return {name: model for name, model in models.items() if (model.effort is not None) == quick}
-
-
-def _last_judged(dataset: Dataset, records: Mapping[str, Record], quick: bool) -> dict[str, ModelInfo]:
-    """The models last judged on the dataset under their names, of quick recipes or the others."""
-    here = (record for record in records.values() if record.cell.craft.dataset.checksum == dataset.checksum)
-    alike = (record for record in here if (record.cell.target.effort is not None) == quick)
-    return {name: versions[-1] for name, versions in judged(alike).items()}
 
 
 def _findings(folder: Path, ids: Iterable[str]) -> dict[str, Finding]:
@@ -204,11 +187,12 @@ def _findings(folder: Path, ids: Iterable[str]) -> dict[str, Finding]:
     found = {}
     for id in ids:
         path = folder / f"{id}.json"
-        if path.is_file():
-            try:
-                finding = Finding.model_validate_json(path.read_bytes())
-            except ValidationError as error:
-                raise UsageError(f"{path} is no finding: {str(error).splitlines()[0]}") from None
-            if (folder / finding.figure).is_file():
-                found[id] = finding
+        if not path.is_file():
+            continue
+        try:
+            finding = Finding.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            raise UsageError(f"{path} is no finding: {str(error).splitlines()[0]}") from None
+        if (folder / finding.figure).is_file():
+            found[id] = finding
     return found

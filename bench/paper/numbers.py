@@ -9,8 +9,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from bench.errors import UsageError
 from bench.paper.claims import Claim, parse
+from bench.planning.entry import listed
 from bench.strict_yaml import Path as Where
-from bench.strict_yaml import read_yaml
+from bench.strict_yaml import read_yaml, text_of
 from bench.threats import Epsilon, Norm
 
 PUBLISHED = Path(__file__).with_name("numbers.yaml")
@@ -89,11 +90,7 @@ class Choices(_Part):
     other: str = ""
 
 
-def _listed(value: Any) -> Any:
-    return value if isinstance(value, list) else [value]
-
-
-Values = Annotated[tuple[float, ...], BeforeValidator(_listed), Field(min_length=1)]
+Values = Annotated[tuple[float, ...], BeforeValidator(listed), Field(min_length=1)]
 """One published value, or those of several training runs."""
 
 
@@ -130,12 +127,12 @@ class Number(_Part):
         """Measurements inherit the conditions; a bare word is which number."""
         if not isinstance(data, dict):
             return data
-        base = data.get("conditions") or {}
-        full = dict(data)
-        for key in ("measure", "beside"):
-            if isinstance(data.get(key), dict):
-                full[key] = {name: _inherited(base, own) for name, own in data[key].items()}
-        return full
+        base, given = data.get("conditions") or {}, {key: data.get(key) for key in ("measure", "beside")}
+        return data | {
+            key: {name: _inherited(base, own) for name, own in measures.items()}
+            for key, measures in given.items()
+            if isinstance(measures, dict)
+        }
 
     @field_validator("claim")
     @classmethod
@@ -188,9 +185,9 @@ class Numbers(_Part):
     @model_validator(mode="after")
     def _told_apart(self) -> Numbers:
         ids = [number.id for number in self.all]
-        twice = sorted({id for id in ids if ids.count(id) > 1})
-        if twice:
-            raise ValueError(f"id {twice[0]} stands here twice")
+        for id in sorted(set(ids)):
+            if ids.count(id) > 1:
+                raise ValueError(f"id {id} stands here twice")
         return self
 
     @property
@@ -205,16 +202,8 @@ class Numbers(_Part):
 
 
 def load_numbers(path: Path = PUBLISHED) -> Numbers:
-    """The numbers in a file.
-
-    Raises:
-        UsageError: unreadable, or anything wrong in it, with its line.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from None
-    data, lines = read_yaml(text, path.name)
+    """The numbers in a file. Raises UsageError where it cannot be read, or for what is wrong in it, with its line."""
+    data, lines = read_yaml(text_of(path, str(path)), path.name)
     try:
         return Numbers.model_validate(data)
     except ValidationError as error:
@@ -222,6 +211,6 @@ def load_numbers(path: Path = PUBLISHED) -> Numbers:
         at: Where = first["loc"]
         while at and at not in lines:
             at = at[:-1]
-        message = first["msg"].removeprefix("Value error, ")
         key = f"{first['loc'][-1]}: " if first["loc"] else ""
+        message = first["msg"].removeprefix("Value error, ")
         raise UsageError(f"{path.name}, line {lines.get(at, 1)}: {key}{message}") from None

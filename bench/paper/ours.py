@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -16,6 +16,14 @@ from bench.board.view import View
 from bench.paper.evidence import Evidence, Known, obstacle
 from bench.paper.numbers import Measure, Numbers
 from bench.paper.protocol import cells_of, models_of, suite_of
+
+UNSURE = "{} gives no probabilities that the criterion could hold to"
+RATES = {
+    "error": ("n", UNSURE),
+    "confidence": ("n", "{} gives no probabilities"),
+    "confidence_on_mistakes": ("mistakes", "there are no mistakes to be confident of, or no probabilities"),
+}
+"""Numbers that stand in a row under their own names, what they count, and why one may be missing."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +40,10 @@ class Ours:
 
 
 class NotRun(Exception):
-    """A number that cannot be told: why, and the command that would change it."""
+    """A number that cannot be told; its arguments are why, and the command that would change it."""
 
     def __init__(self, reason: str, command: str | None = None) -> None:
-        super().__init__(reason)
-        self.reason, self.command = reason, command
+        super().__init__(reason, command)
 
 
 @dataclass(frozen=True)
@@ -51,23 +58,11 @@ class Boards:
         """A measurement's dataset and the models of its zoo."""
         return self.evidence.known[measure.dataset]
 
-    def of(self, evidence: Evidence) -> Boards:
-        """The same of other models."""
-        return replace(self, evidence=evidence)
-
     def row(self, measure: Measure, target: str, attack: str | None = None) -> Row:
-        """The row of a measurement's attack, or of another such as the clean pass, on a target.
-
-        Raises:
-            NotRun: it has no number.
-        """
-        known = self.known(measure)
-        names = target, attack or measure.attack
-        cells = [
-            cell
-            for cell in cells_of(measure, known.dataset, known.models)
-            if (cell.target.name, cell.craft.attack.name) == names
-        ]
+        """The row of a measurement's attack, or of another such as the clean pass. Raises NotRun: it has no number."""
+        known, asked = self.known(measure), (target, attack or measure.attack)
+        behind = cells_of(measure, known.dataset, known.models)
+        cells = [cell for cell in behind if (cell.target.name, cell.craft.attack.name) == asked]
         missing = [cell for cell in cells if cell.id not in self.evidence.records]
         failed = [self.evidence.failures[cell.id] for cell in missing if cell.id in self.evidence.failures]
         if failed:
@@ -95,13 +90,10 @@ class Boards:
         known, evidence = self.known(measure), self.evidence
         key = (measure.dataset, measure.split, *sorted(model.fingerprint for model in known.models.values()))
         if key not in self.made:
-            here = [
-                one for one in self.numbers.measures if (one.dataset, one.split) == (measure.dataset, measure.split)
-            ]
             asked = [
                 run
-                for one in here
-                if obstacle(one, evidence) is None
+                for one in self.numbers.measures
+                if (one.dataset, one.split) == (measure.dataset, measure.split) and obstacle(one, evidence) is None
                 for run in known.runs(one, known.models)
                 if known.models.keys() >= set(models_of(run))
             ]
@@ -114,11 +106,7 @@ class Boards:
 
 
 def measured(measure: Measure, boards: Boards) -> Ours:
-    """A measurement over all training runs of its model.
-
-    Raises:
-        NotRun: there is no record of it, or none that it can be told from.
-    """
+    """A measurement over all training runs of its model. Raises NotRun where no record tells it."""
     hindrance = obstacle(measure, boards.evidence)
     if hindrance is not None:
         raise NotRun(hindrance)
@@ -143,15 +131,10 @@ def _value(measure: Measure, boards: Boards) -> tuple[float, int]:
     row = boards.row(measure, measure.model)
     if measure.compares:
         return _agreement(measure, row, boards)
-    if measure.number == "error":
-        unsure = f"{measure.model} gives no probabilities that the criterion could hold to"
-        return _told(row.error, row.n, unsure)
-    if measure.number == "confidence":
-        return _told(row.confidence, row.n, f"{measure.model} gives no probabilities")
-    if measure.number == "confidence_on_mistakes":
-        unsure = "there are no mistakes to be confident of, or no probabilities"
-        return _told(row.confidence_on_mistakes, row.mistakes, unsure)
-    return _by_class(measure, row)
+    if measure.number not in RATES:
+        return _by_class(measure, row)
+    count, lack = RATES[measure.number]
+    return _told(getattr(row, measure.number), getattr(row, count), lack.format(measure.model))
 
 
 def _told(value: float | None, n: int | None, otherwise: str) -> tuple[float, int]:
@@ -165,9 +148,7 @@ def _agreement(measure: Measure, row: Row, boards: Boards) -> tuple[float, int]:
     other = boards.row(measure, measure.of or measure.source or "")
     true = boards.labels(boards.row(measure, measure.model, "clean"), "true")
     first, second = boards.labels(row), boards.labels(other)
-    over = mistaken(second, true)
-    if measure.number != "agreement":
-        over &= mistaken(first, true)
+    over = mistaken(second, true) if measure.number == "agreement" else mistaken(second, true) & mistaken(first, true)
     found = agreement(first, second, over)
     value = found.chance if measure.number == "chance_when_both_err" else found.rate
     return _told(value, found.n, "there are no mistakes to agree on")
@@ -176,7 +157,7 @@ def _agreement(measure: Measure, row: Row, boards: Boards) -> tuple[float, int]:
 def _by_class(measure: Measure, row: Row) -> tuple[float, int]:
     """Shares of classes among the successes, and success by the class that was to be reached: appendix A."""
     if row.success_classes is None:
-        raise NotRun(f"{measure.model} gives no probabilities that the criterion could hold to")
+        raise NotRun(UNSURE.format(measure.model))
     label = measure.label or 0
     if measure.number == "class_share":
         total = sum(row.success_classes)

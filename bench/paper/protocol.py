@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from functools import cache
 
+from bench import zoo
 from bench.datasets.base import Dataset
-from bench.paper.numbers import SEEDS, Measure
+from bench.errors import UsageError
+from bench.paper.numbers import SEEDS, Measure, load_numbers
 from bench.planning.entry import Entry
 from bench.planning.plan import expand
 from bench.planning.suite import DatasetChoice, Suite
@@ -14,11 +17,7 @@ from bench.records.record import Cell, ModelInfo
 
 
 def entry_of(measure: Measure) -> Entry:
-    """The entry of a suite that asks for a measurement.
-
-    Raises:
-        UsageError: there is no such attack, or it does not take these parameters.
-    """
+    """The entry of a suite that asks for a measurement. Raises UsageError: no such attack, or not these parameters."""
     asked = {"attack": measure.attack, "n": measure.n, "criterion": measure.criterion, **measure.parameters}
     if measure.eps is not None:
         asked |= {"norm": measure.norm or "linf", "eps": measure.eps, "clip": measure.clip}
@@ -59,5 +58,24 @@ def suite_of(measures: Iterable[Measure]) -> Suite:
 def cells_of(measure: Measure, dataset: Dataset, models: Mapping[str, ModelInfo]) -> list[Cell]:
     """All cells behind a measurement: the row itself, the clean pass, and the rows that an agreement is with."""
     met = {name: models[name] for name in models_of(measure)}
-    suite = suite_of([measure])
-    return list({planned.cell.id: planned.cell for planned in expand(suite, dataset, met, {})}.values())
+    return [planned.cell for planned in expand(suite_of([measure]), dataset, met, {})]
+
+
+def published(dataset: str, split: str) -> tuple[list[Entry], list[str]]:
+    """What `attacks: published` in a suite file stands for: an entry for every measurement on a split, and the models.
+
+    A measurement that meets a model without a recipe is left out; every training run of a model is measured. Raises
+    UsageError where none is left.
+    """
+    known = frozenset(zoo.names(dataset))
+    here = [measure for measure in _measures() if (measure.dataset, measure.split) == (dataset, split)]
+    asked = [run for measure in here for run in runs_of(measure, known) if known.issuperset(models_of(run))]
+    if not asked:
+        raise UsageError(f"nothing is published on dataset {dataset}, split {split}, of models that there are")
+    suite = suite_of(asked)
+    return suite.attacks, suite.models
+
+
+@cache
+def _measures() -> list[Measure]:
+    return load_numbers().measures

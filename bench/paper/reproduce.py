@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bench.datasets.base import Dataset
 from bench.errors import UsageError
@@ -24,10 +23,6 @@ from bench.running.roster import Models
 from bench.running.session import Session
 from bench.running.shelf import Shelf
 from bench.zoo import Budget
-
-if TYPE_CHECKING:
-    from bench.running.runner import Summary
-
 
 FIGURES = Path("docs/figures")
 """Published figures and their findings; read wherever the command is run."""
@@ -61,14 +56,10 @@ def reproduce(
     Args:
         budget: by which recipes models are made that there are not: `quick`, in minutes, unless they were judged
             before; or `full`, which may take hours each.
-        shelf: where records are read and written.
-        progress: told what is being done.
-        device: `auto`, `cpu` or `cuda`.
         data: folder of images that stands in for the official CIFAR-10, which else is downloaded when it is needed.
         numbers: the file of published numbers.
 
-    Raises:
-        UsageError: bad input, in one line.
+    Raises UsageError for bad input.
     """
     asked = load_numbers(numbers)
     path = (shelf.out / "docs" if (shelf.out / "docs").is_dir() else shelf.out) / "paper.md"
@@ -82,17 +73,20 @@ def reproduce(
         if name in unreadable or _complete(suite, budget, plan):
             continue
         try:
-            _read(suite, plan, progress)
+            if name in STAND_INS:  # reading may take a download or a whitening
+                progress.starting(f"reading {name}")
+                plan.known[name].dataset.stored(suite.dataset.split)
         except UsageError as error:
             if data is not None:
                 raise
             unreadable[name] = str(error)
             continue
-        summary = _run(suite, budget, shelf, progress, device, data if name in given else None)
-        if summary is not None:
+        place = data if name in given else None
+        session = Session(suite, progress=progress, shelf=shelf, device=device, budget=budget, data=place)
+        if missing := session.missing("failed"):
+            summary = session.run(missing)
             failed += len(summary.failed)
-            if summary.interrupted:
-                interrupted = True
+            if interrupted := summary.interrupted:
                 break
     if not interrupted:
         _draw(asked, path.parent / "figures", progress)
@@ -111,11 +105,8 @@ def _draw(numbers: Numbers, folder: Path, progress: Progress) -> None:
 
 
 def _evidence(numbers: Numbers, shelf: Shelf, path: Path, given: Mapping[str, Dataset], say: Say = quiet) -> Evidence:
-    records = shelf.records(say)
-    figures = [path.parent / "figures"]
-    if shelf.with_published:
-        figures.insert(0, FIGURES)
-    return gather(numbers, records, shelf.failures(quiet), figures, given)
+    figures = [FIGURES] * shelf.with_published + [path.parent / "figures"]
+    return gather(numbers, shelf.records(say), shelf.failures(quiet), figures, given)
 
 
 def _suites(numbers: Numbers, budget: Budget, evidence: Evidence) -> Iterator[Suite]:
@@ -140,23 +131,3 @@ def _complete(suite: Suite, budget: Budget, evidence: Evidence) -> bool:
         return False
     infos = {name: models.info(name) for name in suite.models}
     return all(item.cell.id in evidence.records for item in expand(suite, dataset, infos, {}))
-
-
-def _read(suite: Suite, evidence: Evidence, progress: Progress) -> None:
-    """Read the examples measured on, where that may take a download or a whitening.
-
-    Raises:
-        UsageError: they cannot be had.
-    """
-    if suite.dataset.name in STAND_INS:
-        progress.starting(f"reading {suite.dataset.name}")
-        evidence.known[suite.dataset.name].dataset.stored(suite.dataset.split)
-
-
-def _run(
-    suite: Suite, budget: Budget, shelf: Shelf, progress: Progress, device: str, data: Path | None
-) -> Summary | None:
-    """Run the cells of a suite, on the data at a path if one is given; None where nothing is missing."""
-    session = Session(suite, progress=progress, shelf=shelf, device=device, budget=budget, data=data)
-    missing = session.missing("failed")
-    return session.run(missing) if missing else None

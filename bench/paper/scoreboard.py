@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from bench.paper.evidence import Evidence
 from bench.paper.numbers import Measure, Number, Numbers
@@ -13,9 +13,7 @@ from bench.paper.ours import Boards, NotRun, Ours, measured
 from bench.paper.protocol import models_of
 
 Verdict = Literal["match", "direction", "differs", "not run"]
-VERDICTS: tuple[Verdict, ...] = ("match", "direction", "differs", "not run")
-
-
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 GIVEN = {"id", "where", "what", "conditions", "tolerance", "because", "claim", "tried"}
 TOLD = ("verdict", "holds", "reason", "command", "quick", "quick_beside", "data", "flags")
 
@@ -26,9 +24,9 @@ class Line:
 
     number: Number
     verdict: Verdict
-    reason: str | None
+    reason: str | None = None
     """Why it was not run, or what a figure shows."""
-    command: str | None
+    command: str | None = None
     """What would run it."""
     ours: dict[str, Ours] = field(default_factory=dict)
     beside: dict[str, Ours] = field(default_factory=dict)
@@ -48,17 +46,13 @@ class Line:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         number = self.number
-        told = {name: getattr(self, name) for name in TOLD}
-        return (
-            number.model_dump(include=GIVEN)
-            | told
-            | {
-                "published": {name: statistics.fmean(values) for name, values in number.published.items()},
-                "ours": {name: asdict(found) for name, found in self.ours.items()},
-                "beside": {name: asdict(found) for name, found in self.beside.items()},
-                "open": {key: text for key, text in number.open if text},
-            }
-        )
+        values = number.model_dump(include=GIVEN) | {name: getattr(self, name) for name in TOLD}
+        return values | {
+            "published": {name: statistics.fmean(values) for name, values in number.published.items()},
+            "ours": {name: asdict(found) for name, found in self.ours.items()},
+            "beside": {name: asdict(found) for name, found in self.beside.items()},
+            "open": {key: text for key, text in number.open if text},
+        }
 
 
 def scoreboard(numbers: Numbers, evidence: Evidence) -> list[Line]:
@@ -69,24 +63,23 @@ def scoreboard(numbers: Numbers, evidence: Evidence) -> list[Line]:
 
 def _line(number: Number, evidence: Evidence, boards: Boards) -> Line:
     if number.lacks:
-        return Line(number, "not run", number.lacks, None)
+        return Line(number, "not run", number.lacks)
     if number.figure:
         finding = evidence.figures.get(number.id)
         if finding is None:
             return Line(number, "not run", *evidence.undrawn.get(number.id, ("it is not drawn yet", "bench paper")))
         verdict: Verdict = ("match" if finding.as_published else "direction") if finding.shows else "differs"
-        return Line(number, verdict, finding.finding, None, figure=finding.figure)
-    boards = boards.of(_alike(number, evidence))
+        return Line(number, verdict, finding.finding, figure=finding.figure)
+    boards = replace(boards, evidence=_alike(number, evidence))
     ours, missing = _measured(number.measure, boards)
     beside, _ = _measured(number.beside, boards)
     holds = number.stated.holds({name: found.mean for name, found in ours.items()})
-    mine, others = ([part[name] for name in found] for part, found in ((number.measure, ours), (number.beside, beside)))
+    mine, others = [number.measure[name] for name in ours], [number.beside[name] for name in beside]
     rows = {measure.model: boards.row(measure, measure.model) for measure in (*mine, *others)}
     return Line(
         number,
         _verdict(number, ours, holds),
-        reason=missing.reason if missing else None,
-        command=missing.command if missing else None,
+        *missing,
         ours=ours,
         beside=beside,
         holds=holds,
@@ -106,15 +99,16 @@ def _alike(number: Number, evidence: Evidence) -> Evidence:
     return replace(evidence, known=known)
 
 
-def _measured(measures: Mapping[str, Measure], boards: Boards) -> tuple[dict[str, Ours], NotRun | None]:
-    """What there is of measurements, and why the first of the others is not."""
-    found, missing = {}, None
+def _measured(measures: Mapping[str, Measure], boards: Boards) -> tuple[dict[str, Ours], tuple[str | None, str | None]]:
+    """What there is of measurements, and why the first of the others is not, with what would run it."""
+    found, missing = {}, []
     for name, measure in measures.items():
         try:
             found[name] = measured(measure, boards)
         except NotRun as why:
-            missing = missing or why
-    return found, missing
+            missing.append(why.args)
+    reason, command = missing[0] if missing else (None, None)
+    return found, (reason, command)
 
 
 def _quick(measures: Sequence[Measure], boards: Boards) -> dict[str, str]:

@@ -14,7 +14,7 @@ from bench.errors import UsageError, unknown
 from bench.threats import Criterion, Epsilon, Norm
 
 
-def _listed(value: Any) -> Any:
+def listed(value: Any) -> Any:
     """One value where a list is due is a list of one."""
     return value if isinstance(value, list) else [value]
 
@@ -41,7 +41,7 @@ class Entry(Part):
 
     attack: str
     norm: Norm | None = None
-    eps: Annotated[tuple[Epsilon, ...], BeforeValidator(_listed)] = ()
+    eps: Annotated[tuple[Epsilon, ...], BeforeValidator(listed)] = ()
     clip: bool = True
     """Whether candidates are cut to the dataset's range, as inputs of the real world are."""
     sources: Sources = "self"
@@ -68,8 +68,9 @@ class Entry(Part):
         values = {key: value for key, value in data.items() if key in own}
         if isinstance(name, str):
             values["attack"] = registry.canonical("attack", name)
-        if isinstance(values.get("criterion"), dict):
-            values["criterion"] = _criterion(values["criterion"])
+        match values.get("criterion"):
+            case {"confident": threshold, **others} if not others:  # short for both keys
+                values["criterion"] = {"kind": "confident", "threshold": threshold}
         return values | {"parameters": {key: value for key, value in data.items() if key in takes}}
 
     @model_validator(mode="after")
@@ -104,10 +105,3 @@ class Entry(Part):
     @property
     def judged_by(self) -> Criterion:
         return self.criterion or self.made.criterion
-
-
-def _criterion(data: dict[str, Any]) -> dict[str, Any]:
-    """`{confident: 0.5}` is short for `{kind: confident, threshold: 0.5}`."""
-    if set(data) == {"confident"}:
-        return {"kind": "confident", "threshold": data["confident"]}
-    return data

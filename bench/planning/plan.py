@@ -20,6 +20,8 @@ from bench.threats import MISCLASSIFIED, Threat
 SLICE = 10_000
 """Examples in a slice: what one job covers and one record holds."""
 CLEAN = Entry(attack="clean")
+Pair = tuple[ModelInfo | None, ModelInfo]
+"""Source and target."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,6 @@ def expand(
     """All cells of a suite, each once, clean ones first.
 
     Args:
-        suite: what to select.
         dataset: the suite's; only its sizes, range and checksum are read.
         references: the suite's own models, which are sources for everybody.
         guests: other models. In transfer they meet the references in both directions, and not each other.
@@ -63,11 +64,20 @@ def expand(
         only: names of the models whose rows are wanted; None for all. What those rows refer to comes along: the clean
             pass of every model met, and each transfer source's success on itself.
 
-    Raises:
-        UsageError: an entry names a source that is no model here.
+    Raises UsageError where an entry names a source that is no model here.
     """
     planned: dict[str, Planned] = {}
     clean: dict[str, Planned] = {}
+    data = DatasetId(name=dataset.name, checksum=dataset.checksum, note=dataset.note)
+
+    def add(to: dict[str, Planned], entry: Entry, part: Slice, pair: Pair, threat: Threat) -> None:
+        (source, target), made = pair, entry.made
+        attack = AttackId(name=made.name, revision=made.revision, parameters=made.model_dump(mode="json"))
+        craft = Craft(dataset=data, slice=part, attack=attack, source=source, seed=suite.seed)
+        criterion = MISCLASSIFIED if entry is CLEAN else entry.judged_by
+        cell = Cell(craft=craft, threat=threat, criterion=criterion, target=target)
+        to.setdefault(cell.id, Planned(cell, entry))
+
     for entry in suite.attacks:
         attack = entry.made
         pairs = list(_pairs(suite, entry, attack, references, guests))
@@ -76,14 +86,12 @@ def expand(
         targets = {target.fingerprint: target for _, target in pairs}
         slices = list(_slices(suite, dataset, entry, attack, limit))
         for target in targets.values():
-            for clean_slice in _slices(suite, dataset, CLEAN, CLEAN.made, limit) if attack.generates else slices:
-                cell = _cell(suite, dataset, CLEAN, clean_slice, None, target, Threat())
-                clean.setdefault(cell.id, Planned(cell, CLEAN))
+            for part in _slices(suite, dataset, CLEAN, CLEAN.made, limit) if attack.generates else slices:
+                add(clean, CLEAN, part, (None, target), Threat())
         for part in slices:
-            for source, target in pairs:
+            for pair in pairs:
                 for threat in _threats(entry, dataset):
-                    cell = _cell(suite, dataset, entry, part, source, target, threat)
-                    planned.setdefault(cell.id, Planned(cell, entry))
+                    add(planned, entry, part, pair, threat)
     return list((clean | planned).values())  # an entry may ask for the clean pass as well
 
 
@@ -113,10 +121,6 @@ def indices(part: Slice, labels: NDArray[np.int64] | None) -> NDArray[np.int64]:
         order = np.argsort(ranks[members], kind="stable")
         place[members[order]] = (np.arange(len(members)) + 0.5) / len(members)
     return np.sort(np.lexsort((ranks, place))[: part.n]).astype(np.int64)
-
-
-Pair = tuple[ModelInfo | None, ModelInfo]
-"""Source and target."""
 
 
 def _pairs(
@@ -158,11 +162,8 @@ def _rows_of(only: Collection[str], entry: Entry, pairs: Sequence[Pair]) -> list
         return target.name in only or (source is not None and source.name in only)
 
     met = {source.name for source, target in pairs if source is not None and theirs(source, target)}
-    return [
-        (source, target)
-        for source, target in pairs
-        if theirs(source, target) or (entry.sources != "self" and source is target and target.name in met)
-    ]
+    own = met if entry.sources != "self" else set()
+    return [(one, other) for one, other in pairs if theirs(one, other) or (one is other and other.name in own)]
 
 
 def can_craft(attack: Attack, source: ModelInfo) -> bool:
@@ -176,8 +177,7 @@ def _slices(suite: Suite, dataset: Dataset, entry: Entry, attack: Attack, limit:
         for start in range(0, min(total, limit or total), SLICE):
             yield Slice(split=None, start=start, stop=min(start + SLICE, total, limit or total), of=total)
         return
-    split = suite.dataset.split
-    size = dataset.sizes[split]
+    split, size = suite.dataset.split, dataset.sizes[suite.dataset.split]
     wanted = min(entry.n or size, limit or size, size)
     if wanted < size:
         yield Slice(split=split, stop=wanted, of=size, sample=suite.seed)
@@ -193,27 +193,6 @@ def _threats(entry: Entry, dataset: Dataset) -> list[Threat]:
         raise UsageError(f"dataset {dataset.name} has no range to clip to; give attack {entry.attack} clip: false")
     clip = dataset.bounds if entry.clip else None
     return [Threat(norm=entry.norm, eps=eps, clip=clip) for eps in entry.eps or (None,)]
-
-
-def _cell(
-    suite: Suite,
-    dataset: Dataset,
-    entry: Entry,
-    part: Slice,
-    source: ModelInfo | None,
-    target: ModelInfo,
-    threat: Threat,
-) -> Cell:
-    attack = entry.made
-    craft = Craft(
-        dataset=DatasetId(name=dataset.name, checksum=dataset.checksum, note=dataset.note),
-        slice=part,
-        attack=AttackId(name=attack.name, revision=attack.revision, parameters=attack.model_dump(mode="json")),
-        source=source,
-        seed=suite.seed,
-    )
-    criterion = MISCLASSIFIED if entry is CLEAN else entry.judged_by
-    return Cell(craft=craft, threat=threat, criterion=criterion, target=target)
 
 
 def attack_of(craft: Craft) -> Attack:

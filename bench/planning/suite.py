@@ -11,7 +11,7 @@ from bench import registry
 from bench.errors import UsageError, unknown
 from bench.planning.entry import Entry, Part
 from bench.strict_yaml import Path as Where
-from bench.strict_yaml import read_yaml
+from bench.strict_yaml import read_yaml, text_of
 from bench.threats import Criterion, Epsilon, Norm
 
 
@@ -55,24 +55,18 @@ class Suite(Part):
     """How the leaderboard lays the results out."""
 
     @model_validator(mode="after")
-    def _judges_its_own_models(self) -> Suite:
+    def _fits_together(self) -> Suite:
         for entry in self.attacks:
             for name in entry.models or ():
                 if name not in self.models:
                     raise unknown(f"model of attack {entry.attack}", name, self.models)
-        return self
-
-    @model_validator(mode="after")
-    def _rank_by_something(self) -> Suite:
         if (by := self.rank_by) is not None:
             alike = [e for e in self.attacks if (e.norm, e.clip, e.n) == (by.norm, by.clip, None)]
             sizes = sorted({eps for entry in alike for eps in entry.eps})
             if by.eps not in sizes and not any(entry.made.measures for entry in alike):
+                kind = f"{'clipped' if by.clip else 'unclipped'} {by.norm} attack over all examples"
                 have = ", ".join(f"{eps:g}" for eps in sizes) or "none"
-                clipped = "clipped" if by.clip else "unclipped"
-                raise UsageError(
-                    f"rank_by eps {by.eps:g}: no {clipped} {by.norm} attack over all examples has it; they have {have}"
-                )
+                raise UsageError(f"rank_by eps {by.eps:g}: no {kind} has it; they have {have}")
         return self
 
 
@@ -82,29 +76,15 @@ def names() -> list[str]:
 
 
 def load_suite(spec: str) -> Suite:
-    """The suite of a name or of a YAML file.
-
-    Raises:
-        UsageError: unknown name, unreadable file, or anything wrong in it, with its line.
-    """
+    """The suite of a name or of a YAML file. Raises UsageError for anything wrong with either, with its line."""
     own = spec.endswith((".yaml", ".yml"))
     file = Path(spec) if own else registry.get("suite", spec)
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise UsageError(f"cannot read suite file {file}: {reason}") from None
-    suite = parse_suite(text, file.name)
+    suite = parse_suite(text_of(file, f"suite file {file}"), file.name)
     if own and suite.suite in names() and suite != load_suite(suite.suite):
         raise UsageError(f"{file.name}: {suite.suite} is a suite that ships; give yours another name")
     if not own and suite.suite != spec:
         raise UsageError(f"{file.name}: calls itself {suite.suite}, but is offered as {spec}")
     return suite
-
-
-def known_suites() -> list[Suite]:
-    """All that `names` names, but for those of other packages that cannot be read, of which there is a warning."""
-    return list(registry.each("suite", load_suite))
 
 
 def parse_suite(text: str, origin: str) -> Suite:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from bench.board.rows import WORST, Row
 from bench.planning.suite import Suite
-from bench.report.cells import percent
-from bench.report.pivot import Column, across, drawn, pivot
+from bench.report.layout import Column, across, drawn, percent
 from bench.table import Table
 
 Board = Mapping[tuple[object, ...], Row]
@@ -16,10 +15,7 @@ Board = Mapping[tuple[object, ...], Row]
 def compared(suite: Suite, ours: Sequence[Row], published: Sequence[Row]) -> Table:
     """Clean and robust accuracy of each model, ours and published, and the largest difference of any of its rows."""
     mine, theirs = ({_key(row): row for row in board} for board in (ours, published))
-    rows = [(whose, row) for whose, board in (("ours", ours), ("published", published)) for row in board]
-    whose = {id(row): name for name, row in rows}
-    worst = pivot((row for _, row in rows if row.attack == WORST), lambda row: whose[id(row)])
-    us, them = (worst.get(name, {}) for name in ("ours", "published"))
+    us, them = ({row.model: row for row in board if row.attack == WORST} for board in (ours, published))
 
     def weights(model: str) -> str:
         if model not in us or model not in them:
@@ -27,14 +23,13 @@ def compared(suite: Suite, ours: Sequence[Row], published: Sequence[Row]) -> Tab
         return "same" if us[model].fingerprint == them[model].fingerprint else "refitted"
 
     columns: list[Column[str]] = [("model", str)]
-    for what, show in (
-        ("clean", lambda row: percent(row.clean_accuracy if row else None)),
-        (
-            f"worst {suite.rank_by.eps if suite.rank_by else 0:g}",
-            lambda row: percent(row.robust_accuracy if row else None),
-        ),
-        ("rank", lambda row: str((row and row.rank) or "-")),
-    ):
+    size = suite.rank_by.eps if suite.rank_by else 0
+    shows: dict[str, Callable[[Row | None], str]] = {
+        "clean": lambda row: percent(row.clean_accuracy if row else None),
+        f"worst {size:g}": lambda row: percent(row.robust_accuracy if row else None),
+        "rank": lambda row: str((row and row.rank) or "-"),
+    }
+    for what, show in shows.items():
         columns += across({f"{what}, ours": us, f"{what}, published": them}, show)
     columns += [("largest difference", lambda model: _largest(model, mine, theirs)), ("weights", weights)]
     note = "Accuracies in %. Largest difference: of the error of any row of the model, in points."

@@ -1,39 +1,46 @@
-"""A suite's board: the tables of the layout that it asks for."""
+"""Boards as people read them: a suite's tables in the layout that it asks for, and `leaderboard.md` of all suites."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from bench.board.rows import WORST, Row
 from bench.planning.suite import Suite
 from bench.report import paper, robustness, rubbish, transfer
 from bench.table import Table
 
-LAYOUTS = {
-    "robustness": robustness.tables,
-    "transfer": transfer.tables,
-    "rubbish": rubbish.tables,
-    "paper": paper.tables,
-}
+LAYOUTS = {"robustness": robustness, "transfer": transfer, "rubbish": rubbish, "paper": paper}
+HEAD = """\
+# Leaderboard
+
+How much of a classifier's accuracy is facade? Generated from the records in the folder `results` beside this file.
+"""
+DEFINITIONS = Path(__file__).with_name("definitions.md").read_text(encoding="utf-8")
+"""What the words on a board mean; printed at its foot."""
+
+
+def render(boards: Sequence[tuple[Suite, Sequence[Row]]]) -> str:
+    """`leaderboard.md`, for suites in the order given; those without rows are left out."""
+    parts = [HEAD]
+    for suite, rows in boards:
+        if rows:
+            parts.append(f"\n## {suite.suite}\n")
+            parts.append("\n\n".join(table.markdown() for table in tables(suite, rows)) + "\n")
+    return "\n".join([*parts, "\n## Definitions\n", DEFINITIONS])
 
 
 def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
     """The tables of a suite, and one of all rows that have no number."""
-    if not rows:
-        return []
-    return [*LAYOUTS[suite.board](suite, rows), *_troubles(rows)]
+    return [*LAYOUTS[suite.board].tables(suite, rows), *_troubles(rows)] if rows else []
 
 
 def _troubles(rows: Sequence[Row]) -> list[Table]:
     """Every kind of row that has no number, with the reason."""
-    found: dict[tuple[str, str, str], list[str]] = {}
+    found: dict[tuple[str, str, str], dict[str, None]] = {}
     for row in rows:
         if row.status in ("error", "unsupported") and row.attack != WORST:
-            attacks = found.setdefault((row.model, row.status, row.reason or ""), [])
             attack = row.attack if row.source in (None, row.model) else f"{row.attack} from {row.source}"
-            if attack not in attacks:
-                attacks.append(attack)
-    if not found:
-        return []
-    lines = [(model, ", ".join(attacks), status, reason) for (model, status, reason), attacks in found.items()]
-    return [Table("Rows without a number", ("model", "attacks", "status", "reason"), tuple(lines))]
+            found.setdefault((row.model, row.status, row.reason or ""), {})[attack] = None
+    lines = tuple((model, ", ".join(attacks), status, reason) for (model, status, reason), attacks in found.items())
+    return [Table("Rows without a number", ("model", "attacks", "status", "reason"), lines)] if lines else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.board.statistics import wilson
 from bench.records.record import Failure, Record
-from bench.report.cells import percent
+from bench.report.layout import percent
 
 
 def describe(item: Record | Failure) -> str:
@@ -41,11 +41,8 @@ def _answer(record: Record) -> dict[str, str]:
     if result.status != "ok":
         return lines
     lines["n"] = str(result.n)
-    for name, count in (
-        ("errors", result.errors),
-        ("successes", result.successes),
-        ("abstentions", result.abstentions),
-    ):
+    for name in ("errors", "successes", "abstentions"):
+        count = getattr(result, name)
         if count is not None and result.n:
             low, high = wilson(count, result.n)
             lines[name] = f"{count} ({percent(count / result.n)}%, 95% [{percent(low)}, {percent(high)}])"

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from bench.board.rows import Row
 from bench.planning.suite import Suite
-from bench.report.cells import label, percent, sizes, varied
-from bench.report.pivot import Column, by_model, drawn, pivot
+from bench.report.layout import Column, by_model, drawn, label, percent, pivot, sizes, varied
 from bench.table import Table
 
 NOTE = (

@@ -6,8 +6,21 @@ from collections.abc import Mapping, Sequence
 
 from bench.board.rows import WORST, Row
 from bench.planning.suite import RankBy, Suite
-from bench.report.cells import error, flags, interval, label, percent, robust, shown, sizes
-from bench.report.pivot import Column, Pivot, across, by_model, drawn, pivot
+from bench.report.layout import (
+    Column,
+    Pivot,
+    across,
+    by_model,
+    drawn,
+    flags,
+    interval,
+    label,
+    percent,
+    pivot,
+    rate,
+    shown,
+    sizes,
+)
 from bench.table import Table
 
 Own = Mapping[str, Sequence[Row]]
@@ -22,7 +35,7 @@ def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
     main, told = _main(suite.rank_by, rows), sizes(rows)
     grid = pivot(sorted(main, key=lambda row: row.eps or 0), lambda row: f"{row.title} {told[row.eps]}")
     clean = pivot((row for row in rows if row.role == "clean"), lambda row: "").get("", {})
-    worst = pivot((row for row in rows if row.attack == WORST), lambda row: "").get("", {})
+    worst = {row.model: row for row in rows if row.attack == WORST}
     by = f"worst {told.get(suite.rank_by.eps, '')}" if suite.rank_by else "worst"
     ranking: list[Column[str]] = [
         ("rank", lambda name: str(models[name][0].rank or "-")),
@@ -30,16 +43,10 @@ def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
         ("gradient", lambda name: models[name][0].gradient),
         ("n", lambda name: str(clean[name].n) if name in clean else "0"),
         ("clean", lambda name: percent(clean[name].clean_accuracy) if name in clean else ""),
-        *across(grid, robust),
-        (by, lambda name: robust(worst.get(name))),
+        *across({**grid, by: worst}, rate("robust_accuracy")),
         ("status", lambda name: _status(models[name])),
     ]
-    intervals: list[Column[str]] = [
-        NAME,
-        ("clean", lambda name: interval(clean.get(name))),
-        *across(grid, interval),
-        ("worst", lambda name: interval(worst.get(name))),
-    ]
+    intervals = [NAME, *across({"clean": clean, **grid, "worst": worst}, interval)]
     title = f"{suite.suite} v{suite.version}" + (f": {suite.summary}" if suite.summary else "")
     return [
         drawn(title, models, ranking, NOTE),
@@ -54,13 +61,14 @@ def _main(by: RankBy | None, rows: Sequence[Row]) -> list[Row]:
     """The rows of the main attack: the first white-box gradient attack, if there is one in the ranking's threat."""
 
     def order(row: Row) -> tuple[bool, ...]:
-        ranked = by is None or (row.norm, row.clip) == (by.norm, by.clip)
-        return row.role != "gradient", not ranked, bool(row.special)
+        return row.role != "gradient", by is not None and (row.norm, row.clip) != (by.norm, by.clip), bool(row.special)
+
+    def kind(row: Row) -> tuple[object, ...]:
+        return row.attack, row.norm, row.clip, row.parameters
 
     own = [row for row in rows if row.source == row.target and row.eps is not None]
-    kinds = [(row.attack, row.norm, row.clip, row.parameters) for row in own]
-    best = kinds[min(range(len(own)), key=lambda place: order(own[place]))] if own else None
-    return [row for row, kind in zip(own, kinds, strict=True) if kind == best]
+    best = min(own, key=order, default=None)
+    return [row for row in own if best is not None and kind(row) == kind(best)]
 
 
 def _attack_by_attack(by: RankBy | None, models: Own, twice: set[int], told: Mapping[float | None, str]) -> Table:
@@ -70,10 +78,10 @@ def _attack_by_attack(by: RankBy | None, models: Own, twice: set[int], told: Map
     # Of what is shown at several sizes, the ranking's.
     once = [row for row in mine if (id(row) not in twice and row.role != "minimum-norm") or (by and row.eps == by.eps)]
     direct = pivot(once, lambda row: label(row, told, whole[row.model]))
-    columns = [NAME, *across(direct, error)]
+    columns = [NAME, *across(direct, rate("error"))]
     if by is not None:
         best = {name: _strongest(by, own) for name, own in models.items()}
-        columns += across({"best transfer": best}, error)
+        columns += across({"best transfer": best}, rate("error"))
         columns += across({"from": best}, lambda row: (row and row.source) or "")
     note = "Share of all examples labelled wrongly, %. Clipped to the dataset's range but where it says otherwise."
     return drawn("Error, attack by attack", models, columns, note)

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from bench.board.rows import Row
 from bench.planning.suite import Suite
-from bench.report.cells import flags, interval, label, percent, varied
-from bench.report.pivot import Column, drawn
+from bench.report.layout import Column, drawn, flags, interval, label, percent, varied
 from bench.table import Table
 
 NOTES = (

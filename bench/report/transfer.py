@@ -6,12 +6,17 @@ from collections.abc import Sequence
 
 from bench.board.rows import Row
 from bench.planning.suite import Suite
-from bench.report.cells import error, label, percent, sizes, varied
-from bench.report.pivot import across, by_model, drawn, pivot
+from bench.report.layout import Column, across, by_model, drawn, label, percent, pivot, rate, sizes, varied
 from bench.table import Table
 
 CRAFTED = ("gradient", "minimum-norm", "query")
 """Roles of the attacks that may transfer."""
+NOTES = (
+    "Share of all examples labelled wrongly, %; a column a target. The diagonal is white-box.",
+    "Over the examples that both models have right when clean, %.",
+    "Share of the examples that both label wrongly to which both give the same wrong class, %; in brackets "
+    "that of two models that make the same mistakes independently.",
+)
 
 
 def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
@@ -41,26 +46,12 @@ def _of(suite: str, at: str, targets: list[str], crafted: list[Row], beside: lis
     cells = pivot(rows, lambda row: row.target, lambda row: told.get(id(row), str(row.source)))
     cells = {target: cells[target] for target in targets if target in cells}
     lines = [*sources, *dict.fromkeys(told.values())]
+    crafted_on: Column[str] = ("crafted on", lambda line: sources.get(line, line))
+    errors, given, agreement = (across(cells, show) for show in (rate("error"), _given, _agreement))
     return [
-        drawn(
-            f"{suite}: error {at}, source by target",
-            lines,
-            [("crafted on", lambda line: sources.get(line, line)), *across(cells, error)],
-            "Share of all examples labelled wrongly, %; a column a target. The diagonal is white-box.",
-        ),
-        drawn(
-            f"P(target fooled | source fooled) {at}",
-            sources,
-            [("crafted on", str), *across(cells, _given)],
-            "Over the examples that both models have right when clean, %.",
-        ),
-        drawn(
-            f"Agreement on common mistakes {at}",
-            sources,
-            [("crafted on", str), *across(cells, _agreement)],
-            "Share of the examples that both label wrongly to which both give the same wrong class, %; in brackets "
-            "that of two models that make the same mistakes independently.",
-        ),
+        drawn(f"{suite}: error {at}, source by target", lines, [crafted_on, *errors], NOTES[0]),
+        drawn(f"P(target fooled | source fooled) {at}", sources, [("crafted on", str), *given], NOTES[1]),
+        drawn(f"Agreement on common mistakes {at}", sources, [("crafted on", str), *agreement], NOTES[2]),
     ]
 
 

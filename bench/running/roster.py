@@ -25,13 +25,7 @@ class Models:
     def __init__(
         self, dataset: Dataset, device: str, progress: Progress = SILENT, *, budget: zoo.Budget = "full"
     ) -> None:
-        """
-        Args:
-            dataset: whose models.
-            device: `auto`, `cpu` or `cuda`.
-            progress: told when a model has to be made, and how its training goes.
-            budget: with `quick`, a reference model that is not made yet is made by its quick recipe.
-        """
+        """With the budget `quick`, a reference model that is not made yet is made by its quick recipe."""
         self.dataset = dataset
         self._device = device
         self._progress = progress
@@ -49,34 +43,21 @@ class Models:
 
     def info(self, name: str) -> ModelInfo:
         """What the plan needs to know of a model; loads it only where no card tells."""
-        card = None if name in self._guests else self._card(name)
-        if card is not None and name not in self._loaded:
-            return card
+        if name not in self._loaded and (told := self._told(name)):
+            return told
         adapter = self.adapter(name)
-        return ModelInfo(
-            name=name,
-            fingerprint=adapter.fingerprint,
-            family=adapter.family,
-            gradient=adapter.gradient,
-            confidence_kind=adapter.confidence_kind,
-            notes=tuple(adapter.notes),
-            effort=None if name in self._guests else self._effort(name),
-        )
+        return self._info(name, adapter, tuple(adapter.notes))
 
     def is_ready(self, name: str) -> bool:
         """Whether `info` costs nothing but reading a card."""
-        return name in self._loaded or (name not in self._guests and self._card(name) is not None)
+        return name in self._loaded or self._told(name) is not None
 
     def card(self, name: str) -> zoo.Card | None:
         """What is known of a reference model without loading it; None where it is not made."""
         return zoo.card(self.dataset, name, self._budget_of(name))
 
     def adapter(self, name: str) -> Adapter:
-        """The model itself, fitted to the dataset's shape and classes, on the device.
-
-        Raises:
-            UsageError: it cannot be wrapped, or does not take this dataset's inputs.
-        """
+        """The model itself, fitted to the dataset's shape and classes, on the device; UsageError where it will not."""
         if name not in self._loaded:
             self._loaded[name] = self._load(name)
         return self._loaded[name]
@@ -93,23 +74,20 @@ class Models:
         return self._device
 
     def _load(self, name: str) -> Adapter:
-        if name not in self._guests:
-            planned = self._card(name)
-            adapter = zoo.load(
-                self.dataset,
-                name,
-                self._progress,
-                budget=self._budget_of(name),
-                device=self.resolved_device,
-            )
-            if planned is not None and planned != self._card(name):  # its files were damaged, and it was fitted anew
-                raise UsageError(f"model {name} had to be made anew and has changed; run the same command again")
-            return adapter.to(self.resolved_device)
+        device = self.resolved_device
+        if name in self._guests:
+            return self._guest(name, device)
+        told = self._told(name)
+        adapter = zoo.load(self.dataset, name, self._progress, budget=self._budget_of(name), device=device)
+        if told is not None and told != self._told(name):  # its files were damaged, and it was fitted anew
+            raise UsageError(f"model {name} had to be made anew and has changed; run the same command again")
+        return adapter.to(device)
+
+    def _guest(self, name: str, device: str) -> Adapter:
         from adapters.base import Adapter
         from adapters.fitting import fit
         from adapters.wrapping import wrap
 
-        device = self.resolved_device
         try:
             given = self._guests[name]()
             # Of its owner's adapter a copy: what is settled here of its shape, device and name stays here.
@@ -127,21 +105,21 @@ class Models:
             return "full"
         return "quick"
 
-    def _effort(self, name: str) -> str | None:
-        """How short the training of a reference model is; None for that of its full recipe."""
-        return None if self._budget_of(name) == "full" else zoo.recipe(self.dataset.name, name, "quick").effort
+    def _told(self, name: str) -> ModelInfo | None:
+        """What its card tells of a reference model; None where it is not made, and of guests."""
+        card = None if name in self._guests else self.card(name)
+        return None if card is None else self._info(name, card)
 
-    def _card(self, name: str) -> ModelInfo | None:
-        card = self.card(name)
-        if card is None:
-            return None
+    def _info(self, name: str, model: Adapter | zoo.Card, notes: tuple[str, ...] = ()) -> ModelInfo:
+        quick = name not in self._guests and self._budget_of(name) == "quick"
         return ModelInfo(
             name=name,
-            fingerprint=card.fingerprint,
-            family=card.family,
-            gradient=card.gradient,
-            confidence_kind=card.confidence_kind,
-            effort=self._effort(name),
+            fingerprint=model.fingerprint,
+            family=model.family,
+            gradient=model.gradient,
+            confidence_kind=model.confidence_kind,
+            notes=notes,
+            effort=zoo.recipe(self.dataset.name, name, "quick").effort if quick else None,
         )
 
 
@@ -149,10 +127,7 @@ def chosen(specs: list[str], models: Models, references: list[str]) -> tuple[lis
     """What `--model` means: the suite's own models named, and the guests, now known to `models`.
 
     A spec is a reference model's name, a registered name, `FILE.py` or `FILE.py:OBJECT`. A reference model that the
-    suite does not name is a guest that is made by its recipe.
-
-    Raises:
-        UsageError: a name that is none of these, or a model that is for another dataset.
+    suite does not name is a guest that is made by its recipe. Raises UsageError for anything else.
     """
     known: list[str] = []
     guests: list[str] = []
@@ -186,34 +161,24 @@ def cuda_devices() -> list[str]:
 
 
 def offers(spec: str, references: list[str], dataset: str | None) -> list[Registration]:
-    """The models that a spec other than a reference model's name stands for.
+    """The models that a spec other than a reference model's name stands for, those for other datasets left out.
 
-    Args:
-        spec: a registered name, `FILE.py` or `FILE.py:OBJECT`.
-        references: what else a name could have meant.
-        dataset: leave out models for others than this one; None to keep all.
-
-    Raises:
-        UsageError: a name that is none of these, or no model for the dataset.
+    Raises UsageError where there are none.
     """
-    found = _offers(spec, references)
+    try:
+        if spec.endswith(".py") or ".py:" in spec:
+            found = from_file(spec)
+        elif spec in (known := registered()):
+            found = [known[spec]]
+        else:
+            raise unknown("model", spec, [*references, *known])
+    except AdapterError as error:
+        raise UsageError(str(error)) from error
     fitting = [offer for offer in found if dataset is None or offer.dataset in (None, dataset)]
     if not fitting:
         others = ", ".join(f"{offer.name} (for {offer.dataset})" for offer in found)
         raise UsageError(f"{spec} has no model for dataset {dataset}; it has {others}")
     return fitting
-
-
-def _offers(spec: str, references: list[str]) -> list[Registration]:
-    try:
-        if spec.endswith(".py") or ".py:" in spec:
-            return from_file(spec)
-        known = registered()
-    except AdapterError as error:
-        raise UsageError(str(error)) from error
-    if spec not in known:
-        raise unknown("model", spec, [*references, *known])
-    return [known[spec]]
 
 
 def given(models: Models, objects: Mapping[str, Any]) -> list[str]:

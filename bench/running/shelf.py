@@ -18,7 +18,7 @@ from bench.planning.suite import Suite, load_suite
 from bench.progress import Say, quiet
 from bench.records.record import Failure, ModelInfo, Record
 from bench.records.store import Store
-from bench.report.leaderboard import render
+from bench.report.boards import render
 
 PUBLISHED = Path("results")
 """Records that a folder publishes; read wherever the command is run, written by `--out .` alone."""

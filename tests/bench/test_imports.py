@@ -47,7 +47,7 @@ def loaded_after(what: str | list[str], folder: Path) -> list[str]:
     [
         "import bench, adapters, suites, bench.cli.app, bench.attacks, bench.datasets, bench.zoo, adapters.registry",
         "import bench.registry, bench.threats, bench.records, bench.training, bench.planning.plan",
-        "import bench.running.session, bench.board.rows, bench.report.leaderboard",
+        "import bench.running.session, bench.board.rows, bench.report.boards",
         ["--help"],
         ["suite", "--help"],
         ["list", "suites"],

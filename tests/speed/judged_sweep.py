@@ -9,7 +9,7 @@ from adapters.base import Adapter
 from bench.datasets.base import Dataset
 from bench.planning.plan import Job, expand, jobs
 from bench.planning.suite import parse_suite
-from bench.progress import Silent
+from bench.progress import Progress
 from bench.records.record import ModelInfo
 from bench.records.store import Store
 from bench.running.runner import Runner
@@ -35,7 +35,7 @@ def run_sweep(dataset: Dataset, model: Adapter, sweep: Iterable[Job], folder: Pa
     sweep = list(sweep)
     store = Store(folder)
     store.prepare()
-    summary = Runner(dataset, lambda name: model, store, Silent(), "cpu", BATCH).run(sweep)
+    summary = Runner(dataset, lambda name: model, store, Progress(), "cpu", BATCH).run(sweep)
     if summary.failed:
         raise RuntimeError(f"{summary.failed[0].kind}: {summary.failed[0].message}")
     errors = dict.fromkeys(EPSILONS, 0)

@@ -42,18 +42,13 @@ class CalibratedAdapter(CompositeAdapter):
     confidence_kind = "calibrated"
 
     def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: a part is not compiled; or temperature scaling of a fold without one of the classes, or of
-                one-vs-rest probabilities, which may all be zero and are then taken for logits.
-        """
         pairs = estimator.calibrated_classifiers_
         named = [(number, pair.estimator) for number, pair in enumerate(pairs)]
         parts = compiled_parts(estimator, named)
         super().__init__(estimator, parts)
-        self.estimator.calibrated_classifiers_ = [
-            _with_estimator(pair, part.estimator) for pair, part in zip(pairs, parts, strict=True)
-        ]
+        self.estimator.calibrated_classifiers_ = list(map(copy.copy, pairs))
+        for twin, part in zip(self.estimator.calibrated_classifiers_, parts, strict=True):
+            twin.estimator = part.estimator
         count = len(estimator.classes_)
         self._folds: list[_Curves | _Temperature] = []
         for (number, own), part, pair in zip(named, parts, pairs, strict=True):
@@ -68,7 +63,7 @@ class CalibratedAdapter(CompositeAdapter):
                 raise refuse(
                     estimator, "method='temperature' and a fold without one of the classes", "it cannot predict"
                 )
-            elif method == "predict_proba" and part.family == "one-vs-rest":
+            elif method == "predict_proba" and part.family == "one-vs-rest":  # all may be zero: taken for logits then
                 raise refuse(estimator, "method='temperature' of one-vs-rest probabilities", "set another method")
             else:
                 self._folds.append(_Temperature(response, pair.calibrators[0]))
@@ -100,12 +95,8 @@ class _Curves(Movable):
     """
 
     def __init__(self, response: Response, calibrators: Sequence[Any], positions: Sequence[int], count: int) -> None:
-        """
-        Args:
-            response: what the fold's estimator says.
-            calibrators: a fitted curve for each of its scores.
-            positions: the class that each score is for.
-            count: number of classes.
+        """Take what the fold's estimator says, a fitted curve and the class for each of its scores, and the number of
+        classes.
         """
         self.response, self.count = response, count
         self.positions = positions[: len(calibrators)]
@@ -156,11 +147,7 @@ class _Isotonic(Movable):
     """Increasing curves of straight lines between points, flat outside of them."""
 
     def __init__(self, curves: Sequence[Any], agreement: float) -> None:
-        """
-        Args:
-            curves: `C` fitted isotonic regressions.
-            agreement: how far values may be from the estimator's own, relative to 1 plus their size.
-        """
+        """Take `C` fitted isotonic regressions, and how far values may be off, relative to 1 plus their size."""
         self.ends = torch.tensor(np.array([curve.X_thresholds_[[0, -1]] for curve in curves]))
         most = max(2, *(len(curve.X_thresholds_) for curve in curves))
         tables: list[list[np.ndarray]] = []
@@ -243,13 +230,6 @@ def _normalised(own: Tensor, rivals: Tensor) -> Tensor:
 def _both(values: Tensor) -> Tensor:
     """`(N, K)` logits from decision values, which of two classes are those of the second."""
     return torch.cat([-values, values], dim=1) if values.shape[1] == 1 else values
-
-
-def _with_estimator(pair: Any, estimator: Any) -> Any:
-    """A copy of a fold's estimator and curves with another estimator."""
-    twin = copy.copy(pair)
-    twin.estimator = estimator
-    return twin
 
 
 def _sigmoid_of(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:

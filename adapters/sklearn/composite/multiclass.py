@@ -17,7 +17,7 @@ from sklearn.multiclass import _ConstantPredictor
 from torch import Tensor
 
 from adapters.base import Outputs, worst
-from adapters.compiled import as_array, refuse
+from adapters.compiled import as_array, refuse_if
 from adapters.rounding import topped, two_sided
 from adapters.sklearn.composite.parts import ROUNDING, CompositeAdapter
 from adapters.sklearn.composite.responses import Response, checked_response, compiled_parts, log_odds, preferred_method
@@ -93,12 +93,7 @@ class OneVsRestAdapter(BinaryParts):
     family = "one-vs-rest"
 
     def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: a part is not compiled, or several labels for each input.
-        """
-        if estimator.multilabel_:
-            raise refuse(estimator, "several labels for each input", "fit one estimator for each")
+        refuse_if(estimator.multilabel_, estimator, "several labels for each input", "fit one estimator for each")
         super().__init__(estimator)
         if hasattr(estimator, "decision_function"):
             self.decision = worst(*(part.decision for part in self.parts))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,7 +12,7 @@ from scipy import sparse
 from torch import Tensor
 
 from adapters.base import Outputs, worst
-from adapters.compiled import SklearnAdapter, refuse
+from adapters.compiled import SklearnAdapter, refuse, unnamed
 from adapters.sklearn.table import compile_part
 from adapters.sklearn.transformers.base import naming
 from adapters.sklearn.transformers.composed import Chain, detached
@@ -28,11 +27,6 @@ class PipelineAdapter(SklearnAdapter):
     """
 
     def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: a step is not compiled, the last is no classifier, or columns are picked by name and there is
-                no pandas to make a table with.
-        """
         name, last = estimator.steps[-1]
         if last is None or isinstance(last, str):
             raise refuse(estimator, f"{last!r} for its last step", "end it with a classifier")
@@ -52,14 +46,11 @@ class PipelineAdapter(SklearnAdapter):
         elif self._last.container == "array" and not np.asarray(made).flags.c_contiguous:
             self._last.container = "columns"
         self.takes_missing = self._takes_missing()
-        self.family = self._last.family  # type: ignore[misc]  # an instance speaks for its last step
+        for said in ("family", "agreement", "confidence_kind", "stochastic", "notes"):
+            setattr(self, said, getattr(self._last, said))  # an instance speaks for its last step
         self.jumps = self._last.jumps or self._chain.gradient != "exact"
-        self.agreement = self._last.agreement
-        self.confidence_kind, self.stochastic = self._last.confidence_kind, self._last.stochastic
-        self.notes = list(self._last.notes)
-        self.gradient = worst(self._last.gradient, self._chain.gradient)
-        self.decision = worst(self._last.decision, self._chain.gradient)
-        self.probability = worst(self._last.probability, self._chain.gradient)
+        for kind in ("gradient", "decision", "probability"):
+            setattr(self, kind, worst(getattr(self._last, kind), self._chain.gradient))
 
     def _logits(self, x: Tensor) -> Tensor:
         return self._last._logits(self._chain.relaxed(x))
@@ -91,8 +82,7 @@ class PipelineAdapter(SklearnAdapter):
     def _own_transform(self, x: Tensor) -> Any:
         """What the transformers themselves make of a batch: an array, a sparse matrix or a table."""
         made = self._as_input(x)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="X does not have valid feature names")
+        with unnamed():
             for _, step in self.estimator.steps[:-1]:
                 made = step.transform(made)
         return made

@@ -25,15 +25,9 @@ _SURE = 18.0
 
 
 class Response:
-    """What one method of a part says, as the whole takes it in: as it is, and differentiably."""
+    """What one method of a part says, in the columns that the whole takes of it: as it is, and differentiably."""
 
     def __init__(self, part: SklearnAdapter, method: str, columns: slice = slice(None)) -> None:
-        """
-        Args:
-            part: adapter of the part.
-            method: `decision_function`, `predict_proba` or `predict`.
-            columns: which of the part's columns the whole takes.
-        """
         self.part, self.method, self.columns = part, method, columns
         self.kind: GradientKind = {"decision_function": part.decision, "predict_proba": part.probability}.get(
             method, worst_of_choices([part])
@@ -73,11 +67,7 @@ class Response:
 
 
 def compiled_parts(whole: Any, parts: Iterable[tuple[object, Any]]) -> list[SklearnAdapter]:
-    """The adapters of the named parts of an estimator.
-
-    Raises:
-        NotWrappable: a part cannot be compiled.
-    """
+    """The adapters of the named parts of an estimator, or a refusal that names the part."""
     adapters = []
     for name, part in parts:
         try:
@@ -90,11 +80,7 @@ def compiled_parts(whole: Any, parts: Iterable[tuple[object, Any]]) -> list[Skle
 def checked_response(
     whole: Any, name: object, part: Any, adapter: SklearnAdapter, method: str, columns: slice = slice(None)
 ) -> Response:
-    """What a method of the part says.
-
-    Raises:
-        NotWrappable: the part lacks the method, or it is not compiled.
-    """
+    """What a method of the part says; a refusal where the part lacks it, or it is not compiled."""
     response = Response(adapter, method, columns)
     if response.kind == "none" and method != "predict":
         reason = "is not compiled" if hasattr(part, method) else "does not exist, so that the whole cannot predict"

@@ -29,11 +29,6 @@ class StackingAdapter(CompositeAdapter):
     family = "stacking"
 
     def __init__(self, estimator: Any) -> None:
-        """
-        Raises:
-            NotWrappable: a part is not compiled or, frozen or fitted before, gives labels that are no numbers; several
-                labels for each input; the final estimator knows other classes.
-        """
         if isinstance(estimator.classes_, list):
             raise refuse(estimator, "several labels for each input", "fit one estimator for each")
         named = [(name, part) for name, part in estimator.named_estimators_.items() if not isinstance(part, str)]
@@ -56,14 +51,13 @@ class StackingAdapter(CompositeAdapter):
         self.jumps = self._final.jumps or any(part.jumps for part in parts) or "predict" in estimator.stack_method_
         self.confidence_kind = self._final.confidence_kind
         kinds = [response.kind for response in self._responses]
-        self.gradient = worst(self._final.gradient, *kinds)
-        self.decision = worst(self._final.decision, *kinds)
-        self.probability = worst(self._final.probability, *kinds)
+        for kind in ("gradient", "decision", "probability"):
+            setattr(self, kind, worst(getattr(self._final, kind), *kinds))
 
     def _compiled(self, x: Tensor) -> Outputs:
         final = self._final
         if not isinstance(final, LinearAdapter) or type(final) not in _LINEAR:
-            return final.outputs(torch.as_tensor(self._ask("transform", x), device=x.device))
+            return final.outputs(self._own_stack(x))
         said = [response.values(x) for response in self._responses]
         stack = torch.cat([*said, x.double()] if self._passthrough else said, dim=1).to(final._precision)
         scores, error = final._bounded(stack)
@@ -73,7 +67,11 @@ class StackingAdapter(CompositeAdapter):
 
     def _estimated(self, x: Tensor) -> Outputs:
         with one_thread():
-            return self._final.outputs(torch.as_tensor(self._ask("transform", x)))
+            return self._final.outputs(self._own_stack(x))
+
+    def _own_stack(self, x: Tensor) -> Tensor:
+        """`(N, M)` input of the final estimator by the estimator's own code."""
+        return torch.as_tensor(self._ask("transform", x), device=x.device)
 
     def _soft_stack(self, x: Tensor) -> Tensor:
         """`(N, M)` differentiable input of the final estimator."""
@@ -90,8 +88,7 @@ class StackingAdapter(CompositeAdapter):
         return self._final.soft_decision(self._soft_stack(x))
 
     def decision_values(self, x: Tensor) -> Tensor:
-        stack = torch.as_tensor(self._ask("transform", x), device=x.device)
-        return self._final.decision_values(stack)
+        return self._final.decision_values(self._own_stack(x))
 
     def log_probabilities(self, x: Tensor) -> Tensor:
         return self._final.log_probabilities(self._soft_stack(x))

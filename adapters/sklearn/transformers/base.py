@@ -15,8 +15,8 @@ from adapters.errors import NotWrappable
 class Transformer(Movable):
     """A fitted scikit-learn transformer and the tensors it was compiled to.
 
-    A subclass implements `forward`, `relaxed` where that has no useful gradient, and adds to `state` what the tensors
-    do not tell.
+    A subclass implements `forward`, and `relaxed` where that has no useful gradient. Its `__init__` hands on the
+    tensors, and the settings that decide the output too.
     """
 
     gradient: GradientKind = "exact"
@@ -30,8 +30,8 @@ class Transformer(Movable):
     by_name: bool = False
     """Whether it picks columns by name, and so needs a table."""
 
-    def __init__(self, **constants: Tensor) -> None:
-        self._constants = constants
+    def __init__(self, *settings: object, **constants: Tensor) -> None:
+        self._settings, self._constants = settings, constants
 
     def forward(self, x: Tensor) -> Tensor:
         """`(N, D')` what `transform` makes of `(N, D)` inputs, dense."""
@@ -46,6 +46,7 @@ class Transformer(Movable):
         yield type(self).__name__
         for name, tensor in self._constants.items():
             yield from (name, tensor)
+        yield from self._settings
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
@@ -34,7 +33,11 @@ class Bins(Transformer):
         starts, always, never = np.append(0, np.cumsum(counts)), counts.sum(), counts.sum() + 1
         lower = [np.append(always, np.arange(low, high)) for low, high in pairwise(starts)]
         upper = [np.append(np.arange(low, high), never) for low, high in pairwise(starts)]
+        self._by_column = estimator.encode != "ordinal"
+        self._dtype = None if estimator.dtype is None else torch.as_tensor(np.empty(0, estimator.dtype)).dtype
         super().__init__(
+            self._by_column,
+            str(self._dtype),
             padded=torch.tensor(padded),
             edges=torch.tensor(np.concatenate(inner)),
             widths=torch.tensor(np.repeat(widths, counts)) * self.temperature,
@@ -43,8 +46,6 @@ class Bins(Transformer):
             upper=torch.tensor(np.concatenate(upper)),
             first=torch.tensor(starts[:-1] + np.arange(len(inner))),
         )
-        self._by_column = estimator.encode != "ordinal"
-        self._dtype = None if estimator.dtype is None else torch.as_tensor(np.empty(0, estimator.dtype)).dtype
         self.bitwise = estimator.encode != "onehot"
 
     def forward(self, x: Tensor) -> Tensor:
@@ -64,7 +65,3 @@ class Bins(Transformer):
             return torch.zeros_like(x).index_add(1, self._constants["features"], shares)
         steps = torch.cat([shares, torch.ones_like(x[:, :1]), torch.zeros_like(x[:, :1])], dim=1)
         return steps[:, self._constants["lower"]] - steps[:, self._constants["upper"]]
-
-    def state(self) -> Iterable[object]:
-        yield from super().state()
-        yield from (self._by_column, str(self._dtype))

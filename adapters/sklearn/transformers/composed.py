@@ -15,18 +15,9 @@ from adapters.sklearn.transformers.table import compile_transformer
 
 
 class Composed(Transformer):
-    """Transformers that make one."""
+    """Transformers that make one: the `whole`, of steps that are a name and a fitted transformer each."""
 
-    def __init__(self, whole: Any, steps: Sequence[tuple[str, Any]], **constants: Tensor) -> None:
-        """
-        Args:
-            whole: what is made of them.
-            steps: name and fitted transformer of each.
-            constants: tensors of its own, by name.
-
-        Raises:
-            NotWrappable: a step is not compiled.
-        """
+    def __init__(self, whole: Any, steps: Sequence[tuple[Any, ...]], **constants: Tensor) -> None:
         super().__init__(**constants)
         self._parts: list[Transformer] = []
         for name, step in steps:
@@ -53,14 +44,9 @@ class Composed(Transformer):
 
 
 class Chain(Composed):
-    """The steps of a Pipeline, one after the other."""
+    """The steps of a Pipeline, one after the other; only those given, where any are."""
 
     def __init__(self, estimator: Any, steps: Sequence[tuple[str, Any]] | None = None) -> None:
-        """
-        Args:
-            estimator: the pipeline.
-            steps: those of its steps to take; None for all.
-        """
         super().__init__(estimator, working(estimator.steps if steps is None else steps))
 
     def _through(self, x: Tensor, parts: Sequence[Callable[[Tensor], Tensor]]) -> Tensor:
@@ -70,15 +56,9 @@ class Chain(Composed):
 
 
 class SideBySide(Composed):
-    """What each of some transformers makes of the input, or of some of its columns, times a weight."""
+    """What each of some transformers makes of the input, or where `columns` are given of its own, times a weight."""
 
-    def __init__(self, whole: Any, steps: Sequence[tuple[str, Any]], columns: Sequence[Sequence[int]] = ()) -> None:
-        """
-        Args:
-            whole: what is made of them.
-            steps: name and fitted transformer of each.
-            columns: those of the input that each takes; empty where each takes all.
-        """
+    def __init__(self, whole: Any, steps: Sequence[tuple[Any, ...]], columns: Sequence[Sequence[int]] = ()) -> None:
         indices = {f"columns{place}": torch.tensor(taken) for place, taken in enumerate(columns)}
         super().__init__(whole, steps, **indices)
         given = whole.transformer_weights or {}
@@ -110,14 +90,14 @@ class Columns(SideBySide):
 
     def __init__(self, estimator: Any) -> None:
         taken = estimator._transformer_to_input_indices
-        steps = [(name, step) for name, step in working(estimator.transformers_) if len(taken[name])]
+        steps = [(name, step) for name, step, _ in working(estimator.transformers_) if len(taken[name])]
         super().__init__(estimator, steps, [list(taken[name]) for name, _ in steps])
         self.by_name = self.by_name or hasattr(estimator, "feature_names_in_")
 
 
-def working(steps: Iterable[tuple[Any, ...]]) -> list[tuple[str, Any]]:
-    """Name and transformer of those steps that are not None, `passthrough` or `drop`."""
-    return [(name, step) for name, step, *_ in steps if step is not None and not isinstance(step, str)]
+def working(steps: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Those steps whose transformer, behind their name, is not None, `passthrough` or `drop`."""
+    return [step for step in steps if step[1] is not None and not isinstance(step[1], str)]
 
 
 def detached(estimator: Any) -> Any:
@@ -130,6 +110,5 @@ def detached(estimator: Any) -> Any:
         twin.copy = True
     for steps in ("steps", "transformer_list", "transformers_"):
         if hasattr(twin, steps):
-            rest = [step for step in getattr(twin, steps) if step[1] is not None and not isinstance(step[1], str)]
-            setattr(twin, steps, [(name, detached(step), *more) for name, step, *more in rest])
+            setattr(twin, steps, [(name, detached(step), *more) for name, step, *more in working(getattr(twin, steps))])
     return twin

@@ -14,35 +14,31 @@ if TYPE_CHECKING:
     from adapters.sklearn.transformers.base import Transformer
 
 _HERE = "adapters.sklearn.transformers"
-_SELECTION = "sklearn.feature_selection"
+_SELECTION = f"{_HERE}.features:Selection"
+_BY_SCORE = ("SelectKBest", "SelectPercentile", "SelectFpr", "SelectFdr", "SelectFwe", "GenericUnivariateSelect")
 
 TABLE = {
-    "sklearn.preprocessing._data.StandardScaler": f"{_HERE}.scalers:Standard",
-    "sklearn.preprocessing._data.MinMaxScaler": f"{_HERE}.scalers:MinMax",
-    "sklearn.preprocessing._data.MaxAbsScaler": f"{_HERE}.scalers:MaxAbs",
-    "sklearn.preprocessing._data.RobustScaler": f"{_HERE}.scalers:Robust",
-    "sklearn.preprocessing._data.Normalizer": f"{_HERE}.normalizer:Normalizer",
-    "sklearn.preprocessing._polynomial.PolynomialFeatures": f"{_HERE}.polynomial:Polynomial",
+    "sklearn.preprocessing._data.StandardScaler": f"{_HERE}.arithmetic:Standard",
+    "sklearn.preprocessing._data.MinMaxScaler": f"{_HERE}.arithmetic:MinMax",
+    "sklearn.preprocessing._data.MaxAbsScaler": f"{_HERE}.arithmetic:MaxAbs",
+    "sklearn.preprocessing._data.RobustScaler": f"{_HERE}.arithmetic:Robust",
+    "sklearn.preprocessing._data.Normalizer": f"{_HERE}.arithmetic:Normalizer",
+    "sklearn.preprocessing._polynomial.PolynomialFeatures": f"{_HERE}.features:Polynomial",
     "sklearn.preprocessing._discretization.KBinsDiscretizer": f"{_HERE}.bins:Bins",
-    "sklearn.preprocessing._function_transformer.FunctionTransformer": f"{_HERE}.selection:Identity",
-    "sklearn.impute._base.SimpleImputer": f"{_HERE}.imputer:Imputer",
-    "sklearn.decomposition._pca.PCA": f"{_HERE}.projections:PCA",
-    "sklearn.decomposition._incremental_pca.IncrementalPCA": f"{_HERE}.projections:PCA",
-    "sklearn.decomposition._truncated_svd.TruncatedSVD": f"{_HERE}.projections:TruncatedSVD",
-    f"{_SELECTION}._univariate_selection.SelectKBest": f"{_HERE}.selection:Selection",
-    f"{_SELECTION}._univariate_selection.SelectPercentile": f"{_HERE}.selection:Selection",
-    f"{_SELECTION}._univariate_selection.SelectFpr": f"{_HERE}.selection:Selection",
-    f"{_SELECTION}._univariate_selection.SelectFdr": f"{_HERE}.selection:Selection",
-    f"{_SELECTION}._univariate_selection.SelectFwe": f"{_HERE}.selection:Selection",
-    f"{_SELECTION}._univariate_selection.GenericUnivariateSelect": f"{_HERE}.selection:Selection",
-    f"{_SELECTION}._variance_threshold.VarianceThreshold": f"{_HERE}.selection:Selection",
-    f"{_SELECTION}._from_model.SelectFromModel": f"{_HERE}.selection:Selection",
-    f"{_SELECTION}._rfe.RFE": f"{_HERE}.selection:Selection",
-    f"{_SELECTION}._rfe.RFECV": f"{_HERE}.selection:Selection",
-    f"{_SELECTION}._sequential.SequentialFeatureSelector": f"{_HERE}.selection:Selection",
+    "sklearn.preprocessing._function_transformer.FunctionTransformer": f"{_HERE}.features:Identity",
+    "sklearn.impute._base.SimpleImputer": f"{_HERE}.features:Imputer",
+    "sklearn.decomposition._pca.PCA": f"{_HERE}.arithmetic:PCA",
+    "sklearn.decomposition._incremental_pca.IncrementalPCA": f"{_HERE}.arithmetic:PCA",
+    "sklearn.decomposition._truncated_svd.TruncatedSVD": f"{_HERE}.arithmetic:TruncatedSVD",
     "sklearn.compose._column_transformer.ColumnTransformer": f"{_HERE}.composed:Columns",
     "sklearn.pipeline.FeatureUnion": f"{_HERE}.composed:Union",
     "sklearn.pipeline.Pipeline": f"{_HERE}.composed:Chain",
+    "sklearn.feature_selection._variance_threshold.VarianceThreshold": _SELECTION,
+    "sklearn.feature_selection._from_model.SelectFromModel": _SELECTION,
+    "sklearn.feature_selection._rfe.RFE": _SELECTION,
+    "sklearn.feature_selection._rfe.RFECV": _SELECTION,
+    "sklearn.feature_selection._sequential.SequentialFeatureSelector": _SELECTION,
+    **{f"sklearn.feature_selection._univariate_selection.{name}": _SELECTION for name in _BY_SCORE},
 }
 """Transformer class -> module and class of what compiles it. Exact types only: a subclass may override `transform`."""
 

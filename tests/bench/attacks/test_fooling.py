@@ -25,7 +25,7 @@ from bench.draws import Draws
 from bench.errors import UsageError
 from bench.planning.plan import expand, jobs
 from bench.planning.suite import parse_suite
-from bench.progress import Silent
+from bench.progress import Progress
 from bench.records.record import AttackId, Cell, Result, Slice
 from bench.records.store import Store
 from bench.report import rubbish
@@ -390,7 +390,7 @@ ATTACKS = """\
 
 def carry_out(models: dict[str, nn.Module], digits: Dataset, out: Path, batch: int | None = None) -> list[Row]:
     """The board of the suite, each model a source for the others."""
-    suite, teller = suite_of(ATTACKS, list(models), board="rubbish"), Silent()
+    suite, teller = suite_of(ATTACKS, list(models), board="rubbish"), Progress()
     shelf = Models(digits, "cpu")
     for name, net in models.items():
         shelf.add_guest(name, lambda net=net: net)  # type: ignore[misc]

@@ -21,7 +21,7 @@ from bench.checks import CHECKS
 from bench.checks.sanity import inspect
 from bench.datasets import Dataset, open_dataset
 from bench.planning.suite import parse_suite
-from bench.report.definitions import DEFINITIONS
+from bench.report.boards import DEFINITIONS
 
 NAMES = [str(k) for k in range(10)]
 

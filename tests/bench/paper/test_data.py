@@ -19,7 +19,7 @@ from bench.paper import reproduce as reproducing
 from bench.paper.document import tables
 from bench.paper.reproduce import Budget, Reproduction, reproduce
 from bench.paper.scoreboard import Line
-from bench.progress import Silent
+from bench.progress import Progress
 from bench.running.shelf import Shelf
 from bench.zoo import cookbook
 
@@ -83,7 +83,7 @@ def run(elsewhere: Path) -> Run:
     numbers.write_text(NUMBERS, encoding="utf-8")
 
     def call(budget: Budget = "quick", data: Path | None = None, out: str = "out") -> Reproduction:
-        return reproduce(budget, Shelf(Path(out)), progress=Silent(), device="cpu", data=data, numbers=numbers)
+        return reproduce(budget, Shelf(Path(out)), progress=Progress(), device="cpu", data=data, numbers=numbers)
 
     return call
 

@@ -16,10 +16,9 @@ from bench import zoo
 from bench.cli.app import main
 from bench.datasets import cifar10, open_dataset
 from bench.errors import UsageError
-from bench.paper import published as publishing
+from bench.paper import protocol
 from bench.paper.numbers import Measure, load_numbers
-from bench.paper.protocol import cells_of, models_of, runs_of
-from bench.paper.published import published
+from bench.paper.protocol import cells_of, models_of, published, runs_of
 from bench.planning.plan import expand
 from bench.planning.suite import load_suite
 from bench.zoo import cookbook
@@ -53,7 +52,7 @@ def measures(monkeypatch: pytest.MonkeyPatch) -> list[Measure]:
     """What is published on the digits, to be filled."""
     found: list[Measure] = []
     real = load_numbers().measures
-    monkeypatch.setattr(publishing, "_measures", lambda: [*real, *found])
+    monkeypatch.setattr(protocol, "_measures", lambda: [*real, *found])
     return found
 
 

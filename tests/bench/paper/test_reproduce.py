@@ -15,7 +15,7 @@ from bench.paper.evidence import gather
 from bench.paper.numbers import load_numbers
 from bench.paper.reproduce import Budget, Reproduction, reproduce
 from bench.paper.scoreboard import scoreboard
-from bench.progress import Silent
+from bench.progress import Progress
 from bench.running.shelf import Shelf
 from bench.zoo import cookbook
 
@@ -76,7 +76,7 @@ def numbers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(budget: Budget, out: Path, numbers: Path) -> Reproduction:
-    return reproduce(budget, Shelf(out), progress=Silent(), device="cpu", numbers=numbers)
+    return reproduce(budget, Shelf(out), progress=Progress(), device="cpu", numbers=numbers)
 
 
 def verdicts(found: Reproduction) -> dict[str, str]:
@@ -202,8 +202,8 @@ def test_what_is_recorded_is_compared_without_torch(elsewhere: Path, numbers: Pa
     run("full", elsewhere / "out", numbers)
     probe = (
         "import sys; from pathlib import Path; from bench.paper.reproduce import reproduce; "
-        "from bench.progress import Silent; from bench.running.shelf import Shelf; "
-        f"found = reproduce('quick', Shelf(Path('out')), progress=Silent(), numbers=Path({str(numbers)!r})); "
+        "from bench.progress import Progress; from bench.running.shelf import Shelf; "
+        f"found = reproduce('quick', Shelf(Path('out')), progress=Progress(), numbers=Path({str(numbers)!r})); "
         "print([line.verdict for line in found.lines], 'torch' in sys.modules)"
     )
     told = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=120)

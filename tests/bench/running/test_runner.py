@@ -26,7 +26,7 @@ from bench.board.view import View
 from bench.datasets import Dataset
 from bench.errors import UsageError
 from bench.planning.plan import expand, jobs
-from bench.progress import Silent
+from bench.progress import Progress
 from bench.records.record import Failure, Record
 from bench.records.store import Store
 from bench.running.roster import Models
@@ -89,7 +89,7 @@ def carry_out(
     """Run attacks on the reference models of a suite, each a source for the others, and on guests."""
     guests = guests or {}
     suite = suite_of(attacks, list(models), rank_eps=0.2)
-    teller = Silent()
+    teller = Progress()
     shelf = Models(digits, "cpu")
     for name, offered in {**models, **guests}.items():
         shelf.add_guest(name, lambda offered=offered: offered)
@@ -354,7 +354,7 @@ def test_scores_in_some_parts_only_are_an_error_and_no_average_over_nothing(
     planned = expand(trained, digits, {"odd": shelf.info("odd")}, {})
     store = Store(tmp_path)
     store.prepare()
-    summary = Runner(store, Silent()).run(jobs(item.cell for item in planned), World(digits, shelf.adapter, "cpu"))
+    summary = Runner(store, Progress()).run(jobs(item.cell for item in planned), World(digits, shelf.adapter, "cpu"))
     assert sum(seen) > 1800, "the second part was asked for"
     assert [failure.kind for failure in summary.failed] == ["invalid-output"]
     assert "for some examples only" in summary.failed[0].message
@@ -492,7 +492,7 @@ def test_recomputing_compares_and_overwrites_nothing(
         shelf = Models(digits, "cpu")
         shelf.add_guest("m", lambda count=count: lying(digits_net, count))
         cells = [item.cell for item in expand(suite_of(NOISE, ["m"]), digits, {"m": shelf.info("m")}, {})][:1]
-        runs.append(Runner(store, Silent()).run(jobs(cells), World(digits, shelf.adapter, "cpu", batch=1000)))
+        runs.append(Runner(store, Progress()).run(jobs(cells), World(digits, shelf.adapter, "cpu", batch=1000)))
         texts = [path.read_bytes() for path in (elsewhere / "cells").iterdir()]
         first = texts if len(runs) == 1 else first
     assert texts == first

@@ -13,7 +13,7 @@ from torch import nn
 import adapters
 import bench
 from bench.planning.suite import load_suite, parse_suite
-from bench.progress import Silent
+from bench.progress import Progress
 from bench.running.session import Session
 from bench.running.shelf import Shelf, leaderboard, on_board
 
@@ -163,16 +163,16 @@ def test_only_the_models_that_are_met_are_made(
     asked: list[str], made: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BENCH_HOME", str(tmp_path))
-    session = Session(MEETINGS, progress=Silent(), shelf=Shelf(tmp_path), model_specs=asked, load=False)
+    session = Session(MEETINGS, progress=Progress(), shelf=Shelf(tmp_path), model_specs=asked, load=False)
     assert set(session.unknown_models) == made
     assert session.planned == []
 
 
 def test_data_at_a_path_for_datasets_that_are_read_from_one(tmp_path: Path) -> None:
     with pytest.raises(bench.UsageError, match="dataset digits is read from no path; leave out --data"):
-        Session(MEETINGS, progress=Silent(), shelf=Shelf(tmp_path), data=tmp_path, load=False)
+        Session(MEETINGS, progress=Progress(), shelf=Shelf(tmp_path), data=tmp_path, load=False)
     with pytest.raises(bench.UsageError, match="none"):
-        Session("paper-cifar10", progress=Silent(), shelf=Shelf(tmp_path), data=tmp_path / "none", load=False)
+        Session("paper-cifar10", progress=Progress(), shelf=Shelf(tmp_path), data=tmp_path / "none", load=False)
 
 
 def test_the_leaderboard_leaves_the_numbers_of_the_paper_to_their_own_document(tmp_path: Path) -> None:

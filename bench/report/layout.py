@@ -1,14 +1,56 @@
-"""The text of a table's cells."""
+"""What layouts are made of: tables by what their columns say of a line, rows by column and line, the text of cells."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from bench.board.rows import Row
+from bench.table import Table
 
+Line = TypeVar("Line")
+Column = tuple[str, Callable[[Line], str]]
+"""A header, and the text below it of a line."""
+Pivot = dict[str, dict[str, Row]]
+"""A row for each cell, by column and line."""
 NO_NUMBER = {"unsupported": "n/a", "error": "error", "missing": ""}
 """What stands in a cell whose row has no number, by status."""
+
+
+def drawn(title: str, lines: Iterable[Line], columns: Sequence[Column[Line]], note: str = "") -> Table:
+    """A table with a row for every line."""
+    body = tuple(tuple(text(line) for _, text in columns) for line in lines)
+    return Table(title, tuple(header for header, _ in columns), body, note)
+
+
+def pivot(rows: Iterable[Row], column: Callable[[Row], str], line: Callable[[Row], str] | None = None) -> Pivot:
+    """Rows by column and line, the model unless told otherwise; of several for one cell that over most examples."""
+    found: Pivot = {}
+    for row in rows:
+        cells, name = found.setdefault(column(row), {}), line(row) if line else row.model
+        if name not in cells or cells[name].n < row.n:
+            cells[name] = row
+    return found
+
+
+def across(found: Mapping[str, Mapping[str, Row | None]], show: Callable[[Row | None], str]) -> list[Column[str]]:
+    """The columns of a pivot."""
+
+    def column(head: str) -> Column[str]:
+        return head, lambda line: show(found[head].get(line))
+
+    return [column(head) for head in found]
+
+
+def by_model(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Rows of each model."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.model, []).append(row)
+    return groups
+
+
+# -- the text of cells -------------------------------------------------------------------------------------------------
 
 
 def percent(share: float | None) -> str:
@@ -34,14 +76,9 @@ def shown(row: Row | None, text: Callable[[Row], str]) -> str:
     return "" if row is None else text(row) if row.status == "ok" else NO_NUMBER[row.status]
 
 
-def robust(row: Row | None) -> str:
-    """A row's robust accuracy."""
-    return shown(row, lambda row: percent(row.robust_accuracy))
-
-
-def error(row: Row | None) -> str:
-    """A row's error."""
-    return shown(row, lambda row: percent(row.error))
+def rate(name: str) -> Callable[[Row | None], str]:
+    """The text of a rate of rows, such as `error`."""
+    return lambda row: shown(row, lambda row: percent(getattr(row, name)))
 
 
 def flags(row: Row) -> str:

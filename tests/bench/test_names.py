@@ -12,7 +12,7 @@ from bench import registry
 from bench.attacks import attack_class, make_attack
 from bench.datasets import open_dataset
 from bench.errors import UsageError
-from bench.planning.suite import known_suites, load_suite
+from bench.planning.suite import load_suite
 from bench.running.shelf import known_boards
 
 Install = Callable[..., None]
@@ -121,7 +121,7 @@ def test_a_package_adds_an_attack_a_dataset_and_a_suite(
     assert make_attack("mine", {"loss": "margin"}).name == "mine"
     assert open_dataset("my-digits").sizes == open_dataset("digits").sizes
     assert [entry.attack for entry in load_suite("my-suite").attacks] == ["mine"]
-    assert {"my-suite", "mnist-fgsm"} <= {suite.suite for suite in known_suites()}
+    assert {"my-suite", "mnist-fgsm"} <= {suite.suite for suite in registry.each("suite", load_suite)}
     assert capsys.readouterr().err == ""
 
 
@@ -168,7 +168,7 @@ def test_a_suite_that_cannot_be_read_is_one_line_and_nothing_else(
     install("bad-one", "bad", "", suites={"theirs": "bad:theirs.yaml"})
     if text is not None:
         (tmp_path / "bad" / "theirs.yaml").write_text(text, encoding="utf-8")
-    assert {suite.suite for suite in known_suites()} == set(registry._suite_files())
+    assert {suite.suite for suite in registry.each("suite", load_suite)} == set(registry._suite_files())
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("warning: package bad-one: suite 'theirs': ")
     assert says in line

@@ -1,19 +1,21 @@
-"""Scalers: elementwise arithmetic with one number a feature."""
+"""Scalers and projections: arithmetic with fitted numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from adapters.sklearn.transformers.base import Transformer
 
+ORDERS = {"l1": 1.0, "l2": 2.0, "max": torch.inf}
+
 
 class Scaler(Transformer):
-    """Some of `sub`, `div`, `mul` and `add`, in that order of arguments, then a clip.
+    """Some of `sub`, `div`, `mul` and `add` with a `(D,)` array each, in the order given, then a clip to two ends.
 
     Each is NumPy's in-place operation: computed in the wider of the two types, and rounded to the input's.
     """
@@ -22,12 +24,7 @@ class Scaler(Transformer):
     """Whether its numbers are rounded to the input's type before they are used."""
 
     def __init__(self, clip: tuple[float, float] | None = None, **operands: np.ndarray | None) -> None:
-        """
-        Args:
-            clip: lowest and highest output, or None.
-            operands: `(D,)` array of each operation, in their order; None for one that is left out.
-        """
-        super().__init__(**{name: torch.tensor(value) for name, value in operands.items() if value is not None})
+        super().__init__(clip, **{name: torch.tensor(value) for name, value in operands.items() if value is not None})
         self._clip = clip
 
     def forward(self, x: Tensor) -> Tensor:
@@ -35,10 +32,6 @@ class Scaler(Transformer):
             wide = x.dtype if self.narrows else torch.promote_types(x.dtype, operand.dtype)
             x = getattr(torch, name)(x.to(wide), operand.to(wide)).to(x.dtype)
         return x if self._clip is None else x.clamp(*self._clip)
-
-    def state(self) -> Iterable[object]:
-        yield from super().state()
-        yield self._clip
 
 
 class Standard(Scaler):
@@ -75,4 +68,47 @@ class Robust(Scaler):
         super().__init__(
             sub=estimator.center_ if estimator.with_centering else None,
             div=estimator.scale_ if estimator.with_scaling else None,
+        )
+
+
+class Normalizer(Transformer):
+    """Each input over its norm; one with a norm of next to nothing stays as it is."""
+
+    def __init__(self, estimator: Any) -> None:
+        self._order = ORDERS[estimator.norm]
+        super().__init__(self._order)
+        self.bitwise = estimator.norm == "max"
+
+    def forward(self, x: Tensor) -> Tensor:
+        norms: Tensor = torch.linalg.vector_norm(x, ord=self._order, dim=1, keepdim=True)
+        return x / norms.where(norms >= 10 * torch.finfo(x.dtype).eps, 1)
+
+
+class Projection(Transformer):
+    """x @ W.T + b, in float64: components of little variance are small differences, which whitening blows up."""
+
+    bitwise = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x.double(), self._constants["weight"], self._constants["bias"]).to(x.dtype)
+
+
+class TruncatedSVD(Projection):
+    """x @ C.T."""
+
+    def __init__(self, estimator: Any) -> None:
+        weight = estimator.components_.astype(np.float64)
+        super().__init__(weight=torch.tensor(weight), bias=torch.zeros(len(weight), dtype=torch.float64))
+
+
+class PCA(Projection):
+    """(x - mean) @ C.T, over the deviations where it whitens; a deviation below rounding counts as that."""
+
+    def __init__(self, estimator: Any) -> None:
+        weight, deviation = estimator.components_.astype(np.float64), np.ones(len(estimator.components_))
+        if estimator.whiten:
+            least = np.finfo(estimator.explained_variance_.dtype).eps
+            deviation = np.maximum(np.sqrt(estimator.explained_variance_), least).astype(np.float64)
+        super().__init__(
+            weight=torch.tensor(weight / deviation[:, None]), bias=torch.tensor(-(weight @ estimator.mean_) / deviation)
         )
