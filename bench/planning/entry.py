@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from bench import registry
 from bench.attacks import attack_class, make_attack
 from bench.attacks.base import Attack
 from bench.errors import UsageError, unknown
-from bench.threats import Criterion, Epsilon, Norm
+from bench.threats import Criterion, Epsilon, Norm, Threat
 
 
 def listed(value: Any) -> Any:
@@ -84,6 +84,8 @@ class Entry(Part):
             raise UsageError(f"attack {self.attack} needs eps: one number or a list")
         if not attack.norms and (self.norm or self.eps):
             raise UsageError(f"attack {self.attack} is bound to no ball around an example: leave out norm and eps")
+        for eps in self.eps:
+            checked_size(self.norm, eps)
         if attack.needs == "nothing" and self.sources != "self":
             raise UsageError(f"attack {self.attack} is crafted on no model: leave out sources")
         if attack.generates and self.n is None:
@@ -105,3 +107,14 @@ class Entry(Part):
     @property
     def judged_by(self) -> Criterion:
         return self.criterion or self.made.criterion
+
+
+def checked_size(norm: str | None, eps: float) -> None:
+    """
+    Raises:
+        UsageError: the norm has no ball of that size.
+    """
+    try:
+        Threat(norm=norm, eps=eps)
+    except ValidationError as error:
+        raise UsageError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from bench import registry
 from bench.errors import UsageError, unknown
-from bench.planning.entry import Entry, Part
+from bench.planning.entry import Entry, Part, checked_size
 from bench.strict_yaml import Path as Where
 from bench.strict_yaml import read_yaml, text_of
 from bench.threats import Criterion, Epsilon, Norm
@@ -61,6 +61,7 @@ class Suite(Part):
                 if name not in self.models:
                     raise unknown(f"model of attack {entry.attack}", name, self.models)
         if (by := self.rank_by) is not None:
+            checked_size(by.norm, by.eps)
             alike = [e for e in self.attacks if (e.norm, e.clip, e.n) == (by.norm, by.clip, None)]
             sizes = sorted({eps for entry in alike for eps in entry.eps})
             if by.eps not in sizes and not any(entry.made.measures for entry in alike):

@@ -9,11 +9,11 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from bench.records.cell import Block, Cell
 from bench.records.identity import canonical
@@ -50,14 +50,20 @@ class Part(Block):
     schema_version: Literal[2] = 2
     craft: str
     """Id of the craft."""
-    number: int
+    number: Annotated[int, Field(ge=0)]
     """Which part of the slice, from 0."""
-    of: int
+    of: Annotated[int, Field(ge=1)]
     """Number of parts."""
     classes: int
     """Number of the dataset's classes."""
     cells: tuple[CellPart, ...]
     run: Run
+
+    @model_validator(mode="after")
+    def _is_one_of_them(self) -> Part:
+        if self.number >= self.of:
+            raise ValueError(f"part {self.number} of {self.of}")
+        return self
 
     @property
     def name(self) -> str:

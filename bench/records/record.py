@@ -163,6 +163,8 @@ class Record(Block):
     @model_validator(mode="after")
     def _columns_and_counts_agree(self) -> Record:
         """A column cut short would read as abstentions; a count that its column does not bear out is no result."""
+        if self.result.status == "ok" and self.result.examples is None:
+            raise ValueError("a result without examples")
         if self.result.examples is not None:
             n, columns = self.cell.craft.slice.n, dict[str, NDArray[Any]]()
             for name, packed in self.result.examples:

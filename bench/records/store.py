@@ -149,10 +149,15 @@ class Store:
         replace_file(path, part.json_text().encode("ascii"))
 
     def sweep(self, parts: Iterable[Part]) -> None:
-        """Remove those of these parts whose cells have all got their records or failures."""
+        """Remove those of these parts whose cells have all got their records, or failures that came after them."""
         for part in parts:
-            if all(self.has(item.cell.id) for item in part.cells):
+            if all(self._done_with(item.cell.id, part.run.finished) for item in part.cells):
                 (self.folder / "parts" / part.name).unlink(missing_ok=True)
+
+    def _done_with(self, id: str, made: str) -> bool:
+        """Whether nobody needs what was made of a cell at a time: a failure before it is one that is tried again."""
+        failure = self.failure(id) if self.ids("failures", id) else None
+        return self.path(id).exists() or (failure is not None and failure.run.finished >= made)
 
     def _set_aside(self, path: Path) -> Path:
         folder = self.folder / "set-aside"

@@ -32,7 +32,10 @@ def render(boards: Sequence[tuple[Suite, Sequence[Row]]]) -> str:
 
 def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
     """The tables of a suite, and one of all rows that have no number."""
-    return [*LAYOUTS[suite.board].tables(suite, rows), *_troubles(rows)] if rows else []
+    if not rows:
+        return []
+    # A layout that has no place for any of the attacks gives way to the one that lists them.
+    return [*(LAYOUTS[suite.board].tables(suite, rows) or paper.tables(suite, rows)), *_troubles(rows)]
 
 
 def _troubles(rows: Sequence[Row]) -> list[Table]:

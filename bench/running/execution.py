@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from bench.running.runner import Runner, Summary
+    from bench.running.workers import Shared
 
 AT_ONCE = 64
 """Parts that an executor of unknown size is given at once."""
@@ -39,10 +40,17 @@ class Execution:
         Raises:
             UsageError: no such number of workers, or no such share.
         """
-        if self.jobs < 1:
-            raise UsageError(f"jobs {self.jobs}: give at least 1")
-        if self.shard is not None and not 1 <= self.shard[0] <= self.shard[1]:
-            raise UsageError(f"shard {'/'.join(map(str, self.shard))}: give I/N with I from 1 to N, such as 1/4")
+        if not isinstance(self.jobs, int) or self.jobs < 1:
+            raise UsageError(f"jobs {self.jobs!r}: give a whole number, at least 1")
+        if self.executor is not None and not callable(getattr(self.executor, "submit", None)):
+            raise UsageError(f"executor is a {type(self.executor).__name__}: give one of concurrent.futures")
+        match self.shard:
+            case None:
+                pass
+            case (int(mine), int(count)) if 1 <= mine <= count:
+                pass
+            case _:
+                raise UsageError(f"shard {self.shard!r}: give the I-th of N with I from 1 to N, such as (1, 4)")
 
     def chosen(self, planned: Sequence[Job]) -> Callable[[Job, int], bool]:
         """Which parts are this run's, of all that the suite plans, done or not."""
@@ -71,13 +79,13 @@ class Execution:
 
             return runner.run(work, World(models.dataset, models.adapter, models.resolved_device))
         from bench.running.costs import cost
-        from bench.running.workers import LocalWorkers, Shared
+        from bench.running.workers import LocalWorkers
 
         work = sorted(work, key=lambda job: -cost(job, 0))  # what takes longest is not left to the end
         with contextlib.ExitStack() as stack:
             live = None
             if objects:
-                live = stack.enter_context(Shared.of(dict(objects), inline=self.executor is not None))
+                live = stack.enter_context(_packed(objects, inline=self.executor is not None))
             options = dataset.options
             if isinstance(options.get("path"), str):
                 options["path"] = str(Path(options["path"]).resolve())
@@ -95,3 +103,22 @@ class Execution:
             devices = cuda_devices() if spec.device == "cuda" else []
             pool = stack.enter_context(LocalWorkers(self.jobs, devices=devices))
             return runner.run_on(pool, work, spec, 2 * self.jobs)
+
+
+def _packed(objects: Mapping[str, Any], inline: bool) -> Shared[dict[str, Any]]:
+    """Models ready to travel.
+
+    Raises:
+        UsageError: one of them cannot.
+    """
+    from bench.running.workers import Shared
+
+    for name, model in objects.items():
+        try:
+            Shared.of(model).close()
+        except Exception as error:
+            told = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
+            raise UsageError(
+                f"model {name!r} cannot go to another process ({told}); name it as FILE.py:OBJECT, or leave out jobs"
+            ) from error
+    return Shared.of(dict(objects), inline=inline)

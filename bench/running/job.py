@@ -222,8 +222,8 @@ class _PartRun:
             self._break(cells, "changed", str(error))
         except Unsupported as error:
             self._break(cells, "unsupported", f"{stage}: {error}")
-        except Exception as error:
-            if not is_out_of_memory(error):
+        except (Exception, SystemExit) as error:  # a script may well end in sys.exit()
+            if isinstance(error, SystemExit) or not is_out_of_memory(error):
                 first = (str(error).splitlines() or [""])[0][:300]
                 self._break(cells, "exception", f"{stage}: {type(error).__name__}: {first}")
             elif smallest:

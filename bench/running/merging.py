@@ -25,7 +25,7 @@ class Merged:
     failures: int = 0
     """Failures that came along, their cells having no record anywhere."""
     waiting: int = 0
-    """Cells that still lack parts."""
+    """Cells that still lack parts, and have not failed."""
     conflicts: list[tuple[Path, Path]] = field(default_factory=list)
     """Files of one cell with different results; both stay where they are."""
 
@@ -46,15 +46,16 @@ def merge(into: Store, sources: Sequence[Store], warn: Warn) -> Merged:
         for record in source.records(warn).values():
             _unite(into, source, record, found, warn)
     parts = [part for store in (into, *sources) for part in store.parts(warn)]
-    _join(into, parts, found, warn)
+    waiting = _join(into, parts, found, warn)
     for source in sources:
         for failure in source.failures(warn).values():
             if not into.has(failure.id):
                 into.publish_failure(failure)
                 found.failures += 1
+    found.waiting = sum(not into.has(id) for id in waiting)
     for part in parts:
-        if any(not into.has(item.cell.id) for item in part.cells):
-            into.publish_part(part)
+        if any(not into.path(item.cell.id).exists() for item in part.cells):
+            into.publish_part(part)  # also of a cell that failed elsewhere: what it lacks may be tried again
     into.sweep(parts)
     return found
 
@@ -74,8 +75,9 @@ def _unite(into: Store, source: Store, record: Record, found: Merged, warn: Warn
             into.replace(record.id, text)
 
 
-def _join(into: Store, parts: Iterable[Part], found: Merged, warn: Warn) -> None:
-    """Publish the cells whose parts are all there now."""
+def _join(into: Store, parts: Iterable[Part], found: Merged, warn: Warn) -> set[str]:
+    """Publish the cells whose parts are all there now; ids of those that lack some."""
+    waiting = set()
     known: dict[str, dict[int, CellPart]] = {}
     last: dict[str, Part] = {}
     for part in parts:
@@ -88,11 +90,12 @@ def _join(into: Store, parts: Iterable[Part], found: Merged, warn: Warn) -> None
         if into.record(id) is not None:
             continue
         if len(pieces) < part.of:
-            found.waiting += 1
+            waiting.add(id)
             continue
         result = joined([pieces[number] for number in range(part.of)], part.classes)
         into.publish(Record(id=id, cell=pieces[0].cell, result=result, run=part.run), warn)
         found.joined += 1
+    return waiting
 
 
 def _digest(path: Path) -> bytes:

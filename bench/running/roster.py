@@ -95,7 +95,7 @@ class Models:
             return fit(adapter.to(device), self.dataset.input_shape, self.dataset.classes).called(name)
         except AdapterError as error:
             raise UsageError(f"model {name}: {error} (dataset {self.dataset.name})") from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise UsageError(f"model {name} cannot be made: {type(error).__name__}: {error}") from error
 
     def _budget_of(self, name: str) -> zoo.Budget:

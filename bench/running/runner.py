@@ -125,11 +125,11 @@ class Runner:
                 while tasks and len(pending) < at_once and not stopped():
                     task = self._open(tasks.popleft())
                     if task.job.cells:
-                        pending[executor.submit(run_part, spec, task.job, task.number)] = task
+                        pending[_submitted(executor, run_part, spec, task)] = task
                 done, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
                 for future in done:
                     task = pending.pop(future)
-                    self.progress.doing(str(task.job), 1 - (len(tasks) + len(pending)) / max(total, 1))
+                    self.progress.doing(str(task.job), max(0.0, 1 - (len(tasks) + len(pending)) / max(total, 1)))
                     tasks.extendleft(self._received(future, task))
             self.summary.interrupted = bool(tasks)
         return self._closed(jobs)
@@ -137,7 +137,11 @@ class Runner:
     def _received(self, future: Future[Part], task: Task) -> list[Task]:
         """Take what a task came to; what is to be tried again, where its process died."""
         try:
-            self._take(future.result())
+            part = future.result()
+            asked = task.job.craft.id, task.number, {cell.id for cell in task.job.cells}
+            if (part.craft, part.number, {item.cell.id for item in part.cells}) != asked:
+                raise ValueError("the executor gave the result of another task")
+            self._take(part)
         except UsageError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever the executor's way is of telling that a worker died
@@ -155,12 +159,12 @@ class Runner:
     def _tasks(self, jobs: Sequence[Job]) -> list[Task]:
         """What is to be done, without what stored parts tell; jobs that no source can craft are settled."""
         wanted = {job.craft.id for job in jobs}
-        if not self.known:
-            self._kept = [part for part in self.store.parts(self.progress.say) if part.craft in wanted]
         open_cells = {cell.id for job in jobs for cell in job.cells}
+        if open_cells - self.known.keys():
+            self._kept = [part for part in self.store.parts(self.progress.say) if part.craft in wanted]
         for part in self._kept:
             for item in part.cells:
-                if item.cell.id in open_cells and item.broken is None:
+                if item.cell.id in open_cells - self.known.keys() and item.broken is None:
                     self._parts.setdefault(item.cell.id, {})[part.number] = item
         tasks = []
         for job in jobs:
@@ -200,7 +204,8 @@ class Runner:
                 self._publish(item.cell, Result(status="unsupported", reason=item.broken[1]), part.run)
             else:
                 self._fail(item.cell, *item.broken, part.run)
-        if not self.known and any(not self._whole(item.cell.id, part.of) for item in part.cells if item.broken is None):
+        lasting = [item.cell.id for item in part.cells if item.broken is None and item.cell.id not in self.known]
+        if any(not self._whole(id, part.of) for id in lasting):
             self.store.publish_part(part)
             self._kept.append(part)
         self._join(part)
@@ -229,7 +234,7 @@ class Runner:
 
     def _closed(self, jobs: Iterable[Job]) -> Summary:
         """Look once more for what other runs have made meanwhile, and remove the parts that are done with."""
-        if not self.known:
+        if any(cell.id not in self.known for job in jobs for cell in job.cells):
             ids = {job.craft.id for job in jobs}
             cells = {cell.id: cell for job in jobs for cell in job.cells}
             others = [part for part in self.store.parts(quiet) if part.craft in ids]
@@ -239,7 +244,8 @@ class Runner:
                         self._parts.setdefault(item.cell.id, {})[part.number] = item
             for part in others:
                 self._join(part)
-            self.summary.waiting = sum(id not in self._settled and not self.store.has(id) for id in cells)
+            mine = {id for id in cells if id not in self._settled and not self.store.path(id).exists()}
+            self.summary.waiting = sum(id in self._parts or not self.store.has(id) for id in mine)
             self.store.sweep([*self._kept, *others])
         return self.summary
 
@@ -268,6 +274,19 @@ class Runner:
         failure = Failure(id=cell.id, cell=cell, kind=kind, message=message, run=run)
         self.store.publish_failure(failure)
         self.summary.failed.append(failure)
+
+
+def _submitted(executor: Executor, call: Callable[..., Part], spec: WorldSpec, task: Task) -> Future[Part]:
+    """A task on its way.
+
+    Raises:
+        UsageError: the executor takes none.
+    """
+    try:
+        return executor.submit(call, spec, task.job, task.number)
+    except Exception as error:
+        told = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:300]}"
+        raise UsageError(f"the executor takes no more work ({told}); run the same again on another") from error
 
 
 @contextlib.contextmanager

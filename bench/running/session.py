@@ -129,6 +129,8 @@ class Session:
     def missing(self, rerun: Rerun | None = None) -> list[Planned]:
         """The planned cells still to be run: those without a record or, unless `rerun` says so, a failure."""
         if rerun == "all":
+            if self.execution.shard is not None:
+                raise UsageError("--rerun all compares whole cells, of which a shard has parts: leave out --shard")
             return self.planned
         have = set(self.shelf.records(self.progress.say))
         if rerun != "failed":

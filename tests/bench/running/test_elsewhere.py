@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -12,11 +14,13 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from known_models import DigitsNet
 from torch import nn
 
+import adapters
 import bench
 from bench.planning.suite import Suite, parse_suite
 from bench.running.merging import merge
@@ -192,9 +196,110 @@ def no_parent() -> Iterator[None]:
     os.environ.pop("BENCH_PARENT", None)
 
 
+class Failing:
+    """Fails while it is told to, and answers otherwise; by its version one and the same model."""
+
+    fails = True
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        if self.fails:
+            raise ValueError("not today")
+        return np.zeros(len(x), dtype=np.int64)
+
+
+FAILING = "suite: f\ndataset: {name: digits, split: train}\nattacks: [{attack: sign-noise, norm: linf, eps: 0.1}]"
+
+
+def test_failed_cells_are_tried_again_by_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one shard makes of them is there for the next, though they have failed before."""
+    suite, models = parse_suite(FAILING, "f.yaml"), {"m": adapters.black_box(Failing(), version="1")}
+    assert {failure.kind for failure in bench.run(suite, models, out=tmp_path, device="cpu").failures} == {"exception"}
+    monkeypatch.setattr(Failing, "fails", False)
+    for shard in ((1, 2), (2, 2)):
+        board = bench.run(suite, models, out=tmp_path, device="cpu", rerun="failed", shard=shard)
+    assert board.failures == []
+    assert {row.status for row in board.rows} == {"ok"}
+
+
+def test_parts_of_a_cell_that_failed_in_another_folder_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite, models = parse_suite(FAILING, "f.yaml"), {"m": adapters.black_box(Failing(), version="1")}
+    bench.run(suite, models, out=tmp_path / "1", device="cpu", shard=(1, 2))
+    monkeypatch.setattr(Failing, "fails", False)
+    bench.run(suite, models, out=tmp_path / "2", device="cpu", shard=(2, 2))
+    into = Shelf(tmp_path / "all").own
+    into.prepare()
+    found = merge(into, [Shelf(tmp_path / name).own for name in ("1", "2")], lambda line: None)
+    assert (found.waiting, found.joined) == (0, 0)
+    assert found.failures > 0
+    board = bench.run(suite, models, out=tmp_path / "all", device="cpu", rerun="failed", shard=(1, 2))
+    assert board.failures == []
+    assert {row.status for row in board.rows} == {"ok"}
+
+
+def test_recomputing_is_of_whole_cells(suite: Suite, tmp_path: Path) -> None:
+    with pytest.raises(bench.UsageError, match="leave out --shard"):
+        bench.run(suite, out=tmp_path, device="cpu", rerun="all", shard=(1, 2))
+
+
+def test_an_executor_that_breaks_is_told_of_in_a_line(suite: Suite, digits_net: nn.Module, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        pool.shutdown()
+        with pytest.raises(bench.UsageError, match="the executor takes no more work"):
+            bench.run(suite, {"net": digits_net}, out=tmp_path, device="cpu", executor=pool)
+
+
+def test_the_result_of_another_task_is_not_taken(
+    suite: Suite, digits_net: nn.Module, expected: dict[str, str], tmp_path: Path
+) -> None:
+    class Swapping(Dying):
+        before: Any = None
+
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+            future = super().submit(fn, *args, **kwargs)
+            if self.count == 3 and self.before is not None:
+                future = Future()
+                future.set_result(self.before.result())
+            self.before = future
+            return future
+
+    bench.run(suite, {"net": digits_net}, out=tmp_path, device="cpu", executor=Swapping(set()))
+    assert told(tmp_path) == expected
+
+
+def test_a_model_that_cannot_travel_is_named(suite: Suite, tmp_path: Path) -> None:
+    class Locked:
+        def __init__(self) -> None:
+            self.lock = threading.Lock()
+
+        def __call__(self, x: np.ndarray) -> np.ndarray:
+            return np.zeros(len(x), dtype=np.int64)
+
+    models = {"locked": adapters.black_box(Locked(), version="1")}
+    with pytest.raises(bench.UsageError, match="model 'locked' cannot go to another process"):
+        bench.run(parse_suite(FAILING, "f.yaml"), models, out=tmp_path, device="cpu", jobs=2)
+
+
+def test_a_model_that_ends_the_program_fails_its_cells(digits_net: nn.Module, tmp_path: Path) -> None:
+    models = {"net": digits_net, "exits": adapters.black_box(lambda x: sys.exit(0), version="1")}
+    board = bench.run(parse_suite(FAILING, "f.yaml"), models, out=tmp_path, device="cpu")
+    assert {failure.cell.target.name for failure in board.failures} == {"exits"}
+    assert "SystemExit" in board.failures[0].message
+    assert {row.status for row in board.of("net")} == {"ok"}
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
-    [({"jobs": 0}, "jobs 0"), ({"shard": (3, 2)}, "shard 3/2"), ({"shard": (0, 2)}, "shard 0/2")],
+    [
+        ({"jobs": 0}, "jobs 0"),
+        ({"jobs": 1.5}, "jobs 1.5"),
+        ({"shard": (3, 2)}, r"shard \(3, 2\)"),
+        ({"shard": (0, 2)}, r"shard \(0, 2\)"),
+        ({"shard": "1/2"}, "shard '1/2'"),
+        ({"shard": (1.5, 2)}, r"shard \(1.5, 2\)"),
+        ({"executor": 5}, "executor is a int"),
+    ],
 )
 def test_bad_numbers_are_told_of(options: dict[str, Any], says: str, suite: Suite, tmp_path: Path) -> None:
     with pytest.raises(bench.UsageError, match=says):
