@@ -8,14 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from adapters.base import Outputs
 from adapters.errors import InvalidOutput, Unsupported
 from bench.attacks.base import Attack
 from bench.checks import sanity
@@ -26,7 +25,7 @@ from bench.planning.plan import Job, attack_of, indices
 from bench.records.cell import Cell
 from bench.records.part import CellPart, Part
 from bench.records.record import Costs
-from bench.running.judge import Audit, InvalidCandidate, ask, audit
+from bench.running.judge import Audit, InvalidCandidate, ask, audit, united
 from bench.running.layout import batches, part_of, parts
 from bench.running.metered import Metered
 from bench.running.tally import Tally
@@ -50,16 +49,6 @@ def run_job(job: Job, world: World, numbers: Iterable[int] | None = None) -> Ite
         yield _PartRun(job, number, world).part()
 
 
-class _Counted(NamedTuple):
-    """What one target said of one batch of candidates, not yet counted."""
-
-    cell: Cell
-    outputs: Outputs
-    true: NDArray[np.int64]
-    goals: NDArray[np.int64] | None
-    measured: Audit
-
-
 class _PartRun:
     """One part of a job under way: its tallies, and the cells that broke."""
 
@@ -72,20 +61,25 @@ class _PartRun:
         self.taken = part_of(self.chosen, number)
         self.tallies = {cell.id: Tally(cell, len(self.taken)) for cell in job.cells}
         self.broken: dict[str, tuple[str, str]] = {}
-        self.costs: dict[Threat, list[Costs]] = {}
-        self.largest = 0
+        self.costs: dict[Threat, Costs] = {}
+        """What the candidates of each cost by themselves: the same whatever others are crafted along with them."""
 
     def part(self) -> Part:
-        """Run it."""
+        """Run it: again with smaller batches, where memory does not hold those that candidates are crafted in."""
         flags = self._inspect() if self.attack.role == "clean" and self.number == 0 else {}
-        for places in batches(self.job.craft, self.number, len(self.taken), self.world.most):
-            self._whole(places)
+        while True:
+            try:
+                self._run()
+                break
+            except _OutOfMemory:
+                self.world.fits = max(1, min(self.world.fits, self.world.most) // 2)
+                self.costs.clear()
         index = self.taken if self.job.craft.slice.partial else None
-        run = self.world.how(self.started, len(self.job.cells), self.largest)
+        run = self.world.how(self.started, len(self.job.cells), min(self.world.fits, len(self.taken)))
         cells = [
             CellPart(cell=cell, broken=self.broken[cell.id])
             if cell.id in self.broken
-            else self.tallies[cell.id].part(index, self._cost(cell), run.seconds, flags.get(cell.id, ()))
+            else self.tallies[cell.id].part(index, self.costs.get(cell.threat), run.seconds, flags.get(cell.id, ()))
             for cell in self.job.cells
         ]
         return Part(
@@ -97,67 +91,53 @@ class _PartRun:
             run=run,
         )
 
-    def _cost(self, cell: Cell) -> Costs | None:
-        """What the cell's candidates cost, by themselves: the same whatever other cells were made along with it."""
-        if self.job.craft.source is None:
-            return None
-        found = self.costs.get(cell.threat, [])
-        return Costs(**{name: sum(getattr(cost, name) for cost in found) for name in Costs.model_fields})
+    def _run(self) -> None:
+        """Craft in the slice's order, batch by batch; ask every target in the order and the batches of the layout."""
+        x, true = self._examples(self.taken)
+        y = torch.from_numpy(true).to(self.world.device)
+        size = min(self.world.fits, self.world.most)
+        cuts = [slice(start, start + size) for start in range(0, len(x), size)]
+        inputs = [(x[cut], y[cut], Draws(self._key(), self.taken[cut])) for cut in cuts]
+        source: Any = None
+        goals: list[Tensor | None] = [None] * len(cuts)
+        with self._guarded(self._alive(), "crafting", smallest=size == 1):
+            if self.job.craft.source is not None:
+                source = Metered(self.world.model(self.job.craft.source))
+                ask(source.inner, x[:2], len(self.world.dataset.classes))  # what answers nonsense crafts nonsense
+            goals = [self.attack.goals(source, *given) for given in inputs]
+        aims = None if goals[0] is None else torch.cat([goal for goal in goals if goal is not None]).cpu().numpy()
+        aimed = source.costs() if source is not None else None
+        for threats in self._crafts():
+            made = [
+                self.attack.craft(source, given, labels, goal, threats, draws)
+                for (given, labels, draws), goal in zip(inputs, goals, strict=True)
+            ]
+            for threat in threats:
+                candidates, measured = self._candidates(made, [given for given, _, _ in inputs], threat, size == 1)
+                if candidates is None:
+                    break
+                for cell in [cell for cell in self._alive() if cell.threat == threat]:
+                    self.tallies[cell.id].begin(true, aims, measured)
+                    for places in batches(self.job.craft, self.number, len(x), self.world.most):
+                        self._ask(cell, candidates, places)
+            if source is not None:
+                self.costs |= dict.fromkeys(threats, _added(aimed, source.costs()))
 
-    def _whole(self, places: NDArray[np.int64]) -> None:
-        """Judge a batch, in halves where memory does not hold it; nothing is counted before all of it went through."""
-        if not self._alive():
+    def _ask(self, cell: Cell, candidates: Tensor, places: NDArray[np.int64]) -> None:
+        """Ask a target for some candidates, in halves where memory does not hold them."""
+        if cell.id in self.broken:
             return
         if len(places) <= self.world.fits:
             try:
-                counted, costs = self._judge(places)
+                with self._guarded([cell], "judging", smallest=len(places) == 1):
+                    target = self.world.model(cell.target)
+                    shown = candidates[torch.from_numpy(places).to(candidates.device)]
+                    self.tallies[cell.id].add(places, ask(target, shown, len(self.world.dataset.classes)))
+                return
             except _OutOfMemory:
                 self.world.fits = max(1, len(places) // 2)
-            else:
-                self.largest = max(self.largest, len(places))
-                for item in counted:
-                    with self._guarded([item.cell], "judging", smallest=True):
-                        self.tallies[item.cell.id].add(places, item.outputs, item.true, item.goals, item.measured)
-                for threat, cost in costs.items():
-                    self.costs.setdefault(threat, []).append(cost)
-                return
         for half in np.array_split(places, 2):
-            self._whole(half)
-
-    def _judge(self, places: NDArray[np.int64]) -> tuple[list[_Counted], dict[Threat, Costs]]:
-        """Craft one batch and ask all targets."""
-        taken, smallest = self.taken[places], len(places) == 1
-        x, true = self._examples(taken)
-        y = torch.from_numpy(true).to(self.world.device)
-        draws = Draws(self._key(), taken)
-        source: Any = None
-        goals: Tensor | None = None
-        classes = len(self.world.dataset.classes)
-        with self._guarded(self._alive(), "crafting", smallest):
-            if self.job.craft.source is not None:
-                source = Metered(self.world.model(self.job.craft.source))
-                if not self.largest:  # what answers nonsense crafts nonsense
-                    ask(source.inner, x[:2], classes)
-            goals = self.attack.goals(source, x, y, draws)
-        aimed = source.costs() if source is not None else None
-        counted: list[_Counted] = []
-        costs: dict[Threat, Costs] = {}
-        for threats in self._crafts():
-            made = self.attack.craft(source, x, y, goals, threats, draws)
-            for threat in threats:
-                candidates, measured = self._candidates(made, x, threat, smallest)
-                if candidates is None:
-                    break
-                for cell in self._alive():
-                    if cell.threat == threat:
-                        with self._guarded([cell], "judging", smallest):
-                            outputs = ask(self.world.model(cell.target), candidates, classes)
-                            aims = None if goals is None else goals.cpu().numpy()
-                            counted.append(_Counted(cell, outputs, true, aims, measured))
-            if source is not None:
-                spent = _added(aimed, source.costs())
-                costs |= dict.fromkeys(threats, spent)
-        return [item for item in counted if item.cell.id not in self.broken], costs
+            self._ask(cell, candidates, half)
 
     def _crafts(self) -> list[list[Threat]]:
         """The budgets of each call of `craft`: those of one norm together where one pass serves them all."""
@@ -170,23 +150,28 @@ class _PartRun:
         return list(by_norm.values())
 
     def _candidates(
-        self, made: Iterator[Tensor], x: Tensor, threat: Threat, smallest: bool
+        self, made: Sequence[Iterator[Tensor]], inputs: Sequence[Tensor], threat: Threat, smallest: bool
     ) -> tuple[Tensor | None, Audit]:
-        """The next batch that an attack proposes, checked; None where there is none, and its cells are broken."""
-        candidates: Tensor | None = None
-        measured = Audit(None, 0)
-        before = x._version
+        """What an attack proposes next, checked; None where there is nothing, and its cells are broken."""
+        found: list[Tensor] = []
+        measured: list[Audit] = []
+        before = inputs[0]._version
         rest = [cell for cell in self._alive() if cell.threat.norm == threat.norm]
         with self._guarded(rest, "crafting", smallest):
-            candidates = next(made, None)
-            if x._version != before:  # else the audit would compare with what the attack left of x
-                raise InvalidCandidate("the attack writes into the clean inputs")
-            if candidates is None:
-                raise InvalidCandidate("fewer batches of candidates than budgets")
-        if candidates is not None:
-            with self._guarded([cell for cell in rest if cell.threat == threat], "crafting", smallest):
-                measured = audit(candidates, x, threat, generated=self.attack.generates)
-        return candidates, measured
+            for batch in made:
+                candidates = next(batch, None)
+                if inputs[0]._version != before:  # else the audit would compare with what the attack left of x
+                    raise InvalidCandidate("the attack writes into the clean inputs")
+                if candidates is None:
+                    raise InvalidCandidate("fewer batches of candidates than budgets")
+                found.append(candidates)
+        if len(found) < len(made):
+            return None, Audit(None, 0)
+        with self._guarded([cell for cell in rest if cell.threat == threat], "crafting", smallest):
+            pairs = zip(found, inputs, strict=True)
+            measured = [audit(one, x, threat, generated=self.attack.generates) for one, x in pairs]
+            return torch.cat(found), united(measured)
+        return found[0], Audit(None, 0)  # nobody is left to be asked
 
     def _inspect(self) -> dict[str, tuple[str, ...]]:
         """Sanity findings of every target, by cell."""

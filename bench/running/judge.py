@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -70,6 +71,17 @@ def audit(candidates: Tensor, x: Tensor, threat: Threat, *, generated: bool = Fa
             raise InvalidCandidate(f"an {name} distance of {largest:.9g} exceeds eps {threat.eps:g}")
     unmoved = int((distances == 0).sum())
     return Audit(largest, unmoved, distances.cpu().numpy() if threat.eps is None else None)
+
+
+def united(audits: Sequence[Audit]) -> Audit:
+    """What was measured on several batches, as if on one."""
+    largest = [found.largest for found in audits if found.largest is not None]
+    distances = [found.distances for found in audits if found.distances is not None]
+    return Audit(
+        max(largest, default=None),
+        sum(found.unmoved for found in audits),
+        np.concatenate(distances) if distances else None,
+    )
 
 
 def ask(target: Adapter, candidates: Tensor, size: int) -> Outputs:

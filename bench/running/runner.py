@@ -217,6 +217,10 @@ class Runner:
                 whole = [found[number] for number in range(part.of)]
                 seconds = round(sum(one.seconds for one in whole), 3)
                 run = part.run.model_copy(update={"seconds": seconds})
+                if len({frozenset(one.columns) for one in whole}) > 1:
+                    message = "the model gives scores or probabilities for some examples only"
+                    self._fail(item.cell, "invalid-output", message, run)
+                    continue
                 self._publish(item.cell, joined(whole, part.classes), run)
         mine = [kept for kept in self._kept if kept.craft == part.craft]
         if mine and all(item.cell.id in self._settled for kept in mine for item in kept.cells):

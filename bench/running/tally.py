@@ -31,35 +31,34 @@ class Tally:
         self._n = n
         self._columns: dict[str, NDArray[Any]] = {}
         self._names: set[str] | None = None
-        self._unmoved = 0
-        self._largest: float | None = None
+        self._measured: Audit | None = None
 
-    def add(
-        self,
-        places: NDArray[np.int64],
-        outputs: Outputs,
-        y: NDArray[np.int64],
-        goals: NDArray[np.int64] | None,
-        measured: Audit,
-    ) -> None:
-        """Keep what was said of one batch.
+    def begin(self, y: NDArray[np.int64], goals: NDArray[np.int64] | None, measured: Audit) -> None:
+        """What is known of all candidates before the target is asked; begun anew, a tally forgets what it had.
+
+        Args:
+            y: `(n,)` true classes, -1 for generated inputs.
+            goals: `(n,)` classes that a targeted attack was set.
+            measured: by the judge.
+        """
+        self._columns, self._names, self._measured = {"true": y}, None, measured
+        if goals is not None:
+            self._columns["goals"] = goals
+        if measured.distances is not None:
+            self._columns["distances"] = measured.distances
+
+    def add(self, places: NDArray[np.int64], outputs: Outputs) -> None:
+        """Keep what a target said of one batch.
 
         Args:
             places: `(B,)` of its examples within the part.
             outputs: the target's.
-            y: `(B,)` true classes, -1 for generated inputs.
-            goals: `(B,)` classes that a targeted attack was set.
-            measured: by the judge.
 
         Raises:
             InvalidOutput: scores or probabilities for some batches only.
         """
         labels, scores, probabilities = outputs
-        values: dict[str, Any] = {"labels": labels.cpu().numpy(), "true": y}
-        if goals is not None:
-            values["goals"] = goals
-        if measured.distances is not None:
-            values["distances"] = measured.distances
+        values: dict[str, Any] = {"labels": labels.cpu().numpy()}
         if probabilities is not None:
             given = probabilities.gather(1, labels.clamp_min(0)[:, None])[:, 0].double()
             values["confidences"] = given.cpu().numpy()
@@ -69,24 +68,22 @@ class Tally:
             best = scores.topk(2, dim=1).values
             values["margins"] = (best[:, 0] - best[:, 1]).float().cpu().numpy()
         if self._names not in (None, set(values)):
-            raise InvalidOutput("the model gives scores or probabilities for some batches only")
+            raise InvalidOutput("the model gives scores or probabilities for some examples only")
         self._names = set(values)
         for name, column in values.items():
             self._columns.setdefault(name, np.empty(self._n, column.dtype))[places] = column
-        self._unmoved += measured.unmoved
-        if measured.largest is not None:
-            self._largest = max(self._largest or 0.0, measured.largest)
 
     def part(
         self, index: NDArray[np.int64] | None, costs: Costs | None, seconds: float, flags: tuple[str, ...] = ()
     ) -> CellPart:
         """All of it, to be kept. `index` is the examples' positions in their split, where the slice is a sample."""
+        assert self._measured is not None
         columns = self._columns | ({} if index is None else {"index": index})
         return CellPart(
             cell=self.cell,
             columns={name: packed(values) for name, values in columns.items()},
-            unmoved=self._unmoved,
-            largest=self._largest,
+            unmoved=self._measured.unmoved,
+            largest=self._measured.largest,
             costs=costs,
             seconds=seconds,
             flags=flags,

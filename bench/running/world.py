@@ -17,7 +17,7 @@ from bench.datasets.base import Dataset
 from bench.records.cell import ModelInfo
 from bench.records.record import Run
 
-BATCHES = {"cpu": 500, "cuda": 10_000}
+BATCHES = {"cpu": 500, "cuda": 1000}
 """Examples in a batch, at most: enough to keep the device busy, few enough to keep memory flat."""
 
 

@@ -235,7 +235,8 @@ def judged(kind: str | None, criterion: Criterion = SURE) -> Result:
     )
     tally = Tally(asked, 5)
     goals, labels = np.array([0, 1, 1, 2, 2]), probabilities.argmax(1)
-    tally.add(np.arange(5), Outputs(labels, probabilities, probabilities), np.full(5, -1), goals, Audit(None, 0))
+    tally.begin(np.full(5, -1), goals, Audit(None, 0))
+    tally.add(np.arange(5), Outputs(labels, probabilities, probabilities))
     return joined([tally.part(None, None, 0.0)], 3)
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from adapters.base import Outputs
 from adapters.errors import InvalidOutput
 from bench.records.record import AttackId, Costs, Result, Slice
-from bench.running.judge import Audit, InvalidCandidate, ask, audit
+from bench.running.judge import Audit, InvalidCandidate, ask, audit, united
 from bench.running.tally import Tally, joined
 from bench.threats import Criterion, Threat
 
@@ -247,10 +247,11 @@ class Tallied:
     def __init__(self, asked_cell: Any, batches: list[tuple[Any, ...]]) -> None:
         ends = np.cumsum([0, *(len(true) for _, true, _, _ in batches)])
         self.tally = Tally(asked_cell, int(ends[-1]))
-        for start, (outputs, true, goals, measured) in reversed(list(zip(ends.tolist(), batches, strict=False))):
-            goal = None if goals is None else np.asarray(goals)
-            places = np.arange(start, start + len(true))
-            self.tally.add(places, outputs, np.asarray(true, dtype=np.int64), goal, measured)
+        true = np.concatenate([np.asarray(true, dtype=np.int64) for _, true, _, _ in batches])
+        goals = None if batches[0][2] is None else np.concatenate([goals for _, _, goals, _ in batches])
+        self.tally.begin(true, goals, united([measured for *_, measured in batches]))
+        for start, (outputs, labels, _, _) in reversed(list(zip(ends.tolist(), batches, strict=False))):
+            self.tally.add(np.arange(start, start + len(labels)), outputs)
 
     def result(self, index: Any, classes: int, flags: tuple[str, ...] = ()) -> Result:
         return joined([self.tally.part(index, None, 0.0, flags)], classes)
@@ -393,10 +394,11 @@ def test_a_result_does_not_depend_on_parts_or_batches(data: st.DataObject) -> No
         found = []
         for a, b in itertools.pairwise([0, *sorted(set(ends)), n]):
             tally = Tally(asked_cell, b - a)
+            tally.begin(true[a:b], None, Audit(0.1, 0))
             for places in np.array_split(np.random.default_rng(a).permutation(b - a), 3):
                 rows = a + places
                 given = Outputs(torch.tensor(labels[rows]), None, probabilities[rows])
-                tally.add(places, given, true[rows], None, Audit(0.1, 0))
+                tally.add(places, given)
             found.append(tally.part(None, Costs(gradients=b - a), 0.0))
         return joined(found, 4)
 
@@ -407,9 +409,10 @@ def test_a_result_does_not_depend_on_parts_or_batches(data: st.DataObject) -> No
 
 def test_scores_for_some_batches_only_are_no_valid_answer() -> None:
     tally = Tally(cell(SOFTMAX, source=SOFTMAX, attack=ATTACK, threat=LINF), 2)
-    tally.add(np.array([0]), outputs_of([1], [[0.1, 0.9]]), np.array([1]), None, Audit(0.1, 0))
-    with pytest.raises(InvalidOutput, match="for some batches only"):
-        tally.add(np.array([1]), outputs_of([1]), np.array([1]), None, Audit(0.1, 0))
+    tally.begin(np.array([1, 1]), None, Audit(0.1, 0))
+    tally.add(np.array([0]), outputs_of([1], [[0.1, 0.9]]))
+    with pytest.raises(InvalidOutput, match="for some examples only"):
+        tally.add(np.array([1]), outputs_of([1]))
 
 
 def test_the_distance_of_a_success_is_kept_and_never_rounded_down() -> None:

@@ -90,7 +90,8 @@ def pieces(name: str, count: int = 3) -> tuple[tuple[Part, ...], Record]:
     parts = []
     for number in range(count):
         tally = Tally(asked, 1)
-        tally.add(np.array([0]), Outputs(torch.tensor([number]), None, None), np.array([0]), None, Audit(None, 1))
+        tally.begin(np.array([0]), None, Audit(None, 1))
+        tally.add(np.array([0]), Outputs(torch.tensor([number]), None, None))
         found = tally.part(None, None, 0.0)
         parts.append(Part(craft=asked.craft.id, number=number, of=count, classes=3, cells=(found,), run=run()))
     result = joined([part.cells[0] for part in parts], 3)

@@ -336,6 +336,30 @@ def test_the_batch_changes_no_outcome(digits: Dataset, digits_net: nn.Module, so
         assert ran.labels("net", attack, eps) == sound.labels("net", attack, eps)
 
 
+def test_scores_in_some_parts_only_are_an_error_and_no_average_over_nothing(
+    digits: Dataset, digits_net: nn.Module, tmp_path: Path
+) -> None:
+    """Within a part the tally refuses them; here the first part has scores and the second none."""
+    seen: list[int] = []
+
+    def answer(x: Tensor) -> Any:
+        seen.append(len(x))
+        scores = digits_net(x)
+        return Outputs(scores.argmax(1), scores if sum(seen) < 1800 else None, None)
+
+    suite = suite_of(NOISE.replace("sign-noise", "clean").replace(", norm: linf, eps: 0.2", ""), ["odd"])
+    trained = suite.model_copy(update={"dataset": suite.dataset.model_copy(update={"split": "train"})})
+    shelf = Models(digits, "cpu")
+    shelf.add_guest("odd", lambda: Answering(answer))
+    planned = expand(trained, digits, {"odd": shelf.info("odd")}, {})
+    store = Store(tmp_path)
+    store.prepare()
+    summary = Runner(store, Silent()).run(jobs(item.cell for item in planned), World(digits, shelf.adapter, "cpu"))
+    assert sum(seen) > 1800, "the second part was asked for"
+    assert [failure.kind for failure in summary.failed] == ["invalid-output"]
+    assert "for some examples only" in summary.failed[0].message
+
+
 # -- attacks that cheat -----------------------------------------------------------------------------------------------
 
 
