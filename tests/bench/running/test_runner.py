@@ -354,7 +354,7 @@ def test_scores_in_some_parts_only_are_an_error_and_no_average_over_nothing(
     planned = expand(trained, digits, {"odd": shelf.info("odd")}, {})
     store = Store(tmp_path)
     store.prepare()
-    summary = Runner(store, Silent()).run(jobs(item.cell for item in planned), World(digits, shelf.adapter, "cpu"))
+    summary = Runner(store, Progress()).run(jobs(item.cell for item in planned), World(digits, shelf.adapter, "cpu"))
     assert sum(seen) > 1800, "the second part was asked for"
     assert [failure.kind for failure in summary.failed] == ["invalid-output"]
     assert "for some examples only" in summary.failed[0].message
