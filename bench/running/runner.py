@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from bench.attacks import make_attack
@@ -19,6 +16,7 @@ from bench.records.cell import Cell
 from bench.records.part import CellPart, Part
 from bench.records.record import Failure, Record, Result, Run
 from bench.records.store import Store
+from bench.running.interrupts import graceful
 from bench.running.layout import parts
 from bench.running.tally import joined
 
@@ -287,25 +285,3 @@ def _submitted(executor: Executor, call: Callable[..., Part], spec: WorldSpec, t
     except Exception as error:
         told = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:300]}"
         raise UsageError(f"the executor takes no more work ({told}); run the same again on another") from error
-
-
-@contextlib.contextmanager
-def graceful(progress: Progress) -> Iterator[Callable[[], bool]]:
-    """Within, the first Ctrl-C only asks to stop after the part at hand; the second one interrupts."""
-    asked = False
-
-    def ask_to_stop(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        asked = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        progress.say("finishing the records at hand; press Ctrl-C again to stop at once")
-
-    try:
-        before = signal.signal(signal.SIGINT, ask_to_stop)
-    except ValueError:  # not in the main thread, where signals cannot be had
-        yield lambda: False
-        return
-    try:
-        yield lambda: asked
-    finally:
-        signal.signal(signal.SIGINT, before)
