@@ -70,7 +70,8 @@ def command(
             typer.echo("\n".join(planned(session, missing)))
             return
         summary = session.run(missing) if missing else None
-    print_board(session.suite, session.board())
+    if shard is None:  # of a share a board is next to empty
+        print_board(session.suite, session.board())
     write_leaderboard(session.shelf, session.suite, session.only or ())
     again = ["bench suite", name, *(f"--model {spec}" for spec in model or [])]
     told = {"budget": (budget, "full"), "data": (data, None), "out": (out, DEFAULT_OUT), "jobs": (jobs, 1)}

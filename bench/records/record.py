@@ -20,6 +20,7 @@ from pydantic import Field, field_validator, model_validator
 from bench.records.cell import AttackId, Block, Cell, Craft, DatasetId, ModelInfo, Slice
 from bench.records.identity import canonical
 from bench.records.packing import unpack_floats, unpack_integers
+from bench.threats import MISCLASSIFIED, Criterion
 
 __all__ = [
     "SCHEMA", "AttackId", "Cell", "Costs", "Craft", "DatasetId", "Examples", "Failure", "ModelInfo", "Record", "Result",
@@ -28,6 +29,7 @@ __all__ = [
 
 SCHEMA: Literal[2] = 2
 """Of the files written; 1 is read as well."""
+TARGETED = Criterion(kind="targeted")
 FLOATS = ("margin", "distance")
 """Columns that are no integers."""
 
@@ -172,7 +174,7 @@ class Record(Block):
                     columns[name] = unpack_floats(packed) if name in FLOATS else unpack_integers(packed)
                     if len(columns[name]) != n:
                         raise ValueError(f"{name} has {len(columns[name])} values for {n} examples")
-            for name, count in _counts(columns).items():
+            for name, count in _counts(self.cell, columns, self.result).items():
                 if getattr(self.result, name) != count:
                     raise ValueError(f"{name} is {getattr(self.result, name)}, and its columns come to {count}")
         return self
@@ -199,13 +201,19 @@ def _comparable(record: Record, other: Record) -> Result:
     return record.result.model_copy(update={"costs": None}) if old else record.result
 
 
-def _counts(columns: Mapping[str, NDArray[Any]]) -> dict[str, int]:
+def _counts(cell: Cell, columns: Mapping[str, NDArray[Any]], result: Result) -> dict[str, int]:
     """The counts of a result that its own columns tell."""
     labels = columns["predicted"]
     there = columns["goal"] >= 0 if "goal" in columns else np.ones(len(labels), dtype=bool)
     found = {"n": int(there.sum()), "abstentions": int(((labels < 0) & there).sum())}
     if "true" in columns:
         found["errors"] = int(((labels != columns["true"]) & (labels >= 0) & there).sum())
+    if "distance" in columns:
+        found["successes"] = int(np.isfinite(columns["distance"]).sum())
+    elif cell.criterion == TARGETED and "goal" in columns:
+        found["successes"] = int(((labels == columns["goal"]) & there).sum())
+    elif cell.criterion == MISCLASSIFIED and result.errors is not None:
+        found["successes"] = found.get("errors", result.errors)
     return found
 
 

@@ -44,6 +44,8 @@ class Execution:
             raise UsageError(f"jobs {self.jobs!r}: give a whole number, at least 1")
         if self.executor is not None and not callable(getattr(self.executor, "submit", None)):
             raise UsageError(f"executor is a {type(self.executor).__name__}: give one of concurrent.futures")
+        if self.executor is not None and self.jobs > 1:
+            raise UsageError(f"jobs {self.jobs} and an executor: the executor has processes of its own; leave out jobs")
         match self.shard:
             case None:
                 pass

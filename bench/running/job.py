@@ -118,7 +118,7 @@ class _PartRun:
                     break
                 for cell in [cell for cell in self._alive() if cell.threat == threat]:
                     self.tallies[cell.id].begin(true, aims, measured)
-                    for places in batches(self.job.craft, self.number, len(x), self.world.most):
+                    for places in batches(self.job.craft, self.number, len(x)):
                         self._ask(cell, candidates, places)
             if source is not None:
                 self.costs |= dict.fromkeys(threats, _added(aimed, source.costs()))

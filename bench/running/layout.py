@@ -13,6 +13,8 @@ from bench.records.identity import canonical
 
 PART = 1000
 """Examples in a part: what a kill can cost."""
+MOST = 500
+"""Examples that a target is shown at once, at most."""
 
 
 def parts(n: int) -> int:
@@ -25,7 +27,7 @@ def part_of(chosen: NDArray[np.int64], number: int) -> NDArray[np.int64]:
     return chosen[number * PART : (number + 1) * PART]
 
 
-def batches(craft: Craft, number: int, n: int, most: int) -> list[NDArray[np.int64]]:
+def batches(craft: Craft, number: int, n: int, most: int = MOST) -> list[NDArray[np.int64]]:
     """Places within a part, batch by batch: shuffled, and in batches of varying size.
 
     They follow from the seed, the dataset and the part alone, so that every model is shown the same batches, and none

@@ -18,7 +18,7 @@ from bench.records.cell import ModelInfo
 from bench.records.record import Run
 
 BATCHES = {"cpu": 500, "cuda": 1000}
-"""Examples in a batch, at most: enough to keep the device busy, few enough to keep memory flat."""
+"""Examples crafted at once, at most: enough to keep the device busy, few enough to keep memory flat."""
 
 
 class Changed(Exception):
@@ -41,7 +41,7 @@ class World:
             dataset: the suite's.
             adapter: gives the model of a name, on the device.
             device: `cpu` or `cuda`.
-            batch: examples in a batch, at most; None for the device's usual number.
+            batch: examples crafted or asked at once, at most; None for the device's usual number.
             sent: names of models that came as objects from the process that planned: they are what it says they are,
                 and show another process less of themselves, such as no source of classes.
         """

@@ -140,7 +140,9 @@ def test_a_count_that_the_columns_do_not_bear_out_is_refused(name: str, value: i
 def test_distances_come_back() -> None:
     threat = Threat(norm="l2", clip=(0.0, 1.0))
     asked = cell(source=model("a"), attack=FGSM, threat=threat)
-    kept = record(asked, examples=Examples(predicted=pack_integers(np.arange(6) % 3), distance=pack_floats(FAR)), n=6)
+    kept = record(
+        asked, examples=Examples(predicted=pack_integers(np.arange(6) % 3), distance=pack_floats(FAR)), n=6, successes=4
+    )
     assert str(asked) == "a, fgsm, l2 nearest"
     found = read_record(kept.json_text().encode()).result.distance
     assert found is not None

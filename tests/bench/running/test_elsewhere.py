@@ -299,6 +299,7 @@ def test_a_model_that_ends_the_program_fails_its_cells(digits_net: nn.Module, tm
         ({"shard": "1/2"}, "shard '1/2'"),
         ({"shard": (1.5, 2)}, r"shard \(1.5, 2\)"),
         ({"executor": 5}, "executor is a int"),
+        ({"executor": Dying(set()), "jobs": 2}, "leave out jobs"),
     ],
 )
 def test_bad_numbers_are_told_of(options: dict[str, Any], says: str, suite: Suite, tmp_path: Path) -> None:
