@@ -13,6 +13,7 @@ from bench.progress import Progress
 from bench.records.record import ModelInfo
 from bench.records.store import Store
 from bench.running.runner import Runner
+from bench.running.world import World
 
 BATCH = 500
 EPSILONS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4)
@@ -35,7 +36,7 @@ def run_sweep(dataset: Dataset, model: Adapter, sweep: Iterable[Job], folder: Pa
     sweep = list(sweep)
     store = Store(folder)
     store.prepare()
-    summary = Runner(dataset, lambda name: model, store, Progress(), "cpu", BATCH).run(sweep)
+    summary = Runner(store, Progress()).run(sweep, World(dataset, lambda name: model, "cpu", BATCH))
     if summary.failed:
         raise RuntimeError(f"{summary.failed[0].kind}: {summary.failed[0].message}")
     errors = dict.fromkeys(EPSILONS, 0)
