@@ -20,7 +20,7 @@ from bench.records.identity import canonical
 from bench.records.record import Costs, Run
 
 Column = NDArray[Any]
-KINDS = {"i": "<i8", "f": "<f8"}
+KINDS = {"b": "<i1", "i": "<i8", "f": "<f8"}
 """How columns of integers and of other numbers are kept: wide enough for any sum over them to be the same."""
 
 
@@ -73,8 +73,8 @@ class Part(Block):
 
     def json_text(self) -> str:
         """The file's text, with its SHA-256."""
-        plain = self.model_dump(mode="json", exclude_none=True)
-        return json.dumps(plain | {"sha256": _digest(plain)}, sort_keys=True, allow_nan=False) + "\n"
+        text = canonical(self.model_dump(mode="json", exclude_none=True))
+        return f'{text[:-1]},"sha256":"{hashlib.sha256(text.encode()).hexdigest()}"}}\n'
 
 
 def read_part(content: bytes) -> Part:
@@ -91,13 +91,17 @@ def read_part(content: bytes) -> Part:
 
 def packed(values: Column) -> str:
     """`(N,)` numbers as text."""
-    kind = "f" if values.dtype.kind == "f" else "i"
+    if values.dtype.kind == "f":
+        kind = "f"
+    else:
+        kind = "b" if values.size and values.min() >= -128 and values.max() < 128 else "i"
     return kind + base64.b64encode(np.ascontiguousarray(values, dtype=KINDS[kind]).tobytes()).decode()
 
 
 def unpacked(text: str) -> Column:
     """The numbers that `packed` packed."""
-    return np.frombuffer(base64.b64decode(text[1:], validate=True), dtype=KINDS[text[0]])
+    values = np.frombuffer(base64.b64decode(text[1:], validate=True), dtype=KINDS[text[0]])
+    return values.astype(np.int64) if text[0] == "b" else values
 
 
 def _digest(plain: Mapping[str, Any]) -> str:
