@@ -25,3 +25,8 @@ class Unsupported(AdapterError):
 
 class InvalidOutput(AdapterError):
     """The model returned NaN, or something of the wrong shape or type."""
+
+
+def told(error: BaseException) -> str:
+    """Somebody's exception in one line."""
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:300]}"

@@ -17,7 +17,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, TypeVar
 
-from adapters.errors import NotRegistrable
+from adapters.errors import NotRegistrable, told
 
 ENTRY_POINT_GROUP = "potemkin.adapters"
 NAME = re.compile(r"[A-Za-z0-9._-]{1,80}")
@@ -153,14 +153,10 @@ def _run(path: Path) -> tuple[Any, list[Registration]]:
     except NotRegistrable:
         raise
     except (Exception, SystemExit) as error:  # a script may well end in sys.exit()
-        raise NotRegistrable(f"{path.name} does not import: {_first_line(error)}{_line_of(error, path)}") from error
+        raise NotRegistrable(f"{path.name} does not import: {told(error)}{_line_of(error, path)}") from error
     finally:
         _registered.clear()
         _registered.update(before)
-
-
-def _first_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
 
 def _line_of(error: BaseException, path: Path) -> str:
@@ -183,7 +179,7 @@ def _from_entry_point(point: EntryPoint) -> Registration:
         try:
             offer = point.load()
         except (Exception, SystemExit) as error:
-            reason = f"{point.value} does not import: {_first_line(error)}"
+            reason = f"{point.value} does not import: {told(error)}"
             raise NotRegistrable(f"package {_package(point)}: {reason}") from error
         return Registration(point.name, offer).resolve()
 

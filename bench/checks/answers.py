@@ -8,7 +8,8 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from adapters.base import Adapter
-from bench.checks.base import POINTS, Subject, better_than_chance, modules, parts, told
+from adapters.errors import told
+from bench.checks.base import POINTS, Subject, better_than_chance, modules, parts
 from bench.checks.outputs import verified
 from bench.checks.report import Finding, failed, passed, share, skipped, warned
 

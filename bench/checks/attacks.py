@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bench.checks.base import POINTS, Subject, better_than_chance, told
+from adapters.errors import told
+from bench.checks.base import POINTS, Subject, better_than_chance
 from bench.checks.report import Finding, passed, share, skipped, warned
 
 FRAGILE = 0.1

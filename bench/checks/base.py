@@ -15,7 +15,7 @@ from torch import Tensor
 from adapters.aligned import Aligned
 from adapters.base import Adapter, Outputs
 from adapters.ensembles import Ensemble
-from adapters.errors import Unsupported
+from adapters.errors import Unsupported, told
 from bench.checks.report import Finding, failed, skipped
 from bench.draws import Draws
 from bench.threats.linf import LInf
@@ -140,11 +140,6 @@ class Check:
             return skipped(str(error))
         except Exception as error:  # noqa: BLE001 - it is somebody's model
             return failed(told(error))
-
-
-def told(error: Exception) -> str:
-    """An exception in one line."""
-    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
 
 
 def is_out_of_memory(error: Exception) -> bool:

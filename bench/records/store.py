@@ -23,7 +23,6 @@ from bench.records.part import Part, read_part
 from bench.records.record import SCHEMA, Failure, Record, read_record
 
 Published = Literal["new", "same", "different"]
-Warn = Say
 
 
 class Store:
@@ -55,7 +54,7 @@ class Store:
                 found[failure.id] = failure
         return found
 
-    def record(self, id: str, warn: Warn = quiet) -> Record | None:
+    def record(self, id: str, warn: Say = quiet) -> Record | None:
         """One usable record, or None with a line that says what is wrong with its file."""
         return _read_record(self.path(id), warn)
 
@@ -67,7 +66,7 @@ class Store:
         """Ids of the files of a kind that begin so; none of them is read."""
         return [path.stem for path in _files(self.folder / kind) if path.name.startswith(start)]
 
-    def failure(self, id: str, warn: Warn = quiet) -> Failure | None:
+    def failure(self, id: str, warn: Say = quiet) -> Failure | None:
         """One usable failure, or None with a line that says what is wrong with its file."""
         path = self.folder / "failures" / f"{id}.json"
         try:
@@ -76,7 +75,7 @@ class Store:
             warn(f"ignored {path}: no failure record")
             return None
 
-    def parts(self, warn: Warn) -> list[Part]:
+    def parts(self, warn: Say) -> list[Part]:
         """All usable parts. One that is not is told of, and made again."""
         found = []
         for path in _files(self.folder / "parts"):

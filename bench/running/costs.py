@@ -23,7 +23,7 @@ FAMILIES = {
     "maxout": Each(20, 30),
     "tree": Each(2, 40),
 }
-"""Measured on MNIST; that of other data and models is another, and what counts is the order."""
+"""Rough: from how long a run on MNIST took. Only which shard takes a part, and when, depends on it."""
 OTHERS = Each(10, 20)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adapters.errors import told
 from bench.errors import UsageError
 from bench.planning.plan import Job
 from bench.planning.suite import DatasetChoice
@@ -119,8 +120,8 @@ def _packed(objects: Mapping[str, Any], inline: bool) -> Shared[dict[str, Any]]:
         try:
             Shared.of(model).close()
         except Exception as error:
-            told = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
             raise UsageError(
-                f"model {name!r} cannot go to another process ({told}); name it as FILE.py:OBJECT, or leave out jobs"
+                f"model {name!r} cannot go to another process ({told(error)}); "
+                "name it as FILE.py:OBJECT, or leave out jobs"
             ) from error
     return Shared.of(dict(objects), inline=inline)

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from adapters.errors import InvalidOutput, Unsupported
+from adapters.errors import InvalidOutput, Unsupported, told
 from bench.attacks.base import Attack
 from bench.checks import sanity
 from bench.checks.base import is_out_of_memory
@@ -72,7 +72,7 @@ class _PartRun:
                 self._run()
                 break
             except _OutOfMemory:
-                self.world.fits = max(1, min(self.world.fits, self.world.most) // 2)
+                self.world.fits = max(1, self.world.fits // 2)
                 self.costs.clear()
         index = self.taken if self.job.craft.slice.partial else None
         run = self.world.how(self.started, len(self.job.cells), min(self.world.fits, len(self.taken)))
@@ -95,12 +95,13 @@ class _PartRun:
         """Craft in the slice's order, batch by batch; ask every target in the order and the batches of the layout."""
         x, true = self._examples(self.taken)
         y = torch.from_numpy(true).to(self.world.device)
-        size = min(self.world.fits, self.world.most)
+        size = self.world.fits
         cuts = [slice(start, start + size) for start in range(0, len(x), size)]
         inputs = [(x[cut], y[cut], Draws(self._key(), self.taken[cut])) for cut in cuts]
+        clean, smallest = [given for given, _, _ in inputs], size == 1
         source: Any = None
         goals: list[Tensor | None] = [None] * len(cuts)
-        with self._guarded(self._alive(), "crafting", smallest=size == 1):
+        with self._guarded(self._alive(), "crafting", smallest):
             if self.job.craft.source is not None:
                 source = Metered(self.world.model(self.job.craft.source))
                 ask(source.inner, x[:2], len(self.world.dataset.classes))  # what answers nonsense crafts nonsense
@@ -113,9 +114,13 @@ class _PartRun:
                 for (given, labels, draws), goal in zip(inputs, goals, strict=True)
             ]
             for threat in threats:
-                candidates, measured = self._candidates(made, [given for given, _, _ in inputs], threat, size == 1)
-                if candidates is None:
+                proposed = self._proposed(made, clean, threats, smallest)
+                if proposed is None:
                     break
+                audited = self._audited(proposed, clean, threat, smallest)
+                if audited is None:
+                    continue
+                candidates, measured = audited
                 for cell in [cell for cell in self._alive() if cell.threat == threat]:
                     self.tallies[cell.id].begin(true, aims, measured)
                     for places in batches(self.job.craft, self.number, len(x)):
@@ -149,29 +154,32 @@ class _PartRun:
             by_norm.setdefault(threat.norm, []).append(threat)
         return list(by_norm.values())
 
-    def _candidates(
-        self, made: Sequence[Iterator[Tensor]], inputs: Sequence[Tensor], threat: Threat, smallest: bool
-    ) -> tuple[Tensor | None, Audit]:
-        """What an attack proposes next, checked; None where there is nothing, and its cells are broken."""
-        found: list[Tensor] = []
-        measured: list[Audit] = []
-        before = inputs[0]._version
-        rest = [cell for cell in self._alive() if cell.threat.norm == threat.norm]
-        with self._guarded(rest, "crafting", smallest):
+    def _proposed(
+        self, made: Sequence[Iterator[Tensor]], clean: Sequence[Tensor], threats: Sequence[Threat], smallest: bool
+    ) -> list[Tensor] | None:
+        """What an attack proposes next, batch by batch; None where it fails, for all budgets of the call."""
+        with self._guarded([cell for cell in self._alive() if cell.threat in threats], "crafting", smallest):
+            found: list[Tensor] = []
+            before = clean[0]._version
             for batch in made:
                 candidates = next(batch, None)
-                if inputs[0]._version != before:  # else the audit would compare with what the attack left of x
+                if clean[0]._version != before:  # else the audit would compare with what the attack left of x
                     raise InvalidCandidate("the attack writes into the clean inputs")
                 if candidates is None:
                     raise InvalidCandidate("fewer batches of candidates than budgets")
                 found.append(candidates)
-        if len(found) < len(made):
-            return None, Audit(None, 0)
-        with self._guarded([cell for cell in rest if cell.threat == threat], "crafting", smallest):
-            pairs = zip(found, inputs, strict=True)
+            return found
+        return None
+
+    def _audited(
+        self, proposed: Sequence[Tensor], clean: Sequence[Tensor], threat: Threat, smallest: bool
+    ) -> tuple[Tensor, Audit] | None:
+        """All candidates, and what the judge measured on them; None where they are not within the threat."""
+        with self._guarded([cell for cell in self._alive() if cell.threat == threat], "crafting", smallest):
+            pairs = zip(proposed, clean, strict=True)
             measured = [audit(one, x, threat, generated=self.attack.generates) for one, x in pairs]
-            return torch.cat(found), united(measured)
-        return found[0], Audit(None, 0)  # nobody is left to be asked
+            return torch.cat(list(proposed)), united(measured)
+        return None
 
     def _inspect(self) -> dict[str, tuple[str, ...]]:
         """Sanity findings of every target, by cell."""
@@ -224,8 +232,7 @@ class _PartRun:
             self._break(cells, "unsupported", f"{stage}: {error}")
         except (Exception, SystemExit) as error:  # a script may well end in sys.exit()
             if isinstance(error, SystemExit) or not is_out_of_memory(error):
-                first = (str(error).splitlines() or [""])[0][:300]
-                self._break(cells, "exception", f"{stage}: {type(error).__name__}: {first}")
+                self._break(cells, "exception", f"{stage}: {told(error)}")
             elif smallest:
                 self._break(cells, "oom", f"{stage}: out of memory with a single example")
             else:

@@ -7,9 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.records.part import CellPart, Part
-from bench.records.record import Record
-from bench.records.store import Store, Warn
+from adapters.errors import InvalidOutput
+from bench.progress import Say
+from bench.records.part import Part
+from bench.records.record import Failure, Record
+from bench.records.store import Store
+from bench.running.pieces import Pieces
 from bench.running.tally import joined
 
 
@@ -30,7 +33,7 @@ class Merged:
     """Files of one cell with different results; both stay where they are."""
 
 
-def merge(into: Store, sources: Sequence[Store], warn: Warn) -> Merged:
+def merge(into: Store, sources: Sequence[Store], warn: Say) -> Merged:
     """Bring the records, failures and parts of other folders into one, which is read as well.
 
     Of two good copies of a record the file with the smaller SHA-256 stays, so that the union does not depend on the
@@ -60,7 +63,7 @@ def merge(into: Store, sources: Sequence[Store], warn: Warn) -> Merged:
     return found
 
 
-def _unite(into: Store, source: Store, record: Record, found: Merged, warn: Warn) -> None:
+def _unite(into: Store, source: Store, record: Record, found: Merged, warn: Say) -> None:
     """Bring one record along."""
     ours, theirs = into.path(record.id), source.path(record.id)
     text = theirs.read_text(encoding="ascii")
@@ -75,27 +78,28 @@ def _unite(into: Store, source: Store, record: Record, found: Merged, warn: Warn
             into.replace(record.id, text)
 
 
-def _join(into: Store, parts: Iterable[Part], found: Merged, warn: Warn) -> set[str]:
+def _join(into: Store, parts: Iterable[Part], found: Merged, warn: Say) -> set[str]:
     """Publish the cells whose parts are all there now; ids of those that lack some."""
-    waiting = set()
-    known: dict[str, dict[int, CellPart]] = {}
+    pieces = Pieces()
     last: dict[str, Part] = {}
     for part in parts:
-        for item in part.cells:
-            if item.broken is None:
-                known.setdefault(item.cell.id, {})[part.number] = item
-                last[item.cell.id] = part
-    for id, pieces in known.items():
-        part = last[id]
-        if into.record(id) is not None:
+        pieces.add(part)
+        last |= dict.fromkeys((item.cell.id for item in part.cells if item.broken is None), part)
+    lacking = {id: part for id, part in last.items() if into.record(id) is None}
+    for id, part in lacking.items():
+        if not pieces.are_all(id, part.of):
             continue
-        if len(pieces) < part.of:
-            waiting.add(id)
-            continue
-        result = joined([pieces[number] for number in range(part.of)], part.classes)
-        into.publish(Record(id=id, cell=pieces[0].cell, result=result, run=part.run), warn)
-        found.joined += 1
-    return waiting
+        whole, run = pieces.take(id, part)
+        try:
+            record = Record(id=id, cell=whole[0].cell, result=joined(whole, part.classes), run=run)
+        except InvalidOutput as error:
+            failure = Failure(id=id, cell=whole[0].cell, kind="invalid-output", message=str(error), run=run)
+            into.publish_failure(failure)
+            found.failures += 1
+        else:
+            into.publish(record, warn)
+            found.joined += 1
+    return {id for id in lacking if id in pieces}
 
 
 def _digest(path: Path) -> bytes:

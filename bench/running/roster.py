@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapters.errors import AdapterError
+from adapters.errors import AdapterError, told
 from adapters.registry import Registration, checked_name, from_file, registered
 from bench import zoo
 from bench.datasets.base import Dataset
@@ -96,7 +96,7 @@ class Models:
         except AdapterError as error:
             raise UsageError(f"model {name}: {error} (dataset {self.dataset.name})") from error
         except (Exception, SystemExit) as error:
-            raise UsageError(f"model {name} cannot be made: {type(error).__name__}: {error}") from error
+            raise UsageError(f"model {name} cannot be made: {told(error)}") from error
 
     def _budget_of(self, name: str) -> zoo.Budget:
         """The budget of a reference model: full where that model is there, or where there is no other recipe."""

@@ -8,16 +8,18 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from adapters.errors import InvalidOutput, told
 from bench.attacks import make_attack
 from bench.errors import UsageError
 from bench.planning.plan import Job, can_craft
-from bench.progress import Progress, quiet
+from bench.progress import Progress, Say, quiet
 from bench.records.cell import Cell
-from bench.records.part import CellPart, Part
+from bench.records.part import Part
 from bench.records.record import Failure, Record, Result, Run
 from bench.records.store import Store
 from bench.running.interrupts import graceful
 from bench.running.layout import parts
+from bench.running.pieces import Pieces
 from bench.running.tally import joined
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from bench.running.world import World
 
 ATTEMPTS = 3
-"""Of a part whose process died: the second is made target by target, so that one model takes down no other."""
+"""Of a part whose process died: the last is made target by target, so that one model takes down no other."""
 
 
 @dataclass
@@ -89,8 +91,7 @@ class Runner:
         self.known = known or {}
         self.chosen = chosen
         self.summary = Summary()
-        self._parts: dict[str, dict[int, CellPart]] = {}
-        """What is known of cells that are not whole, by their ids."""
+        self._pieces = Pieces()
         self._kept: list[Part] = []
         """Parts on the disk."""
         self._settled: set[str] = set()
@@ -145,10 +146,8 @@ class Runner:
         except Exception as error:  # noqa: BLE001 - whatever the executor's way is of telling that a worker died
             again = task.again()
             if not again:
-                told = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:300]}"
-                run = Run.unknown()
                 for cell in self._open(task).job.cells:
-                    self._fail(cell, "crash", told, run)
+                    self._fail(cell, "crash", told(error), Run.unknown())
             return again
         return []
 
@@ -156,14 +155,7 @@ class Runner:
 
     def _tasks(self, jobs: Sequence[Job]) -> list[Task]:
         """What is to be done, without what stored parts tell; jobs that no source can craft are settled."""
-        wanted = {job.craft.id for job in jobs}
-        open_cells = {cell.id for job in jobs for cell in job.cells}
-        if open_cells - self.known.keys():
-            self._kept = [part for part in self.store.parts(self.progress.say) if part.craft in wanted]
-        for part in self._kept:
-            for item in part.cells:
-                if item.cell.id in open_cells - self.known.keys() and item.broken is None:
-                    self._parts.setdefault(item.cell.id, {})[part.number] = item
+        self._kept = self._stored(jobs, self.progress.say)
         tasks = []
         for job in jobs:
             attack = make_attack(job.craft.attack.name, job.craft.attack.parameters)
@@ -180,12 +172,21 @@ class Runner:
                     self._join(part)
         return tasks
 
+    def _stored(self, jobs: Iterable[Job], warn: Say) -> list[Part]:
+        """Read the parts on the disk of these jobs' crafts, whoever made them; none for cells that are made again."""
+        wanted = {cell.id: job.craft.id for job in jobs for cell in job.cells if cell.id not in self.known}
+        crafts = set(wanted.values())
+        found = [part for part in self.store.parts(warn) if part.craft in crafts] if crafts else []
+        for part in found:
+            self._pieces.add(part, wanted.keys() - self._settled)
+        return found
+
     def _open(self, task: Task) -> Task:
         """The task for the cells that still lack its part."""
         cells = [
             cell
             for cell in task.job.cells
-            if cell.id not in self._settled and task.number not in self._parts.get(cell.id, {})
+            if cell.id not in self._settled and not self._pieces.has(cell.id, task.number)
         ]
         return Task(Job(task.job.craft, tuple(cells)), task.number, task.attempt)
 
@@ -193,38 +194,32 @@ class Runner:
 
     def _take(self, part: Part) -> None:
         """Publish what a part came to, and the records of the cells that it makes whole."""
+        self._pieces.add(part)
         for item in part.cells:
-            if item.broken is None:
-                self._parts.setdefault(item.cell.id, {})[part.number] = item
-            elif item.cell.id in self._settled:
+            if item.broken is None or item.cell.id in self._settled:
                 continue
-            elif item.broken[0] == "unsupported" and item.broken[1].startswith("crafting"):
+            if item.broken[0] == "unsupported" and item.broken[1].startswith("crafting"):
                 self._publish(item.cell, Result(status="unsupported", reason=item.broken[1]), part.run)
             else:
                 self._fail(item.cell, *item.broken, part.run)
         lasting = [item.cell.id for item in part.cells if item.broken is None and item.cell.id not in self.known]
-        if any(not self._whole(id, part.of) for id in lasting):
+        if not all(self._pieces.are_all(id, part.of) for id in lasting):
             self.store.publish_part(part)
             self._kept.append(part)
         self._join(part)
 
-    def _whole(self, id: str, of: int) -> bool:
-        return len(self._parts.get(id, {})) == of
-
     def _join(self, part: Part) -> None:
         """Publish the cells of a part that are whole."""
         for item in part.cells:
-            id = item.cell.id
-            if id not in self._settled and self._whole(id, part.of):
-                found = self._parts.pop(id)
-                whole = [found[number] for number in range(part.of)]
-                seconds = round(sum(one.seconds for one in whole), 3)
-                run = part.run.model_copy(update={"seconds": seconds})
-                if len({frozenset(one.columns) for one in whole}) > 1:
-                    message = "the model gives scores or probabilities for some examples only"
-                    self._fail(item.cell, "invalid-output", message, run)
-                    continue
-                self._publish(item.cell, joined(whole, part.classes), run)
+            if item.cell.id in self._settled or not self._pieces.are_all(item.cell.id, part.of):
+                continue
+            whole, run = self._pieces.take(item.cell.id, part)
+            try:
+                result = joined(whole, part.classes)
+            except InvalidOutput as error:
+                self._fail(item.cell, "invalid-output", str(error), run)
+            else:
+                self._publish(item.cell, result, run)
         mine = [kept for kept in self._kept if kept.craft == part.craft]
         if mine and all(item.cell.id in self._settled for kept in mine for item in kept.cells):
             self.store.sweep(mine)
@@ -232,19 +227,13 @@ class Runner:
 
     def _closed(self, jobs: Iterable[Job]) -> Summary:
         """Look once more for what other runs have made meanwhile, and remove the parts that are done with."""
-        if any(cell.id not in self.known for job in jobs for cell in job.cells):
-            ids = {job.craft.id for job in jobs}
-            cells = {cell.id: cell for job in jobs for cell in job.cells}
-            others = [part for part in self.store.parts(quiet) if part.craft in ids]
-            for part in others:
-                for item in part.cells:
-                    if item.cell.id in cells and item.cell.id not in self._settled and item.broken is None:
-                        self._parts.setdefault(item.cell.id, {})[part.number] = item
-            for part in others:
-                self._join(part)
-            mine = {id for id in cells if id not in self._settled and not self.store.path(id).exists()}
-            self.summary.waiting = sum(id in self._parts or not self.store.has(id) for id in mine)
-            self.store.sweep([*self._kept, *others])
+        others = self._stored(jobs, quiet)
+        for part in others:
+            self._join(part)
+        mine = {cell.id for job in jobs for cell in job.cells} - self._settled - self.known.keys()
+        lacking = [id for id in mine if not self.store.path(id).exists()]
+        self.summary.waiting = sum(id in self._pieces or not self.store.has(id) for id in lacking)
+        self.store.sweep([*self._kept, *others])
         return self.summary
 
     def _publish(self, cell: Cell, result: Result, run: Run) -> None:
@@ -283,5 +272,4 @@ def _submitted(executor: Executor, call: Callable[..., Part], spec: WorldSpec, t
     try:
         return executor.submit(call, spec, task.job, task.number)
     except Exception as error:
-        told = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:300]}"
-        raise UsageError(f"the executor takes no more work ({told}); run the same again on another") from error
+        raise UsageError(f"the executor takes no more work ({told(error)}); run the same again on another") from error

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CONFIDENT_KINDS = ("softmax", "sigmoid")
 """Kinds of confidence that a threshold of the paper's sort applies to."""
+SOME_ONLY = "the model gives scores or probabilities for some examples only"
 
 
 class Tally:
@@ -68,7 +69,7 @@ class Tally:
             best = scores.topk(2, dim=1).values
             values["margins"] = (best[:, 0] - best[:, 1]).float().cpu().numpy()
         if self._names not in (None, set(values)):
-            raise InvalidOutput("the model gives scores or probabilities for some examples only")
+            raise InvalidOutput(SOME_ONLY)
         self._names = set(values)
         for name, column in values.items():
             self._columns.setdefault(name, np.empty(self._n, column.dtype))[places] = column
@@ -101,13 +102,18 @@ def joined(parts: Sequence[CellPart], classes: int) -> Result:
     Args:
         parts: of one cell, none of them broken.
         classes: number of classes of the dataset.
+
+    Raises:
+        InvalidOutput: scores or probabilities in some parts only.
     """
+    if len({frozenset(part.columns) for part in parts}) > 1:
+        raise InvalidOutput(SOME_ONLY)
     cell = parts[0].cell
     clean, generated = is_clean(cell), cell.craft.slice.split is None
 
     def column(name: str) -> NDArray[Any] | None:
-        found = [part.column(name) for part in parts]
-        return None if any(one is None for one in found) else np.concatenate([one for one in found if one is not None])
+        found = [values for part in parts if (values := part.column(name)) is not None]
+        return np.concatenate(found) if found else None
 
     labels, true, goals, index = column("labels"), column("true"), column("goals"), column("index")
     assert labels is not None

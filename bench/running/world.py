@@ -47,9 +47,8 @@ class World:
         """
         self.dataset = dataset
         self.device = device
-        self.most = batch or BATCHES[device]
-        self.fits = self.most
-        """The most that memory has been seen to hold: what did not fit once is not tried again."""
+        self.fits = batch or BATCHES[device]
+        """Examples crafted or asked at once, at most: what did not fit once is not tried again."""
         self._adapter = adapter
         self._sent = frozenset(sent)
         self._known: dict[str, tuple[str | None, Adapter]] = {}

@@ -12,6 +12,7 @@ import torch
 from handmade import cell, failure, model, record, run
 
 from adapters.base import Outputs
+from bench.records.cell import Cell
 from bench.records.part import Part
 from bench.records.record import Record, Slice
 from bench.records.store import Store
@@ -84,18 +85,24 @@ def test_a_failure_yields_to_a_record(tmp_path: Path) -> None:
     assert set(contents(into)) == {f"cells/{A.id}.json"}
 
 
-def pieces(name: str, count: int = 3) -> tuple[tuple[Part, ...], Record]:
-    """Parts of a clean pass of one example each, and the record that they come to."""
-    asked = cell(model(name), part=Slice(split="test", stop=count, of=count))
-    parts = []
+def parts_of(asked: Cell, scored: int = 0) -> tuple[Part, ...]:
+    """Parts of a clean pass of one example each, the first few with probabilities, of the usual seconds together."""
+    parts, count = [], asked.craft.slice.n
     for number in range(count):
         tally = Tally(asked, 1)
         tally.begin(np.array([0]), None, Audit(None, 1))
-        tally.add(np.array([0]), Outputs(torch.tensor([number]), None, None))
-        found = tally.part(None, None, 0.0)
+        tally.add(np.array([0]), Outputs(torch.tensor([number]), None, torch.eye(3)[:1] if number < scored else None))
+        found = tally.part(None, None, run().seconds / count)
         parts.append(Part(craft=asked.craft.id, number=number, of=count, classes=3, cells=(found,), run=run()))
+    return tuple(parts)
+
+
+def pieces(name: str, count: int = 3) -> tuple[tuple[Part, ...], Record]:
+    """Such parts, and the record that they come to."""
+    asked = cell(model(name), part=Slice(split="test", stop=count, of=count))
+    parts = parts_of(asked)
     result = joined([part.cells[0] for part in parts], 3)
-    return tuple(parts), Record(id=asked.id, cell=asked, result=result, run=run())
+    return parts, Record(id=asked.id, cell=asked, result=result, run=run())
 
 
 def test_parts_in_several_folders_become_a_record(tmp_path: Path) -> None:
@@ -116,6 +123,16 @@ def test_parts_that_are_not_all_there_wait(tmp_path: Path) -> None:
     assert {part.number for part in into.parts(quiet)} == {0, 1}
     assert merge(into, [folder(tmp_path / "3", parts=(third,))], quiet).joined == 1
     assert set(into.records(quiet)) == {whole.id}
+
+
+def test_parts_that_do_not_go_together_are_a_failure(tmp_path: Path) -> None:
+    asked = cell(model("a"), part=Slice(split="test", stop=2, of=2))
+    one, two = (folder(tmp_path / str(part.number), parts=(part,)) for part in parts_of(asked, scored=1))
+    into = folder(tmp_path / "into")
+    found = merge(into, [one, two], quiet)
+    assert (found.joined, found.waiting, found.failures) == (0, 0, 1)
+    assert into.failures()[asked.id].kind == "invalid-output"
+    assert set(contents(into)) == {f"failures/{asked.id}.json"}
 
 
 @pytest.mark.parametrize("text", [A.json_text()[:-20], A.json_text().replace('"errors": 1', '"errors": 0')])
