@@ -107,6 +107,7 @@ class _PartRun:
                 ask(source.inner, x[:2], len(self.world.dataset.classes))  # what answers nonsense crafts nonsense
             goals = [self.attack.goals(source, *given) for given in inputs]
         aims = None if goals[0] is None else torch.cat([goal for goal in goals if goal is not None]).cpu().numpy()
+        shown = batches(self.job.craft, self.number, len(x))
         aimed = source.costs() if source is not None else None
         for threats in self._crafts():
             made = [
@@ -123,7 +124,7 @@ class _PartRun:
                 candidates, measured = audited
                 for cell in [cell for cell in self._alive() if cell.threat == threat]:
                     self.tallies[cell.id].begin(true, aims, measured)
-                    for places in batches(self.job.craft, self.number, len(x)):
+                    for places in shown:
                         self._ask(cell, candidates, places)
             if source is not None:
                 self.costs |= dict.fromkeys(threats, _added(aimed, source.costs()))
@@ -136,8 +137,8 @@ class _PartRun:
             try:
                 with self._guarded([cell], "judging", smallest=len(places) == 1):
                     target = self.world.model(cell.target)
-                    shown = candidates[torch.from_numpy(places).to(candidates.device)]
-                    self.tallies[cell.id].add(places, ask(target, shown, len(self.world.dataset.classes)))
+                    batch = candidates.index_select(0, torch.from_numpy(places).to(candidates.device))
+                    self.tallies[cell.id].add(places, ask(target, batch, len(self.world.dataset.classes)))
                 return
             except _OutOfMemory:
                 self.world.fits = max(1, len(places) // 2)

@@ -14,6 +14,7 @@ from adapters.base import Adapter, Outputs
 from adapters.errors import InvalidOutput
 from bench.checks.outputs import verified
 from bench.threats import Threat
+from bench.threats.base import difference
 
 
 class InvalidCandidate(Exception):
@@ -62,10 +63,11 @@ def audit(candidates: Tensor, x: Tensor, threat: Threat, *, generated: bool = Fa
         return Audit(None if threat.norm is None else 0.0, len(x))
     if threat.norm is None:
         return Audit(None, int((candidates == x).flatten(1).all(1).sum()))
-    distances = threat.distance(x, candidates)
+    delta = difference(x, candidates)
+    distances = threat.geometry.lengths(delta)
     largest = float(distances.max())
     if threat.eps is not None and not largest <= threat.eps:
-        excess = float(threat.violation(x, candidates).max())
+        excess = float(threat.geometry.violation(delta, x, threat.eps).max())
         if not excess <= 0:
             name = threat.geometry.title
             raise InvalidCandidate(f"an {name} distance of {largest:.9g} exceeds eps {threat.eps:g}")

@@ -66,18 +66,22 @@ class Geometry(ABC):
         """A direction of norm 1, or a draw from the unit ball, brought to radius `eps`."""
         return eps * direction
 
-    def distance(self, x: Tensor, moved: Tensor) -> Tensor:
-        """`(N,)` float64 distances."""
-        return self.lengths(difference(x, moved))
+    def violation(self, delta: Tensor, x: Tensor, eps: float) -> Tensor:
+        """`(N,)` float64 how far perturbations lie out of the ball beyond all rounding: at most 0 inside.
 
-    def violation(self, x: Tensor, moved: Tensor, eps: float) -> Tensor:
-        """`(N,)` float64 how far `moved` lies out of the ball beyond all rounding: at most 0 inside, NaN is outside."""
-        return self.lengths(difference(x, moved)) - eps - self.slack(x.double().flatten(1), eps)
+        Args:
+            delta: `(N, features)` float64 perturbations; NaN is outside.
+            x: `(N, *shape)` what they perturb.
+            eps: radius of the ball.
+        """
+        return self.lengths(delta) - eps - self.slack(x.double().flatten(1), eps)
 
 
 def difference(x: Tensor, moved: Tensor) -> Tensor:
     """`(N, features)` float64."""
-    return (moved.double() - x.double()).flatten(1)
+    import torch
+
+    return moved.to(torch.float64, copy=True).sub_(x).flatten(1)  # written into the copy: every attack waits for this
 
 
 def per_example(values: Tensor, like: Tensor) -> Tensor:

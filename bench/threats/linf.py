@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.threats.base import ULP, Geometry, difference
+from bench.threats.base import ULP, Geometry
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,10 +31,9 @@ class LInf(Geometry):
     def lengths(self, delta: Tensor) -> Tensor:
         return delta.abs().amax(1)
 
-    def violation(self, x: Tensor, moved: Tensor, eps: float) -> Tensor:
+    def violation(self, delta: Tensor, x: Tensor, eps: float) -> Tensor:
         """Two ulp of float32 at |x| + eps, feature by feature: a pixel of 0 gets no slack from one of 255."""
-        slack = x.double().flatten(1).abs().mul_(2 * ULP)
-        return difference(x, moved).abs_().sub_(slack).amax(1) - eps * (1 + 2 * ULP)
+        return delta.abs().sub_(x.flatten(1).abs(), alpha=2 * ULP).amax(1) - eps * (1 + 2 * ULP)
 
     def uniform(self, draws: Draws, shape: tuple[int, ...], draw: int) -> NDArray[np.float64]:
         return 2.0 * draws.uniform(shape, draw) - 1.0

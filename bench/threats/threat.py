@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from bench.threats.base import Geometry
+from bench.threats.base import Geometry, difference
 from bench.threats.epsilon import Epsilon
 from bench.threats.norms import Norm, norm_named
 
@@ -85,11 +85,11 @@ class Threat(BaseModel):
 
     def distance(self, x: Tensor, moved: Tensor) -> Tensor:
         """`(N,)` float64 distances."""
-        return self.geometry.distance(x, moved)
+        return self.geometry.lengths(difference(x, moved))
 
     def violation(self, x: Tensor, moved: Tensor) -> Tensor:
         """`(N,)` float64 how far out of the ball, beyond all rounding: at most 0 inside, NaN is outside."""
-        return self.geometry.violation(x, moved, self.size)
+        return self.geometry.violation(difference(x, moved), x, self.size)
 
     def uniform(self, draws: Draws, shape: tuple[int, ...], draw: int = 0) -> NDArray[np.float64]:
         """`(N, *shape)` drawn evenly from the ball of radius 1, for `moved` to bring to size."""
