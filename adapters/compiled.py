@@ -31,14 +31,11 @@ from sklearn.utils import get_tags
 from torch import Tensor
 
 from adapters.base import Adapter, GradientKind, Outputs
-from adapters.errors import NotWrappable, Unsupported
+from adapters.errors import BLACK_BOX, NotWrappable, Unsupported
 from adapters.rounding import log_odds_against
 
 AGREEMENT = 1e-6
 """How far compiled probabilities, and decision values relative to their size, may be from the estimator's own."""
-
-BLACK_BOX = 'use adapters.black_box(model.predict, version="1")'
-"""The remedy where nothing else helps."""
 
 AttackLoss = Literal["log-odds", "margin"]
 Container = Literal["array", "columns", "sparse", "table"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+BLACK_BOX = 'use adapters.black_box(model.predict, version="1")'
+"""The remedy where nothing else helps."""
+
 
 class AdapterError(Exception):
     """Base of all that this package raises on purpose."""

@@ -14,10 +14,10 @@ def gap(scores: Tensor) -> Tensor:
     return best[:, 0] - best[:, 1]
 
 
-def undecided(scores: Tensor, error: Tensor) -> Tensor:
-    """`(M,)` rows whose first argmax could be another, were each of the `(N, K)` scores off by its `error`."""
-    best, winner = (scores - error).max(1, keepdim=True)
-    rival = (scores + error).scatter(1, winner, -torch.inf).amax(1, keepdim=True)
+def undecided(low: Tensor, high: Tensor) -> Tensor:
+    """`(M,)` rows whose largest score is not known, each of the `(N, K)` scores being anywhere from `low` to `high`."""
+    best, winner = low.max(1, keepdim=True)
+    rival = high.scatter(1, winner, -torch.inf).amax(1, keepdim=True)
     return (~(best > rival)).nonzero()[:, 0]
 
 
@@ -32,7 +32,7 @@ def one_sided(scores: Tensor) -> Tensor:
 
 
 def softmax(scores: Tensor) -> Tensor:
-    """`(N, K)` shares of the classes. Many rows of few columns are a fifth of the work the other way round."""
+    """`(N, K)` shares of the classes. Many rows of few columns are less work the other way round."""
     return scores.T.contiguous().softmax(0).T.contiguous()
 
 

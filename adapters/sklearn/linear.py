@@ -91,7 +91,7 @@ class LinearAdapter(SklearnAdapter):
 
     def _compiled(self, x: Tensor) -> Outputs:
         scores, error = self._bounded(x)
-        labels = settled(scores.argmax(1), x, undecided(scores, error), self._own_labels)
+        labels = settled(scores.argmax(1), x, undecided(scores - error, scores + error), self._own_labels)
         probabilities = self._probabilities(x, scores)
         if probabilities is not None and torch.promote_types(x.dtype, self._precision) == torch.float64:
             # Weights as large as a feature that hardly varies gets them leave the probabilities open too.

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from adapters.base import Outputs
 from adapters.compiled import AGREEMENT, SklearnAdapter, refuse, refuse_if, settled
-from adapters.rounding import float32_is_exact_enough, sum_roundoff, topped
+from adapters.rounding import float32_is_exact_enough, sum_roundoff, topped, undecided
 from adapters.sklearn.platt import best_fit, iterated, square
 
 KERNELS = ("linear", "poly", "rbf", "sigmoid")
@@ -158,9 +158,7 @@ class SVCAdapter(SklearnAdapter):
         else:  # below one vote, and in favour of the lower class
             order = torch.linspace(0.5, 0, low.shape[1], dtype=low.dtype, device=low.device)
             low, high = low + order, high + order
-        best, winner = low.max(1, keepdim=True)
-        rival = high.scatter(1, winner, -torch.inf).amax(1, keepdim=True)
-        return (~(best > rival)).nonzero()[:, 0]
+        return undecided(low, high)
 
     def _vote(self, decisions: Tensor) -> tuple[Tensor, Tensor]:
         """`(N,)` labels and `(N, K)` scores from `(N, P)` decision values."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from adapters.errors import NotWrappable
+from adapters.errors import BLACK_BOX, NotWrappable
 
 if TYPE_CHECKING:
     from adapters.compiled import SklearnAdapter
@@ -104,7 +104,7 @@ SEARCHES = (
 FROZEN = "sklearn.frozen._frozen.FrozenEstimator"
 """What stands for the estimator in it, which is not to be fitted again."""
 
-REMEDY = 'for labels only, use adapters.black_box(model.predict, version="1")'
+REMEDY = f"for labels only, {BLACK_BOX}"
 
 
 def compile_estimator(estimator: Any) -> SklearnAdapter:

@@ -133,7 +133,7 @@ def category_tables(trees: list[TreeArrays]) -> dict[str, NDArray[Any]]:
     }
 
 
-def rounded_down(values: NDArray[np.float64], precision: Float = np.float32) -> NDArray[Any]:
+def rounded_down(values: NDArray[np.float64], precision: Float) -> NDArray[Any]:
     """The largest number of a narrower type not above each float64 value."""
     with np.errstate(over="ignore"):
         nearest = values.astype(precision)
@@ -143,7 +143,7 @@ def rounded_down(values: NDArray[np.float64], precision: Float = np.float32) -> 
 def leaf_sums(table: Mapping[str, Tensor], x: Tensor, depth: int, start: Tensor) -> Tensor:
     """`(N, K)` sum of `(K,)` `start` and the values of the leaves that inputs fall into, tree by tree in its precision.
 
-    The table is `arrays.node_tables` as tensors, whose comparisons are exact for `(N, D)` inputs of no finer type than
+    The table is that of `node_tables` as tensors, whose comparisons are exact for `(N, D)` inputs of no finer type than
     the thresholds, with codes in place of categories; `depth` is the deepest tree's.
     """
     total = start.repeat(len(x), 1)

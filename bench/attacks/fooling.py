@@ -10,6 +10,7 @@ from pydantic import Field
 from bench.attacks.base import Attack, Need, Role
 from bench.errors import UsageError
 from bench.threats import Criterion, Threat, norm_named
+from bench.threats.base import per_example
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -65,7 +66,7 @@ class Fooling(Attack):
         moved = x.new_tensor(draws.normal(tuple(x.shape[1:]), self.draw))
         moved = moved + self.step_size * self.direction(source, moved, goals)
         for _ in range(self.steps - 1):
-            done = _fooled(source, moved, goals).reshape(-1, *[1] * (moved.ndim - 1))
+            done = per_example(_fooled(source, moved, goals), moved)
             if bool(done.all()):
                 break
             moved = moved.where(done, moved + self.step_size * self.direction(source, moved, goals))
@@ -81,7 +82,7 @@ class Fooling(Attack):
         if self.step == "sign":
             return norm_named("linf").step(gradient)
         if self.step == "gradient":
-            return value.exp().reshape(-1, *[1] * (x.ndim - 1)) * gradient
+            return per_example(value.exp(), x) * gradient
         return gradient
 
 

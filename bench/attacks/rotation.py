@@ -10,15 +10,13 @@ from pydantic import Field
 
 from bench.attacks.gradient import GradientAttack
 from bench.threats import Threat
+from bench.threats.base import ULP
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from adapters.base import Adapter
     from bench.draws import Draws
-
-ROUNDING = 2.0**-23
-"""Spacing of float32 numbers, relative to their size."""
 
 
 class Rotation(GradientAttack):
@@ -53,5 +51,5 @@ def rotated(x: Tensor, gradient: Tensor, angle: float) -> Tensor:
     across = slope - (slope * start).sum(1, keepdim=True) / length.square().clamp_min(1e-300) * start
     width = across.norm(dim=1, keepdim=True)
     turned: Tensor = math.cos(angle) * start + math.sin(angle) * length / width.clamp_min(1e-300) * across
-    turns = width > ROUNDING * slope.norm(dim=1, keepdim=True)
+    turns = width > ULP * slope.norm(dim=1, keepdim=True)
     return turned.where(turns, start).reshape(x.shape).to(x.dtype)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 
 class Part(BaseModel):
+    """What recipes and cards are made of: plain values that stay as they are, with no key that is not known."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import torch
 from torch import Tensor
 
 from adapters.base import Adapter, Outputs
@@ -44,6 +43,3 @@ class NetAdapter(Adapter):
         for name, tensor in sorted(self.net.state_dict().items()):
             yield name
             yield tensor
-
-    def _move(self, device: torch.device) -> None:
-        self.net.to(device)

@@ -14,7 +14,7 @@ from adapters.base import Adapter
 from bench.choices import Device, check_choice
 from bench.datasets import Dataset
 from bench.errors import UsageError
-from bench.progress import Doing, quiet
+from bench.progress import Doing
 from bench.training.checkpoint import Checkpoint
 from bench.training.loop import HeldOut, fit
 from bench.zoo.cards import LearningCurve
@@ -36,9 +36,7 @@ class Fitted(NamedTuple):
     """Where the recipe asks for it."""
 
 
-def fit_model(
-    dataset: Dataset, recipe: Recipe, doing: Doing = quiet, device: str = "cpu", checkpoint: Checkpoint | None = None
-) -> Fitted:
+def fit_model(dataset: Dataset, recipe: Recipe, doing: Doing, device: str, checkpoint: Checkpoint) -> Fitted:
     """The model that the recipe describes, fitted on the dataset's training split.
 
     Networks are trained on the device, from and to the checkpoint; `doing` is told after every epoch.

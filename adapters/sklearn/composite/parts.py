@@ -61,7 +61,7 @@ class CompositeAdapter(SklearnAdapter):
     def _labels(self, x: Tensor, scores: Tensor, error: Tensor) -> Tensor:
         """`(N,)` first argmax of the `(N, K)` scores, the estimator's own label where their `error` leaves it open."""
         labels = scores.argmax(1)
-        unsure = undecided(scores, error) if bool((error > 0).any()) else labels[:0]
+        unsure = undecided(scores - error, scores + error) if bool((error > 0).any()) else labels[:0]
         return settled(labels, x, unsure, self._own_labels)
 
     def _state(self) -> Iterable[object]:

@@ -97,7 +97,6 @@ def mosaic(
     limits: tuple[float, float],
     *,
     boxed: Sequence[bool] | NDArray[np.bool_] = (),
-    colours: str = "gray",
 ) -> AxesImage:
     """Many images, `(N, H, W)`, in rows of so many, with a yellow box around those that are `boxed`."""
     height, width = (side + 2 * MARGIN for side in images.shape[1:])
@@ -106,7 +105,7 @@ def mosaic(
     corners = [(index // columns * height, index % columns * width) for index in range(len(images))]
     for image, (top, left) in zip(images, corners, strict=True):
         sheet[top + MARGIN : top + height - MARGIN, left + MARGIN : left + width - MARGIN] = image
-    shown = picture(panel, sheet, *limits, colours)
+    shown = picture(panel, sheet, *limits)
     panel.set_frame_on(False)
     for index in np.flatnonzero(boxed).tolist():
         top, left = corners[index]
