@@ -15,8 +15,6 @@ attacks:
   - {attack: sign-noise, norm: linf, eps: 0.2}
 rank_by: {eps: 0.2}
 """
-
-
 MODELS = """\
 import adapters, numpy, torch
 
