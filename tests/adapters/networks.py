@@ -9,21 +9,21 @@ import torch
 from torch import Tensor, nn
 
 
-def network(*layers: nn.Module, seed: int = 0) -> nn.Module:
+def network(*layers: nn.Module) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(0)
         return nn.Sequential(*(layers or (nn.Flatten(), nn.Linear(12, 5), nn.Tanh(), nn.Linear(5, 3)))).eval()
 
 
-def dense(*sizes: int, seed: int = 0) -> nn.Module:
+def dense(*sizes: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(0)
         layers = [nn.Linear(before, after) for before, after in pairwise(sizes)]
     return nn.Sequential(nn.Flatten(), *[part for layer in layers for part in (layer, nn.Tanh())][:-1]).eval()
 
 
-def points(n: int = 6, shape: tuple[int, ...] = (3, 2, 2), seed: int = 0) -> tuple[Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(seed)
+def points(n: int = 6, shape: tuple[int, ...] = (3, 2, 2)) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
     return torch.rand(n, *shape, generator=generator), torch.randint(3, (n,), generator=generator)
 
 

@@ -47,9 +47,9 @@ def agrees(model: SklearnAdapter, x: torch.Tensor) -> None:
         assert torch.equal(scores.argmax(1), labels)
 
 
-def batch(count: int = 200) -> torch.Tensor:
-    noise = torch.rand(count, 64, generator=torch.Generator().manual_seed(0))
-    return torch.cat([torch.from_numpy(digits()[2][:count]), noise])
+def batch() -> torch.Tensor:
+    noise = torch.rand(200, 64, generator=torch.Generator().manual_seed(0))
+    return torch.cat([torch.from_numpy(digits()[2][:200]), noise])
 
 
 @pytest.mark.parametrize("last", [RandomForestClassifier(10, random_state=0), LogisticRegression(), LinearSVC()])

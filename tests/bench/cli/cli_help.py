@@ -62,6 +62,6 @@ def refused(said: Said, *pieces: str) -> None:
         assert piece in said.err
 
 
-def cells(out: str = "bench-out") -> dict[str, int]:
+def cells() -> dict[str, int]:
     """Record files and the moment that each was written."""
-    return {path.name: path.stat().st_mtime_ns for path in Path(out, "results/cells").glob("*.json")}
+    return {path.name: path.stat().st_mtime_ns for path in Path("bench-out/results/cells").glob("*.json")}
