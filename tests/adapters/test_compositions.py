@@ -1,4 +1,4 @@
-"""Estimators made of estimators: classes that parts miss, ties, saturation, parts fitted before, nesting."""
+"""Estimators made of estimators: classes that parts miss, ties, parts fitted before, nesting."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier, OutputCodeClassifier
-from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, StandardScaler
@@ -29,7 +28,6 @@ from test_sklearn_properties import problems
 from adapters.compiled import SklearnAdapter
 from adapters.errors import NotWrappable
 from adapters.sklearn.composite.parts import CompositeAdapter
-from adapters.sklearn.composite.responses import probabilities_with_tails
 from adapters.sklearn.table import compile_estimator, compile_part
 
 Problem = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -158,49 +156,7 @@ def test_the_exact_gradient_of_a_stack_is_that_of_its_decision_function() -> Non
     np.testing.assert_allclose(gradient[0], (above - below)[:, 4] / (2 * step), rtol=1e-4, atol=1e-6)
 
 
-# -- what saturates ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_probabilities_with_tails_keep_their_gradient(dtype: torch.dtype) -> None:
-    odds = torch.tensor([-800.0, -30.0, -18.0, -1.0, 0.0, 3.0, 17.0, 19.0, 40.0, 500.0], dtype=dtype)
-    logs = torch.stack([-odds / 2, odds / 2], dim=1).requires_grad_()
-    probabilities = probabilities_with_tails(logs)
-    torch.testing.assert_close(probabilities, logs.softmax(1), atol=3e-7, rtol=0)
-    for column in (0, 1):
-        (gradient,) = torch.autograd.grad(probabilities[:, column].sum(), logs, retain_graph=True)
-        assert gradient.isfinite().all()
-        assert (gradient.abs().amax(1) > 0).all()
-
-
-SURE = {
-    "soft vote": lambda: VotingClassifier([("a", GaussianNB()), ("b", GaussianNB(var_smoothing=1e-6))], voting="soft"),
-    "stack": lambda: StackingClassifier([("a", GaussianNB(var_smoothing=1e-6))], cv=2),
-    "sigmoid": lambda: CalibratedClassifierCV(GaussianNB(var_smoothing=1e-6), cv=2),
-    "temperature": lambda: CalibratedClassifierCV(GaussianNB(var_smoothing=1e-6), cv=2, method="temperature"),
-    "boosted": lambda: AdaBoostClassifier(GaussianNB(var_smoothing=1e-6), n_estimators=3),
-    "one against the rest": lambda: OneVsRestClassifier(GaussianNB(var_smoothing=1e-6)),
-    "one against one": lambda: OneVsOneClassifier(GaussianNB(var_smoothing=1e-6)),
-    "codes": lambda: OutputCodeClassifier(GaussianNB(var_smoothing=1e-6), random_state=0),
-    "bagged": lambda: BaggingClassifier(LogisticRegression(C=1e6), n_estimators=2, random_state=0),
-}
-
-
-@pytest.mark.parametrize("labelling", [10, 2])
-@pytest.mark.parametrize("name", SURE)
-def test_parts_whose_probabilities_underflow_leave_a_gradient(name: str, labelling: int) -> None:
-    x, y, clean, _ = digits()
-    noise = np.random.default_rng(0).normal(scale=0.05, size=x.shape)  # so that no pixel is constant
-    model = fitted(SURE[name](), x + noise, y % labelling)
-    batch = torch.from_numpy(clean)
-    labels = model.predict(batch)
-    np.testing.assert_array_equal(labels, own_labels(model, batch))
-    gradient = model.input_gradient(batch, labels)
-    assert gradient.isfinite().all()
-    assert (gradient.abs().amax(1) > 0).all()
-
-
-# -- ties --------------------------------------------------------------------------------------------------------------
+# -- ties -------------------------------------------------------------------------------------------------------------
 
 
 def test_codes_that_two_classes_share_and_bits_that_all_do() -> None:
@@ -227,7 +183,7 @@ def test_vote_ties_are_the_estimators_own(weights: list[float] | None) -> None:
             assert (best[:, 0] == best[:, 1]).any()
 
 
-# -- parts fitted before, parts that stand for others ------------------------------------------------------------------
+# -- parts fitted before, parts that stand for others -----------------------------------------------------------------
 
 
 def test_frozen_and_searched_parts_stand_for_what_is_in_them() -> None:
@@ -296,7 +252,7 @@ def test_behind_a_sparse_matrix_parts_are_asked_with_one() -> None:
         fitted(make_pipeline(KBinsDiscretizer(3), stack), x, y)
 
 
-# -- identity ----------------------------------------------------------------------------------------------------------
+# -- identity ---------------------------------------------------------------------------------------------------------
 
 
 def test_every_setting_of_the_whole_is_in_the_fingerprint() -> None:

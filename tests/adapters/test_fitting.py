@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import nn
+from networks import Saying, network, points
+from torch import Tensor, nn
 
+import adapters
 from adapters.base import Adapter
 from adapters.ensembles import ensemble
 from adapters.errors import InvalidOutput, NotWrappable, ShapeMismatch
@@ -65,3 +67,34 @@ def test_a_gradient_of_nan_is_an_error_and_no_attack_that_changes_nothing() -> N
     adapter: Adapter = TorchModule(Broken())
     with pytest.raises(InvalidOutput, match="NaN"):
         adapter.input_gradient(torch.rand(2, *SHAPE), torch.zeros(2, dtype=torch.int64))
+
+
+def test_flat_inputs_are_flattened_for_the_network() -> None:
+    x, y = points()
+    adapter = fit(adapters.wrap(network(nn.Linear(12, 3))), (3, 2, 2), tuple("abc"))
+    assert adapter.input_shape == (12,)
+    assert adapter.predict(x).shape == (6,)
+    assert adapter.input_gradient(x, y).shape == x.shape
+
+
+def test_images_are_given_as_images() -> None:
+    adapter = fit(adapters.wrap(network(nn.Conv2d(3, 4, 2), nn.Flatten())), (3, 2, 2), tuple("abcd"))
+    assert adapter.input_shape == (3, 2, 2)
+    assert adapter.predict(points(shape=(12,))[0]).shape == (6,)
+
+
+@pytest.mark.parametrize("shape", [(5,), (1, 13)])
+def test_another_number_of_features_is_no_fit(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ShapeMismatch, match="input_shape"):
+        fit(adapters.wrap(network(nn.Linear(12, 3))), shape, tuple("abc"))
+    with pytest.raises(ShapeMismatch, match=r"\(12,\)"):
+        fit(adapters.wrap(network(nn.Linear(12, 3)), input_shape=(12,)), shape, tuple("abc"))
+    with pytest.raises(ShapeMismatch):
+        adapters.wrap(network(nn.Linear(12, 3)), input_shape=(12,)).predict(torch.zeros(2, *shape))
+
+
+def test_trouble_of_another_kind_is_left_to_the_judge() -> None:
+    def lost(x: Tensor) -> Tensor:
+        raise KeyError("weights")
+
+    assert fit(adapters.wrap(Saying(lost).eval()), (3, 2, 2), tuple("abc")).input_shape == (3, 2, 2)

@@ -12,8 +12,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ("torch", "sklearn")
-
 SUITE = """\
 suite: tiny
 dataset: {name: digits}

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-import adapters
 import bench
 from adapters.base import Adapter
 from bench.attacks import attack_class, make_attack
@@ -42,11 +41,6 @@ def angles(x: Tensor, turned: Tensor) -> Tensor:
 
 def lengths(x: Tensor) -> Tensor:
     return x.flatten(1).double().norm(dim=1)
-
-
-@pytest.fixture(scope="module")
-def source(digits_net: nn.Module) -> Adapter:
-    return adapters.wrap(digits_net)
 
 
 # -- geometry ---------------------------------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-import adapters
 import bench
 from adapters.base import Adapter
 from bench.attacks import make_attack
@@ -41,11 +40,6 @@ def crafted(source: Adapter, x: Tensor, y: Tensor, eps: float, indices: Any = No
 def subspace(gradient: Tensor, k: int) -> Tensor:
     """`(k, features)` all directions of one gradient."""
     return aligned(gradient.expand(k, *gradient.shape), torch.arange(k), k).flatten(1)
-
-
-@pytest.fixture(scope="module")
-def source(digits_net: nn.Module) -> Adapter:
-    return adapters.wrap(digits_net)
 
 
 # -- geometry: lemma 1 ------------------------------------------------------------------------------------------------

@@ -1,0 +1,64 @@
+"""What the tests of attacks import: a flat and a curved model, a batch, and what an attack makes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import adapters
+from adapters.base import Adapter
+from bench.attacks import attack_class, make_attack
+from bench.draws import Draws
+from bench.threats import Threat
+
+GRID = [1e-3, 8 / 255, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3]
+UNIT = (0.0, 1.0)
+
+
+def sizes(norm: str | None, grid: list[float]) -> list[float]:
+    """Budgets of a norm: of L0 they are numbers of features."""
+    return [float(k) for k in range(1, 1 + len(grid))] if norm == "l0" else grid
+
+
+def linear(features: int = 12, classes: int = 4) -> Adapter:
+    """A linear classifier: its gradient is the same on a whole line, so FGSM is the best step."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return adapters.wrap(nn.Sequential(nn.Flatten(), nn.Linear(features, classes)).eval())
+
+
+def curved(features: int = 12) -> Adapter:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        net = nn.Sequential(nn.Flatten(), nn.Linear(features, 16), nn.Tanh(), nn.Linear(16, 4))
+    return adapters.wrap(net.eval())
+
+
+def batch(n: int = 9) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(n, 3, 2, 2, generator=generator)
+    x.view(n, -1)[:, 0], x.view(n, -1)[:, 1] = 0.0, 1.0
+    return x, torch.randint(4, (n,), generator=generator)
+
+
+def draws(indices: Any) -> Draws:
+    return Draws((0, "checksum", "attack", 1), np.asarray(indices, dtype=np.int64))
+
+
+def crafted(
+    name: str, source: Any, x: Tensor, y: Tensor, budgets: list[Threat], drawn: Draws | None = None, **parameters: Any
+) -> list[Tensor]:
+    attack = make_attack(name, parameters)
+    drawn = drawn or draws(range(len(x)))
+    goals = attack.goals(source, x, y, drawn)
+    return list(attack.craft(source, x, y, goals, budgets, drawn))
+
+
+def budgets_of(name: str, clip: bool, grid: list[float]) -> list[list[Threat]]:
+    """The threats that an attack can be set, a list a norm."""
+    limits = UNIT if clip else None
+    norms = attack_class(name).norms
+    return [[Threat(norm=norm, eps=eps, clip=limits) for eps in sizes(norm, grid)] for norm in norms] or [[Threat()]]

@@ -1,0 +1,26 @@
+"""What the command tests share: the command, called in a folder of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cli_help import MODELS, SUITE, Bench, Said
+
+from bench.cli.app import main
+
+
+@pytest.fixture
+def bench(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> Bench:
+    """The command in an empty folder with a suite, `tiny.yaml`, and models, `mine.py`."""
+    (elsewhere / "tiny.yaml").write_text(SUITE)
+    (elsewhere / "mine.py").write_text(MODELS)
+
+    def call(*arguments: object) -> Said:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return Said(int(ended.value.code or 0), out, err)
+
+    return call
