@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from bench import registry
 from bench.attacks import attack_class, make_attack
 from bench.attacks.base import Attack
 from bench.errors import UsageError, unknown
-from bench.threats import Criterion, Epsilon, Norm, Threat
+from bench.threats import Criterion, Epsilon, Norm, norm_named
 
 
 def listed(value: Any) -> Any:
@@ -85,7 +85,7 @@ class Entry(Part):
         if not attack.norms and (self.norm or self.eps):
             raise UsageError(f"attack {self.attack} is bound to no ball around an example: leave out norm and eps")
         for eps in self.eps:
-            checked_size(self.norm, eps)
+            _check_size(self.norm or "", eps)
         if attack.needs == "nothing" and self.sources != "self":
             raise UsageError(f"attack {self.attack} is crafted on no model: leave out sources")
         if attack.generates and self.n is None:
@@ -109,12 +109,9 @@ class Entry(Part):
         return self.criterion or self.made.criterion
 
 
-def checked_size(norm: str | None, eps: float) -> None:
-    """
-    Raises:
-        UsageError: the norm has no ball of that size.
-    """
+def _check_size(norm: str, eps: float) -> None:
+    """Raises UsageError where the norm has no ball of that size."""
     try:
-        Threat(norm=norm, eps=eps)
-    except ValidationError as error:
-        raise UsageError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+        norm_named(norm).checked(eps)
+    except ValueError as error:
+        raise UsageError(str(error)) from None

@@ -9,10 +9,10 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from bench import registry
 from bench.errors import UsageError, unknown
-from bench.planning.entry import Entry, Part, checked_size
+from bench.planning.entry import Entry, Part
 from bench.strict_yaml import Path as Where
 from bench.strict_yaml import read_yaml, text_of
-from bench.threats import Criterion, Epsilon, Norm
+from bench.threats import Criterion, Epsilon, Norm, norm_named
 
 
 class DatasetChoice(Part):
@@ -35,6 +35,11 @@ class RankBy(Part):
     norm: Norm = "linf"
     eps: Epsilon
     clip: bool = True
+
+    @model_validator(mode="after")
+    def _is_a_ball(self) -> RankBy:
+        norm_named(self.norm).checked(self.eps)
+        return self
 
 
 class Suite(Part):
@@ -61,13 +66,12 @@ class Suite(Part):
                 if name not in self.models:
                     raise unknown(f"model of attack {entry.attack}", name, self.models)
         if (by := self.rank_by) is not None:
-            checked_size(by.norm, by.eps)
             alike = [e for e in self.attacks if (e.norm, e.clip, e.n) == (by.norm, by.clip, None)]
             sizes = sorted({eps for entry in alike for eps in entry.eps})
             if by.eps not in sizes and not any(entry.made.measures for entry in alike):
                 kind = f"{'clipped' if by.clip else 'unclipped'} {by.norm} attack over all examples"
-                have = ", ".join(f"{eps:g}" for eps in sizes) or "none"
-                raise UsageError(f"rank_by eps {by.eps:g}: no {kind} has it; they have {have}")
+                have = ", ".join(map(repr, sizes)) or "none"
+                raise UsageError(f"rank_by eps {by.eps!r}: no {kind} has it; they have {have}")
         return self
 
 

@@ -153,8 +153,10 @@ BAD_FILES = [
     (f"{HEAD}{GOOD}rank_by: {{eps: -1}}\n", 5, "eps -1 is not positive"),
     (f"{HEAD}{GOOD}rank_by: {{eps: 0.1, epz: 1}}\n", 5, "unknown key 'epz'; did you mean eps?"),
     (f"{HEAD}{GOOD}rank_by:\n  eps: 0.1\n  norm: l3\n", 7, "'l3'"),
+    (f"{HEAD}{GOOD}rank_by: {{eps: 2.5, norm: l0}}\n", 5, "eps 2.5 of l0 is a number of features"),
     (f"{HEAD}{GOOD}suite: tiny\n", 5, "key 'suite' stands here twice"),
     (f"{HEAD}{GOOD}rank_by: {{eps: 0.2}}\n", 0, "rank_by eps 0.2: no clipped linf attack"),
+    (f"{HEAD}{GOOD}rank_by: {{eps: 0.1000001}}\n", 0, "rank_by eps 0.1000001: no clipped linf attack over all exam"),
     (
         f"{HEAD}models: [maxout]\n{GOOD.replace('}', ', models: [maxot]}')}",
         0,
