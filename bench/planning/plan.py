@@ -111,7 +111,7 @@ def indices(part: Slice, labels: NDArray[np.int64] | None) -> NDArray[np.int64]:
     if part.sample is None:
         return np.arange(part.start, part.stop, dtype=np.int64)
     assert labels is not None
-    generator = np.random.Philox(key=part.sample)
+    generator = np.random.Philox(key=part.sample % 2**128)  # of a seed below 0 or far above, the low bits
     ranks = generator.random_raw(len(labels))
     # Each example's place within its own class, in random order, as a share of the class: taking the smallest shares
     # takes the same share of every class.
