@@ -149,7 +149,7 @@ def _asked(row: Measured) -> dict[str, Any]:
         "norm": threat.norm,
         "eps": threat.eps,
         "clip": None if threat.norm is None else threat.clip is not None,
-        "threshold": row.cell.criterion.threshold,
+        "threshold": row.cell.criterion.bar,
         "source": row.source and row.source.name,
         "source_gradient": row.source and row.source.gradient,
         "cells": [cell.id for cell in row.cells],
@@ -187,7 +187,8 @@ def _attacked(view: View, row: Measured, clean: Measured) -> Iterator[tuple[str,
     """Rates of an attack on labelled examples."""
     right = (clean.predicted == clean.true) & row.counted
     fooled = mistaken(row.predicted, clean.true) & row.counted
-    success = fooled if row.goal is None else (row.predicted == row.goal) & row.counted
+    aims = row.goal is not None and row.cell.criterion.kind == "targeted"
+    success = (row.predicted == row.goal) & row.counted if aims else fooled
     robust = right & ~fooled
     for other in view.alike(row):
         if other.threat.within(row.threat):

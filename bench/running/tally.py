@@ -161,15 +161,17 @@ def _successes(
     classes: int,
 ) -> NDArray[np.bool_] | None:
     """`(N,)` where the criterion holds; None where it does not apply to the target."""
-    if cell.criterion.asks_confidence:
-        threshold = cell.criterion.threshold or 0.5
+    kind, bar = cell.criterion.kind, cell.criterion.bar
+    if bar is not None:
         comparable = classes > 2 and cell.target.confidence_kind in CONFIDENT_KINDS
         if tops is None or confidences is None or not comparable:
             return None
-        if cell.criterion.kind == "confident":
-            return np.asarray(tops > threshold)
-        return np.asarray((labels == goals) & (labels >= 0) & (confidences > threshold))
-    return mistakes if goals is None else np.asarray((labels == goals) & (goals >= 0))
+        if kind == "confident":
+            return np.asarray(tops > bar)
+        return np.asarray((labels == goals) & (labels >= 0) & (confidences > bar))
+    if goals is None or kind == "misclassified":
+        return mistakes
+    return np.asarray((labels == goals) & (goals >= 0))
 
 
 def _rounded_up(distances: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -17,11 +17,17 @@ class Criterion(BaseModel):
     probability above `threshold` where there is one. `confident`: (rubbish) any class at all, with a probability above
     `threshold`."""
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """None is a half where the kind is `confident`."""
 
     @property
     def asks_confidence(self) -> bool:
         """Whether success takes a probability, which not every model gives."""
         return self.kind == "confident" or (self.kind == "targeted" and self.threshold is not None)
+
+    @property
+    def bar(self) -> float | None:
+        """The probability that success takes; None where it takes none."""
+        return (self.threshold or 0.5) if self.asks_confidence else None
 
 
 MISCLASSIFIED = Criterion()

@@ -86,6 +86,14 @@ def test_a_targeted_attack_is_counted_over_the_examples_that_have_a_goal() -> No
     assert row.parameters["target"] == "next"
 
 
+def test_where_any_mistake_counts_success_is_one() -> None:
+    """Of the three that were right when clean and have a goal, two are taken for another class."""
+    given = {("a", 0.1): ([1, 0, 2, 0, 1, 0], {"goal": [1, 2, -1, 2, -1, 0], "successes": 3})}
+    attack = "  - {attack: fgsm, norm: linf, eps: 0.1, target: next, criterion: {kind: misclassified}}"
+    row = one(rows(viewed(suite_of(attack), answers(given), guests=[A])), attack="fgsm")
+    assert row.attack_success == pytest.approx(2 / 3)
+
+
 def test_confidence_is_that_of_the_records() -> None:
     given = {("a", 0.1): ([1, 1, 2, 0, 1, 1], {"confidence_on_mistakes": 0.8})}
     row = one(rows(viewed(suite_of(GRID), answers(given), guests=[A])), attack="fgsm", eps=0.1)

@@ -299,6 +299,15 @@ def test_targeted_success_is_the_goal_class_and_examples_left_out_do_not_count()
     assert found.goal.tolist() == [1, 0, -1, 2, 1]
 
 
+def test_of_a_targeted_attack_any_mistake_counts_where_the_criterion_says_so() -> None:
+    tally = tallied(
+        cell(SOFTMAX, source=SOFTMAX, attack=ATTACK, threat=LINF, criterion=Criterion()),
+        [(outputs_of([1, 2, 2, 1, -1]), [0, 1, 2, 0, 0], [1, 0, -1, 2, 1], Audit(0.1, 0))],
+    )
+    found = tally.result(None, 3)
+    assert (found.n, found.successes, found.errors) == (4, 3, 3)
+
+
 def test_the_clean_pass_keeps_true_classes_median_margin_and_flags() -> None:
     scores = [[0.9, 0.1, 0.0], [0.2, 0.5, 0.3], [0.1, 0.6, 0.3], [0.3, 0.3, 0.4]]
     tally = tallied(cell(SOFTMAX), [(outputs_of([0, 1, 1, 2], scores), [0, 1, 2, 2], None, Audit(None, 4))])

@@ -57,6 +57,7 @@ def test_without_a_threshold_the_goal_class_is_enough(kind: str | None) -> None:
     assert (found.successes, found.success_classes) == (4, (1, 1, 2))
 
 
-def test_the_criterion_of_rubbish_takes_any_class() -> None:
-    found = judged("softmax", Criterion(kind="confident", threshold=0.5))
+@pytest.mark.parametrize("threshold", [0.5, None])
+def test_the_criterion_of_rubbish_takes_any_class(threshold: float | None) -> None:
+    found = judged("softmax", Criterion(kind="confident", threshold=threshold))
     assert (found.successes, found.success_classes) == (3, (2, 0, 1))
