@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 Z95 = 1.959963984540054
 """Two-sided 95% quantile of the normal distribution."""
+LEVEL = 0.05
+"""Of all pairs of a ranking together."""
 CHUNK = 10_000
 """Examples that are compared at once."""
 Counts = NDArray[np.int64] | int
@@ -51,10 +53,10 @@ def holm(p_values: NDArray[np.float64] | Sequence[float]) -> list[float]:
     return list(adjusted.tolist())
 
 
-def ranks(robust: Sequence[NDArray[np.bool_]], level: float = 0.05) -> list[int]:
+def ranks(robust: Sequence[NDArray[np.bool_]]) -> list[int]:
     """Rank of each model: 1 + the number of models significantly better, by exact McNemar tests with Holm's correction.
 
-    `robust` is for each model `(N,)` whether each example is right and stays right; `level` is for all pairs together.
+    `robust` is for each model `(N,)` whether each example is right and stays right.
     """
     both = np.zeros((len(robust), len(robust)))
     for start in range(0, len(robust[0]) if robust else 0, CHUNK):  # counts this small are exact in float32
@@ -62,6 +64,6 @@ def ranks(robust: Sequence[NDArray[np.bool_]], level: float = 0.05) -> list[int]
         both += part @ part.T
     only = (both.diagonal()[:, None] - both).astype(np.int64)
     first, second = np.tril_indices(len(robust), -1)
-    apart = np.array(holm(mcnemar(only[first, second], only[second, first]))) < level
+    apart = np.array(holm(mcnemar(only[first, second], only[second, first]))) < LEVEL
     worse = np.where(only[first, second] > only[second, first], second, first)[apart]
     return [int(rank) for rank in 1 + np.bincount(worse, minlength=len(robust))]

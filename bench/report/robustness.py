@@ -53,7 +53,7 @@ def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
         drawn("95% intervals of the above", models, intervals, "Wilson, of the sampling of test examples alone, %."),
         _attack_by_attack(suite.rank_by, models, {id(row) for found in grid.values() for row in found.values()}, told),
         *_distances(models),
-        _care(models, clean, grid, told),
+        _confidence(models, clean, grid, told),
     ]
 
 
@@ -106,7 +106,7 @@ def _distances(models: Own) -> list[Table]:
     return [drawn("Median distance", models, [NAME, *across(found, median)], note)] if found else []
 
 
-def _care(models: Own, clean: Mapping[str, Row], grid: Pivot, told: Mapping[float | None, str]) -> Table:
+def _confidence(models: Own, clean: Mapping[str, Row], grid: Pivot, told: Mapping[float | None, str]) -> Table:
     """Confidence on mistakes and flags: what an accuracy alone does not tell."""
     main = {name: [found[name] for found in grid.values() if name in found] for name in models}
     sure = {name: row for name, own in main.items() for row in own if row.confidence_on_mistakes is not None}
