@@ -243,7 +243,8 @@ def test_bad_input_is_one_clear_line(call, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_naming_and_cards_load_no_framework() -> None:
+def test_naming_and_cards_load_no_framework(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_HOME", str(tmp_path))
     code = (
         "import sys, bench.zoo as zoo\n"
         "assert zoo.card('mnist', zoo.names('mnist')[0]) is not None and zoo.card('mnist', 'knn') is None\n"
