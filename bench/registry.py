@@ -16,6 +16,7 @@ from functools import cache
 from importlib import resources
 from typing import Any, TypeVar
 
+from adapters.errors import told
 from bench.errors import UsageError, unknown
 
 T = TypeVar("T")
@@ -90,8 +91,8 @@ class Offer:
         except (Exception, SystemExit) as error:
             if not self.package:
                 raise
-            why = f"{type(error).__name__}: {error}"
-            raise PluginError(f"package {self.package} does not import ({why}); repair or uninstall it") from error
+            line = f"package {self.package} does not import ({told(error)}); repair or uninstall it"
+            raise PluginError(line) from error
 
 
 def names(kind: str) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ class Merged:
     joined: int = 0
     """Records made of parts that lay in several folders."""
     failures: int = 0
-    """Failures that came along, their cells having no record anywhere."""
+    """Failures that came along, or of parts that do not go together, their cells having no record anywhere."""
     waiting: int = 0
     """Cells that still lack parts, and have not failed."""
     conflicts: list[tuple[Path, Path]] = field(default_factory=list)

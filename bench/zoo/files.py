@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from adapters.errors import told
 from bench.zoo.cards import CardError
 from bench.zoo.cookbook import Recipe
 from bench.zoo.kinds import NETS, kind_class
@@ -81,7 +82,7 @@ def _read_estimator(path: Path, recipe: Recipe) -> Any:
     except UntrustedTypesFoundException as error:
         raise CardError(f"{path.name} holds types that are not allowed ({str(error).splitlines()[0]})") from None
     except Exception as error:  # noqa: BLE001  # whatever a hostile file provokes in the reader, the file is at fault
-        raise CardError(f"{path.name} is not a model file ({type(error).__name__}: {error})") from None
+        raise CardError(f"{path.name} is not a model file ({told(error)})") from None
     if type(estimator) is not kind_class(recipe.kind):
         raise CardError(f"{path.name} holds a {type(estimator).__name__}, not a {recipe.kind}")
     _check_trees(estimator, path)
