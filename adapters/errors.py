@@ -31,9 +31,9 @@ class InvalidOutput(AdapterError):
 
 
 def told(error: BaseException) -> str:
-    """Somebody's exception in one line of at most some 300 characters, whatever lines its text has, or if it has none."""
+    """Somebody's exception in one line of some 300 characters at most, whatever lines its text has, if it has one."""
     try:
         text = " ".join(str(error).split())[:300]
-    except Exception:  # somebody's __str__ is as much their code as what raised
+    except Exception:  # noqa: BLE001 - somebody's __str__ is as much their code as what raised
         text = "(its text cannot be had)"
     return f"{type(error).__name__}: {text}"
