@@ -6,7 +6,7 @@ exist, so every comparison is a one-sided exact McNemar test at p < 0.01 over al
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,15 @@ from bench.board.statistics import mcnemar_greater
 from bench.board.view import View
 
 LEVEL = 0.01
+UNRANKED = {
+    "randomised": "randomised: two passes over the same inputs differ",
+}
+"""Flags of models that have no rank, and what their status says."""
+
+
+def unranked(flags: Iterable[str]) -> str | None:
+    """Why a model with these flags has no rank; None where it may have one."""
+    return next((UNRANKED[flag] for flag in flags if flag in UNRANKED), None)
 
 
 def compared(view: View, target: str) -> list[str]:

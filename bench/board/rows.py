@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.attacks.base import Role
-from bench.board.flags import compared
+from bench.board.flags import compared, unranked
 from bench.board.measured import Measured, Status, mistaken
 from bench.board.ranking import Worst, ranked, worst_cases
 from bench.board.statistics import wilson
 from bench.board.transfer import Transfer, transfer
 from bench.board.view import View
 from bench.planning.suite import RankBy
+from bench.records.record import ModelInfo
 
 WORST = "worst-of-all"
 """Name of the row that a model is ranked by: the pointwise worst of all attacks within the suite's threat."""
@@ -73,6 +74,8 @@ class Row:
     source_gradient: str | None = None
     flags: list[str]
     rank: int | None
+    unranked: str | None
+    """Why the model can have no rank, whatever its robust accuracy; None where it may have one."""
     older_versions: int
     fingerprint: str
     effort: str | None
@@ -97,19 +100,19 @@ class Row:
 
 def rows(view: View) -> list[Row]:
     """All rows of a suite: for every model first the one it is ranked by, then every attack on it."""
-    own = {target.name: _own_flags(view.of(target.name)) for target in view.targets()}
+    flags = {target.name: _flags(view, target) for target in view.targets()}
     worst = worst_cases(view)
-    rank = ranked(worst, [name for name, flags in own.items() if "randomised" in flags])
+    rank = ranked(worst, [name for name, found in flags.items() if unranked(found) is not None])
     result = []
     for target in view.targets():
-        labels_only = ["labels-only"] if target.gradient == "none" else []
         common: dict[str, Any] = {
             "suite": view.suite.suite,
             "version": view.suite.version,
             "model": target.name,
             "target": target.name,
             **target.model_dump(include={"family", "gradient", "confidence_kind", "fingerprint", "effort"}),
-            "flags": sorted({*own[target.name], *compared(view, target.name), *labels_only}),
+            "flags": flags[target.name],
+            "unranked": unranked(flags[target.name]),
             "rank": rank.get(target.name),
             "older_versions": view.older.get(target.name, 0),
         }
@@ -119,10 +122,11 @@ def rows(view: View) -> list[Row]:
     return result
 
 
-def _own_flags(measured: list[Measured]) -> list[str]:
-    """Findings about the model itself, which its clean cells carry."""
-    clean = [result for row in measured if row.made.role == "clean" for result in row.results]
-    return sorted({flag for result in clean for flag in result.flags})
+def _flags(view: View, target: ModelInfo) -> list[str]:
+    """Findings about the model itself, which its clean cells carry, and those that its rows show together."""
+    clean = [result for row in view.of(target.name) if row.made.role == "clean" for result in row.results]
+    labels_only = ["labels-only"] if target.gradient == "none" else []
+    return sorted({flag for result in clean for flag in result.flags}.union(compared(view, target.name), labels_only))
 
 
 def _ranked_by(by: RankBy, worst: Worst) -> Iterator[tuple[str, Any]]:
