@@ -21,7 +21,7 @@ from adapters.compiled import as_array, refuse_if
 from adapters.rounding import topped, two_sided
 from adapters.sklearn.composite.parts import ROUNDING, CompositeAdapter
 from adapters.sklearn.composite.responses import Response, checked_response, compiled_parts, log_odds, preferred_method
-from adapters.sklearn.svm import sides, squashed
+from adapters.sklearn.pairs import squared, squashed
 from adapters.threads import one_thread
 
 
@@ -153,7 +153,7 @@ class PairsAdapter(BinaryParts):
     family = "one-vs-one"
 
     def __init__(self, estimator: Any) -> None:
-        super().__init__(estimator, **sides(len(estimator.classes_)))
+        super().__init__(estimator)
         self.jumps = True
         self.decision = worst("surrogate", self.gradient)
 
@@ -166,7 +166,6 @@ class PairsAdapter(BinaryParts):
 
     def _ranked(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """`(N, K)` votes and squashed sums together, and how far they may be from the estimator's own."""
-        first, second = self._constant("first"), self._constant("second")
         values, chosen = {}, {}
         for number, response in self._responses.items():
             values[number], outputs = response.answers(x)
@@ -175,7 +174,8 @@ class PairsAdapter(BinaryParts):
         votes = self._beside(x, chosen, torch.float64)
         with one_thread():
             # The squashing is nowhere steeper than 1/3.
-            return _ranks(votes, scores, first, second), error @ (first + second) / 3 + ROUNDING
+            reach = squared(error, len(self.classes or ())).abs().sum(2)
+            return self._ranks(votes, scores), reach / 3 + ROUNDING
 
     def decision_values(self, x: Tensor) -> Tensor:
         ranks = self._ranked(x)[0]
@@ -183,13 +183,21 @@ class PairsAdapter(BinaryParts):
 
     def soft_decision(self, x: Tensor) -> Tensor:
         """With the sigmoid of a pair's margin for its vote."""
-        first, second = self._constant("first", x.dtype), self._constant("second", x.dtype)
-        ranks = _ranks(self._margins(x).sigmoid(), self._soft_scores(x), first, second)
+        ranks = self._ranks(self._margins(x).sigmoid(), self._soft_scores(x))
         return ranks[:, 1:] if ranks.shape[1] == 2 else ranks
 
     def _logits(self, x: Tensor) -> Tensor:
         """Each class's sum of signed margins."""
-        return self._margins(x) @ (self._constant("second", x.dtype) - self._constant("first", x.dtype))
+        return self._sums(self._margins(x))
+
+    def _ranks(self, votes: Tensor, scores: Tensor) -> Tensor:
+        """`(N, K)` votes for j, and where they are not for j for i, of pairs (i, j), plus their squashed sums."""
+        count = len(self.classes or ())
+        return (count - 1) / 2 + self._sums(votes - 0.5) + squashed(self._sums(scores))
+
+    def _sums(self, values: Tensor) -> Tensor:
+        """`(N, K)` sums over the pairs of a class of `(N, P)` values, each of which speaks for its second class."""
+        return -squared(values, len(self.classes or ())).sum(2)
 
 
 class CodesAdapter(BinaryParts):
@@ -227,8 +235,3 @@ class CodesAdapter(BinaryParts):
     def _state(self) -> Iterable[object]:
         yield from super()._state()
         yield self._constant("codes")
-
-
-def _ranks(votes: Tensor, scores: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    """`(N, K)` votes for j, and where they are not for j for i, of pairs (i, j), plus their squashed sums of scores."""
-    return votes @ second + (1 - votes) @ first + squashed(scores @ (second - first))
