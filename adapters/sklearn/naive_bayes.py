@@ -79,6 +79,9 @@ class BernoulliAdapter(DiscreteAdapter):
         far = (x - self._threshold) / WIDTH
         return super()._logits((1 + F.softsign(far)) / 2)
 
+    def _rough(self, x: Tensor) -> Tensor:
+        return SklearnAdapter._rough(self, x)
+
     def _bounded(self, x: Tensor) -> tuple[Tensor, Tensor]:
         if self._threshold is not None:
             # A Python number is compared in the precision of the batch, a NumPy one in its own.

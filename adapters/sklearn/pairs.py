@@ -40,8 +40,8 @@ def others(count: int, device: torch.device | str = "cpu") -> Tensor:
 def by_rival(dual: NDArray[np.float64], sizes: NDArray[np.int64]) -> NDArray[np.float64]:
     """`(S, K)` coefficient of each support vector against each rival of its class, 0 for its own.
 
-    libsvm's `(K - 1, S)` table leaves out the own class: of class i row j - 1 is that for a rival j above it, row j that
-    for one below. `sizes` are the `(K,)` numbers of support vectors, which lie class by class.
+    libsvm's `(K - 1, S)` table leaves out the own class: of class i row j - 1 is that for a rival j above it, row j
+    that for one below. `sizes` are the `(K,)` numbers of support vectors, which lie class by class.
     """
     count = len(sizes)
     table, start = np.zeros((dual.shape[1], count)), 0
@@ -76,7 +76,7 @@ def both_sides(values: Tensor, table: Tensor, sizes: list[int]) -> Tensor:
 
 
 def upper(count: int, device: torch.device | str = "cpu") -> Tensor:
-    """`(K, K)` signs from a value for the first class of a pair to that of the row's: 1 above the diagonal, -1 below."""
+    """`(K, K)` what turns a value for a pair's first class into one for the row's: 1 above the diagonal, -1 below."""
     ones = torch.ones(count, count, device=device)
     return ones.triu(1) - ones.tril(-1)
 

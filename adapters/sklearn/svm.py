@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from torch import Tensor
 
 from adapters.base import Outputs
 from adapters.compiled import AGREEMENT, SklearnAdapter, refuse, refuse_if, settled
+from adapters.precision import loses_direction
 from adapters.rounding import float32_is_exact_enough, sum_roundoff, topped, undecided
 from adapters.sklearn.pairs import both_sides, by_rival, dense, in_pairs, others, squared, squashed, upper
 from adapters.sklearn.platt import best_fit, iterated, square
@@ -27,6 +29,9 @@ KERNELS = ("linear", "poly", "rbf", "sigmoid")
 
 _DENSE = 2**26
 """Up to so many bytes the coefficients are told to the fingerprint with a row a pair: as they were when it was made."""
+
+_ASKED = 32
+"""At so many support vectors gradients are compared."""
 
 _LEAST = 1e-7
 """libsvm keeps pairwise probabilities this far from 0 and 1."""
@@ -119,9 +124,19 @@ class SVCAdapter(SklearnAdapter):
     def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
         """That of the true class's weakest pair, -min_j d_yj, first to lose a vote; of a linear kernel the margin."""
         if self._kernel == "linear":
-            return self.loss(x, y, "margin")
+            return self._margin_loss(x, y)
         own = self._decisions(x)[torch.arange(len(x), device=x.device), y]
         return -own.scatter(1, y[:, None], torch.inf).amin(1)
+
+    def _rough(self, x: Tensor) -> Tensor:
+        return torch.full((len(x),), self._loses_direction, device=x.device)
+
+    @cached_property
+    def _loses_direction(self) -> bool:
+        """Whether float32 loses gradients: asked at some support vectors and halfway between them."""
+        vectors = self._constant("vectors")
+        some = vectors[:: len(vectors) // _ASKED + 1]
+        return loses_direction(self._logits, torch.cat([some, (some + some.roll(1, 0)) / 2]))
 
     def _compiled(self, x: Tensor) -> Outputs:
         probabilities = None
@@ -141,7 +156,7 @@ class SVCAdapter(SklearnAdapter):
         return Outputs(labels, topped(scores, labels), probabilities)
 
     def _decide(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """`(N, K, K)` float64 decision values computed in the precision of `x`, and rows whose label they leave open."""
+        """`(N, K, K)` float64 decision values computed in the precision of `x`, and the rows that they leave open."""
         decisions, error = self._bounded(x)
         return decisions, self._open(decisions, error)
 

@@ -50,6 +50,9 @@ class TreeAdapter(SklearnAdapter):
         shares = self._soft.sums(x) / len(self._trees)
         return shares.clamp_min(torch.finfo(x.dtype).tiny).log()
 
+    def _rough(self, x: Tensor) -> Tensor:
+        return torch.full((len(x),), self._soft.is_fine, device=x.device)
+
     @one_thread()
     def _estimated(self, x: Tensor) -> Outputs:
         """By scikit-learn's own trees one after the other."""

@@ -58,6 +58,12 @@ class PipelineAdapter(SklearnAdapter):
     def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
         return self._last._training_loss(self._chain.relaxed(x), y)
 
+    def _margin_loss(self, x: Tensor, y: Tensor) -> Tensor:
+        return self._last._margin_loss(self._chain.relaxed(x), y)
+
+    def _rough(self, x: Tensor) -> Tensor:
+        return self._last._rough(self._chain.relaxed(x))
+
     def soft_decision(self, x: Tensor) -> Tensor:
         return self._last.soft_decision(self._chain.relaxed(x))
 

@@ -84,6 +84,12 @@ class StackingAdapter(CompositeAdapter):
     def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
         return self._final._training_loss(self._soft_stack(x), y)
 
+    def _margin_loss(self, x: Tensor, y: Tensor) -> Tensor:
+        return self._final._margin_loss(self._soft_stack(x), y)
+
+    def _rough(self, x: Tensor) -> Tensor:
+        return super()._rough(x) | self._final._rough(self._soft_stack(x))
+
     def soft_decision(self, x: Tensor) -> Tensor:
         return self._final.soft_decision(self._soft_stack(x))
 
