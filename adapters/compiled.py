@@ -59,6 +59,8 @@ class SklearnAdapter(Adapter):
     that give a Fortran-ordered one or a sparse matrix, that; where columns are picked by name, a table with those."""
     jumps: bool = False
     """Whether the smallest change of an input can change outputs by much, as at the thresholds of a tree."""
+    recodes: bool = False
+    """Whether the estimator is asked with other numbers than the batch holds: codes in place of categories."""
     attacked_by: AttackLoss = "log-odds"
     """The training loss: the log-odds against the label, of the direction of the cross entropy and never vanishing as
     that does; or the margin, which is the stronger where scores have no scale for a cross entropy to go by."""

@@ -41,7 +41,9 @@ class CatBoostAdapter(BoosterAdapter):
         for kind in OTHER_FEATURES:
             if kind in features:
                 where = named(estimator, [each["flat_feature_index"] for each in features[kind]])
-                raise refuse(estimator, f"{kind.replace('_', ' ')} in {where}", f"fit it on numbers there, or {BLACK_BOX}")
+                raise refuse(
+                    estimator, f"{kind.replace('_', ' ')} in {where}", f"fit it on numbers there, or {BLACK_BOX}"
+                )
         loss = model["model_info"].get("params", {}).get("loss_function", {}).get("type", "unknown")
         refuse_if(loss not in LOSSES, estimator, f"loss_function={loss!r}")
         scale, bias = model["scale_and_bias"]

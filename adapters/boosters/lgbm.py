@@ -60,6 +60,7 @@ class LightGBMAdapter(BoosterAdapter):
         self._sharpness, self._one_vs_rest = sigmoid / averaged, objective == "multiclassova"
         super().__init__(estimator, trees, np.zeros(columns), np.float64)
         self._constants["by_category"] = by_category
+        self.recodes = bool(self._coded)
         for column, known in self._coded.items():
             order = np.argsort(known)
             self._constants |= {

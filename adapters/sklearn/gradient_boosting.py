@@ -77,6 +77,7 @@ class HistGradientBoostingAdapter(BoostedTrees):
         self.estimator._predictors = [*estimator._predictors]  # a warm start adds to the owner's list
         self._categorical = self._columns[: len(known)].tolist()
         self._constants |= {f"categories{f}": torch.tensor(k) for f, k in zip(self._categorical, known, strict=True)}
+        self.recodes = any((values != values.astype(np.float32)).any() for values in known)
 
     def _encoded(self, x: Tensor) -> Tensor:
         if not self._categorical:

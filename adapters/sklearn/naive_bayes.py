@@ -58,6 +58,7 @@ class BernoulliAdapter(DiscreteAdapter):
     tail is heavy, so that no gradient vanishes.
     """
 
+    version = "2"
     gradient: GradientKind = "surrogate"
     probability: GradientKind = "surrogate"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.checks import answers, attacks, gradients
+from bench.checks import advice, answers, attacks, gradients
 from bench.checks.base import Check, Subject
 from bench.checks.report import Verdict
 
@@ -52,7 +52,7 @@ REMEDIES = {
     "unbounded": "do not trust its gradient attacks: they are masked; look at transfer, noise and other losses",
     "iterates": "read the iterated attack as a lower bound of the error; more steps may keep what they find",
 }
-"""What to do about a model that does not pass, by the check's name."""
+"""What the author of an adapter does about one that does not pass; others are told what is in `advice.py`."""
 
 
 def examine(subject: Subject) -> list[Verdict]:
@@ -64,7 +64,8 @@ def examine(subject: Subject) -> list[Verdict]:
             verdicts.append(Verdict(check.name, "skipped", f"{closed!r} failed"))
             continue
         found = check.of(subject)
-        verdicts.append(Verdict(check.name, *found, REMEDIES[check.name] if found.flagged else ""))
+        told = advice.remedy(check.name, subject.adapter, REMEDIES[check.name]) if found.flagged else ""
+        verdicts.append(Verdict(check.name, *found, told))
         if check.gates and found.status == "fail":
             closed = check.name
     return verdicts

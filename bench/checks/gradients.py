@@ -73,8 +73,8 @@ def as_differences(subject: Subject) -> Finding:
 
     Both of a float64 copy where there can be one: in float32 many a right gradient fails. Compared along random
     directions, or along every feature where they are few: the cosine within the space that the directions span. Points
-    are moved off the data by up to a percent, for kinks lie there (a rectifier at 0, a distance to a stored point), and
-    an example counts as wrong only if it is at every size of the difference: a right gradient meets a kink at one. Where
+    are moved off the data by up to a percent: kinks lie there (a rectifier at 0, a distance to a stored point). An
+    example counts as wrong only if it is at every size of the difference: a right gradient meets a kink at one. Where
     two rivals are as good as tied, the margin has its kink at every size: those examples are held to the leading rival.
     """
     if subject.known < 2:
@@ -113,6 +113,8 @@ def in_float32(subject: Subject) -> Finding:
     """
     if subject.known < 2:
         return skipped("of one class there is no margin")
+    if raw_logits(subject).status == "fail":
+        return skipped("its logits are none")
     count = min(POINTS if subject.thorough else POINTS // 4, len(subject.x))
     y = subject.y[:count]
     twin = in_float64(subject.adapter, subject.x[:1])
