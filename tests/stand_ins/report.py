@@ -31,8 +31,8 @@ perturbation is in the column's head, for the table in standard deviations.
 - A stack of sure parts leaves its final estimator next to no gradient: its margin is that of the parts' summed logits.
 - Calibrated classifiers train by a margin, so that their other loss is the log-odds; one-vs-rest and output codes have
   the summed cross entropies of their parts, one-vs-one the class's weakest pair.
-- Where both losses are the same margin (linear classifiers, forests), the log-odds would find a little more. They are as
-  they were when the published results of the reference models were made.
+- Where both losses are the same margin (linear classifiers, forests), the log-odds would find a little more. They are
+  as they were when the published results of the reference models were made.
 """
 
 
