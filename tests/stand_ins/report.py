@@ -16,21 +16,23 @@ SUITE = ("training", "margin")
 HEAD = """# Stand-ins
 
 What an attack on a compiled estimator climbs is chosen for its strength, not for its likeness to the rule
-(`adapters/sklearn/`). The suites climb two losses by FGSM, the training loss and the `margin`, and count an example as
-wrong if either makes it so: these two are to be the two strongest *different* directions known for a family. This page is written by `python -m tests.stand_ins`, which measures every loss in `tests/stand_ins/losses.py` on
-every family and on three data sets: scikit-learn's digits, 2,000 images of MNIST, and a table of clustered features.
+(`adapters/sklearn/`). The suites climb two losses by FGSM, the training loss and the `margin`, and count an example
+as wrong if either makes it so: these two are to be the two strongest *different* directions known for a family. This
+page is written by `python -m tests.stand_ins`, which measures every loss in `tests/stand_ins/losses.py` on every
+family and on three data sets: scikit-learn's digits, 2,000 images of MNIST, and a table of clustered features.
 
 A cell is the error under FGSM by the training loss, by the margin, by both pointwise, and by all losses that were
 tried, pointwise: how far the last two are apart is what the suites' two losses leave to be found. The size of the
 perturbation is in the column's head, for the table in standard deviations.
 
 - Where parts are sure and disagree (bagged or voting SGD classifiers), the logarithm of their mean share is flat.
-  Logits are therefore the weighted sum of the parts' normalised logits, unless all parts are trees or neighbours, which
-  are never sure for long. The other loss is the sum of the parts' own training losses; of votes the margin of the mean
-  share.
-- A stack of sure parts leaves its final estimator next to no gradient: its margin is that of the parts' summed logits.
-- Calibrated classifiers train by a margin, so that their other loss is the log-odds; one-vs-rest and output codes have
-  the summed cross entropies of their parts, one-vs-one the class's weakest pair.
+  Logits are therefore the weighted sum of the parts' normalised logits, unless all parts are trees or neighbours,
+  which are never sure for long. The other loss is the sum of the parts' own training losses; of votes the margin of
+  the mean share.
+- A stack of sure parts leaves its final estimator next to no gradient: its margin is that of the parts' summed
+  logits.
+- Calibrated classifiers train by a margin, so that their other loss is the log-odds; one-vs-rest and output codes
+  have the summed cross entropies of their parts, one-vs-one the class's weakest pair.
 - Where both losses are the same margin (linear classifiers, forests), the log-odds would find a little more. They are
   as they were when the published results of the reference models were made.
 """
