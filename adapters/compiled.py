@@ -114,11 +114,8 @@ class SklearnAdapter(Adapter):
         return self._in_precision(self._shaped(x), lambda part, _: self._logits(part))
 
     def loss(self, x: Tensor, y: Tensor, kind: Loss = "training") -> Tensor:
-        """As the base's; of estimators made of others `margin` may be of other scores than `logits`, see there."""
-        return self._in_precision(self._shaped(x), lambda part, rows: self._loss(part, y[rows], kind))
-
-    def _loss(self, x: Tensor, y: Tensor, kind: Loss) -> Tensor:
-        return self._margin_loss(x, y) if kind == "margin" else super().loss(x, y, kind)
+        ask = super().loss
+        return self._in_precision(self._shaped(x), lambda part, rows: ask(part, y[rows], kind))
 
     def _in_precision(self, x: Tensor, of: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         """What `of` makes of inputs and their places, in the precision that its gradient needs."""
@@ -132,10 +129,6 @@ class SklearnAdapter(Adapter):
         if self.attacked_by == "margin":
             return margin_against(self._logits(x), y)
         return log_odds_against(self._logits(x), y)
-
-    def _margin_loss(self, x: Tensor, y: Tensor) -> Tensor:
-        """`(N,)` what is climbed as the `margin`: another direction than the training loss, where there is one."""
-        return margin_against(self._logits(x), y)
 
     def _outputs(self, x: Tensor) -> Outputs:
         return self._estimated(x) if x.device.type == "cpu" else self._compiled(x)

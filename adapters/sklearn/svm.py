@@ -21,7 +21,7 @@ from torch import Tensor
 from adapters.base import Outputs
 from adapters.compiled import AGREEMENT, SklearnAdapter, refuse, refuse_if, settled
 from adapters.precision import loses_direction
-from adapters.rounding import float32_is_exact_enough, sum_roundoff, topped, undecided
+from adapters.rounding import float32_is_exact_enough, margin_against, sum_roundoff, topped, undecided
 from adapters.sklearn.pairs import both_sides, by_rival, dense, in_pairs, others, squared, squashed, upper
 from adapters.sklearn.platt import best_fit, iterated, square
 
@@ -128,7 +128,7 @@ class SVCAdapter(SklearnAdapter):
     def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
         """That of the true class's weakest pair, -min_j d_yj, first to lose a vote; of a linear kernel the margin."""
         if self._kernel == "linear":
-            return self._margin_loss(x, y)
+            return margin_against(self._logits(x), y)
         own = self._decisions(x)[torch.arange(len(x), device=x.device), y]
         return -own.scatter(1, y[:, None], torch.inf).amin(1)
 

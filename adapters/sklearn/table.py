@@ -66,7 +66,7 @@ TABLE = {
     "sklearn.tree._classes.DecisionTreeClassifier": Entry(f"{_HERE}.tree:TreeAdapter", "tree", "surrogate"),
     "sklearn.tree._classes.ExtraTreeClassifier": Entry(f"{_HERE}.tree:TreeAdapter", "tree", "surrogate"),
     "sklearn.ensemble._forest.RandomForestClassifier": Entry(f"{_HERE}.tree:ForestAdapter", "forest", "surrogate"),
-    "sklearn.ensemble._forest.ExtraTreesClassifier": Entry(f"{_HERE}.tree:ForestAdapter", "forest", "surrogate"),
+    "sklearn.ensemble._forest.ExtraTreesClassifier": Entry(f"{_HERE}.tree:ExtraTreesAdapter", "forest", "surrogate"),
     "sklearn.ensemble._gb.GradientBoostingClassifier": Entry(
         f"{_HERE}.gradient_boosting:GradientBoostingAdapter", "gradient boosting", "surrogate"
     ),

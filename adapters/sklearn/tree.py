@@ -79,7 +79,7 @@ class TreeAdapter(SklearnAdapter):
 
 
 class ForestAdapter(TreeAdapter):
-    """RandomForestClassifier and ExtraTreesClassifier: the first largest mean class fraction over the trees.
+    """RandomForestClassifier: the first largest mean class fraction over the trees.
 
     The trees are added in their order in float64, as the estimator does with one thread; with more it adds them in the
     order they finish, and then last bits, and with them exact ties, may differ from run to run.
@@ -92,3 +92,10 @@ class ForestAdapter(TreeAdapter):
         super().__init__(estimator)
         self.estimator.n_jobs = 1
         self.estimator.estimators_ = [*estimator.estimators_]  # a warm start adds to the owner's list
+
+
+class ExtraTreesAdapter(ForestAdapter):
+    """ExtraTreesClassifier, a forest whose log-odds are another direction than its margin, and find more with it."""
+
+    version = "2"
+    attacked_by = "log-odds"

@@ -25,16 +25,17 @@ A cell is the error under FGSM by the training loss, by the margin, by both poin
 tried, pointwise: how far the last two are apart is what the suites' two losses leave to be found. The size of the
 perturbation is in the column's head, for the table in standard deviations.
 
+- The margin is that of the logits, the training loss another direction where there is one: it is what single steps
+  climb beside the margin, and iterated attacks of the suites climb the margin alone.
 - Where parts are sure and disagree (bagged or voting SGD classifiers), the logarithm of their mean share is flat.
   Logits are therefore the weighted sum of the parts' normalised logits, unless all parts are trees or neighbours,
-  which are never sure for long. The other loss is the sum of the parts' own training losses; of votes the margin of
-  the mean share.
-- A stack of sure parts leaves its final estimator next to no gradient: its margin is that of the parts' summed
-  logits.
-- Calibrated classifiers train by a margin, so that their other loss is the log-odds; one-vs-rest and output codes
-  have the summed cross entropies of their parts, one-vs-one the class's weakest pair.
-- Where both losses are the same margin (linear classifiers, forests), the log-odds would find a little more. They are
-  as they were when the published results of the reference models were made.
+  which are never sure for long. The training loss is the sum of the parts' own; of votes the margin of the mean share.
+- A stack of sure parts leaves its final estimator next to no gradient: its training loss is the margin of the parts'
+  summed logits.
+- One-vs-rest and output codes have the summed cross entropies of their parts for a training loss, one-vs-one the
+  class's weakest pair, calibrated classifiers and extra trees the log-odds.
+- Where both losses are the same margin (linear classifiers, random forests), the log-odds would find a little more.
+  They are as they were when the published results of the reference models were made.
 """
 
 

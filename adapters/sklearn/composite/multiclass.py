@@ -137,7 +137,7 @@ class OneVsRestAdapter(BinaryParts):
         margins = self._margins(x)
         return self._of_classes(margins) if self._count == 1 else margins
 
-    def _margin_loss(self, x: Tensor, y: Tensor) -> Tensor:
+    def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
         """The cross entropies of the parts added up: all that speak for the class or against its rivals."""
         own = y[:, None] == torch.arange(self._count, device=y.device)
         if self._count == 1:
@@ -204,7 +204,7 @@ class PairsAdapter(BinaryParts):
         """Each class's sum of signed margins."""
         return self._sums(self._margins(x))
 
-    def _margin_loss(self, x: Tensor, y: Tensor) -> Tensor:
+    def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
         """That of the class's weakest pair, first to lose a vote; of parts that jump the margin of relaxed votes."""
         if any(part.jumps for part in self.parts):
             return margin_against(two_sided(self.soft_decision(x)), y)
@@ -254,7 +254,7 @@ class CodesAdapter(BinaryParts):
     def _logits(self, x: Tensor) -> Tensor:
         return self._nearness(self._soft_scores(x))
 
-    def _margin_loss(self, x: Tensor, y: Tensor) -> Tensor:
+    def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
         """The cross entropies of the parts added up, by the class's code."""
         signs = torch.where(self._constant("codes") > 0, 1, -1)[y]
         return -F.logsigmoid(self._sided(x, signs)).sum(1)

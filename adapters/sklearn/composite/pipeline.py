@@ -58,9 +58,6 @@ class PipelineAdapter(SklearnAdapter):
     def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
         return self._last._training_loss(self._chain.relaxed(x), y)
 
-    def _margin_loss(self, x: Tensor, y: Tensor) -> Tensor:
-        return self._last._margin_loss(self._chain.relaxed(x), y)
-
     def _rough(self, x: Tensor) -> Tensor:
         return self._last._rough(self._chain.relaxed(x))
 

@@ -83,12 +83,9 @@ class StackingAdapter(CompositeAdapter):
         return self._final._logits(self._soft_stack(x))
 
     def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
-        return self._final._margin_loss(self._soft_stack(x), y)
-
-    def _margin_loss(self, x: Tensor, y: Tensor) -> Tensor:
         """The margin of the parts' summed logits: sure parts leave the final estimator next to no gradient."""
         if any(len(part.classes or ()) != len(self.classes or ()) for part in self.parts):
-            return self._final._margin_loss(self._soft_stack(x), y)
+            return self._final._training_loss(self._soft_stack(x), y)
         return margin_against(torch.stack([part._logits(x).log_softmax(1) for part in self.parts]).sum(0), y)
 
     def _rough(self, x: Tensor) -> Tensor:

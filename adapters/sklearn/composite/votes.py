@@ -104,8 +104,10 @@ class EnsembleAdapter(CompositeAdapter):
         logs = [placed(relaxed_choice(part, seen), columns, count, ABSENT) for part, columns, seen in choices]
         return log_mean(logs, self._weights)
 
-    def _margin_loss(self, x: Tensor, y: Tensor) -> Tensor:
+    def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
         """The weighted sum of the parts' own training losses, each of which is the strongest known against its part."""
+        if all(len(known) < 2 for known in self._columns):
+            return margin_against(self._logits(x), y)
         total = x.new_zeros(len(x))
         choices = zip(self.parts, self._weights, self._columns, self._seen(x), strict=True)
         for part, weight, columns, seen in choices:
@@ -160,9 +162,9 @@ class VotingAdapter(EnsembleAdapter):
         if self._soft and any(part.classes != numbers for part in parts):
             raise refuse(estimator, "a frozen part that knows other classes")
 
-    def _margin_loss(self, x: Tensor, y: Tensor) -> Tensor:
+    def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
         """The margin of the mean share: parts of other kinds have losses of other scales, which add up to less."""
-        return super()._margin_loss(x, y) if self._steps else margin_against(self._log_shares(x), y)
+        return super()._training_loss(x, y) if self._steps else margin_against(self._log_shares(x), y)
 
     def _compiled(self, x: Tensor) -> Outputs:
         if self._soft:
