@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from adapters.base import GradientKind, Outputs
-from adapters.compiled import SklearnAdapter, as_array, refuse_if
+from adapters.compiled import AttackLoss, SklearnAdapter, as_array, refuse_if
 from adapters.threads import one_thread
 from adapters.trees.arrays import leaf_sums, node_tables, of_sklearn, only_steps
 from adapters.trees.soft import SoftTrees
@@ -86,7 +86,7 @@ class ForestAdapter(TreeAdapter):
     """
 
     family = "forest"
-    attacked_by = "margin"
+    attacked_by: AttackLoss = "margin"
 
     def __init__(self, estimator: Any) -> None:
         super().__init__(estimator)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from adapters.compiled import Container, SklearnAdapter, settled
+from adapters.compiled import AttackLoss, Container, SklearnAdapter, settled
 from adapters.rounding import two_sided, undecided
 from adapters.threads import one_thread
 
@@ -27,7 +27,7 @@ class CompositeAdapter(SklearnAdapter):
     Every subclass raises `NotWrappable` for an estimator with a part that is not compiled.
     """
 
-    attacked_by = "margin"
+    attacked_by: AttackLoss = "margin"
     _container: Container = "array"
 
     def __init__(self, estimator: Any, parts: Sequence[SklearnAdapter], **constants: Tensor) -> None:
