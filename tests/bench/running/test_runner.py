@@ -285,7 +285,7 @@ def test_a_model_that_fails_late_leaves_no_record(digits: Dataset, digits_net: n
 
     ran = carry_out({"late": Answering(answer)}, digits, tmp_path, NOISE, batch=100)
     assert ran.row("late", "clean").status == "error"
-    assert ran.row("late", "clean").reason == "exception: judging: RuntimeError: first line"
+    assert ran.row("late", "clean").reason == "exception: judging: RuntimeError: first line second line"
 
 
 @pytest.mark.parametrize("most", [200, 100])
