@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,15 +65,15 @@ class RayS(Attack):
             rays = search.begun(y).only(source.predict(x) == y)
             found = x.flatten(1).clone()
             for _ in range(self.queries - 1):
-                trial, radius = search.asked(rays)
-                labels = source.predict(search.at(rays, trial, radius).view(-1, *x.shape[1:]))
-                search.learn(rays, trial, radius, (labels != rays.y) & (labels >= 0))
-                done = rays.nearest <= self.enough
-                if done.any():
-                    search.tell(rays.only(done), found)
-                    rays = rays.only(~done)
                 if not len(rays.y):
                     break
+                signs, radius = search.asked(rays)
+                labels = source.predict(search.at(rays, signs, radius).view(-1, *x.shape[1:]))
+                search.learn(rays, signs, radius, (labels != rays.y) & (labels >= 0))
+                done = rays.nearest <= self.enough
+                if done.any():  # what is done with leaves the batch
+                    search.tell(rays.only(done), found)
+                    rays = rays.only(~done)
             search.tell(rays, found)
             yield found.view_as(x)
 
@@ -94,7 +95,7 @@ class _Rays:
     floor: Tensor
     """`(n,)` a smaller one, where it is not; 0 while none is known."""
     step: Tensor
-    """`(n,)` how far below the radius to ask next, while no floor is known."""
+    """`(n,)` how far below the radius to ask next, while no floor is known; it doubles."""
     lost: Tensor
     """`(n,)` whether no ray of this search has left the class yet."""
     narrowing: Tensor
@@ -172,7 +173,7 @@ class _Search:
     def learn(self, rays: _Rays, trial: Tensor, radius: Tensor, wrong: Tensor) -> None:
         """Take note of `(n,)` whether what was asked about is mislabelled."""
         kept, failed = wrong & ~rays.narrowing, ~wrong & ~rays.narrowing
-        first = radius.where(rays.lost, STEP * radius)  # of a ray that nothing is known about, halves
+        first = radius.where(rays.lost, STEP * radius)  # beside nothing a ray may be any nearer: halves
         rays.step = first.where(kept, 2 * rays.step)
         rays.floor = radius.where(rays.narrowing & ~wrong, rays.floor).masked_fill(kept, 0)
         rays.radius = radius.where(wrong, rays.radius)
@@ -208,7 +209,7 @@ class _Search:
             rays.place[these] = self._order(search)[rays.index[these]]
 
     def _reach(self, rays: _Rays) -> Tensor:
-        """`(n,)` radius that spans the range; where there is none, twice the largest value of the example, at least 1."""
+        """`(n,)` the range; where there is none, twice the largest value of the example, and at least 1."""
         if self.threat.clip is None:
             return 2 * rays.x.abs().amax(1).double().clamp_min(0.5)
         return rays.radius.new_full(rays.radius.shape, self.threat.clip[1] - self.threat.clip[0])
@@ -230,7 +231,7 @@ class _Search:
 
         return self._by(("order", search), ranks).int()
 
-    def _by(self, what: tuple[str, int], make: Callable[[int], NDArray]) -> Tensor:
+    def _by(self, what: tuple[str, int], make: Callable[[int], NDArray[Any]]) -> Tensor:
         """What is drawn once for the whole batch."""
         if what not in self._drawn:
             kind, number = what
@@ -241,10 +242,11 @@ class _Search:
 
 def blocks(features: int) -> list[tuple[int, int]]:
     """Starts and ends of all features, of each half, of each quarter and so on, down to single ones."""
-    found, cuts = [], 1
+    found: list[tuple[int, int]] = []
+    cuts = 1
     while True:
         edges = [features * cut // cuts for cut in range(cuts + 1)]
-        found += zip(edges[:-1], edges[1:], strict=True)
+        found += pairwise(edges)
         if cuts == features:
             return found
         cuts = min(2 * cuts, features)
