@@ -51,8 +51,8 @@ class Entry(Part):
     models: Annotated[list[str], Field(min_length=1)] | None = None
     """Judged on these reference models and on guests alone; None for all."""
     gradient: Annotated[tuple[Gradient, ...], Field(min_length=1), BeforeValidator(listed)] | None = None
-    """Judged on models with such a gradient alone: of `exact`, `surrogate` and `none`, which gives labels only; None
-    for all. A model of another gradient has no such row."""
+    """Judged on models of such a gradient alone: of `exact`, `surrogate` and `none`, which gives labels only; None for
+    all. The others lack nothing without it."""
     n: Annotated[int, Field(ge=1)] | None = None
     """Number of examples: a stratified sample of them for a costly check, or how many to generate. None for all."""
     criterion: Criterion | None = None
