@@ -264,3 +264,17 @@ def test_every_level_of_blocks_covers_every_feature_once(features: int) -> None:
         assert start < stop
         covered[start:stop] += 1
     assert len(set(covered.tolist())) == 1
+
+
+@pytest.mark.parametrize(
+    ("queries", "radii"),
+    [
+        (30, [0.2282128, 0.3333167, 0.0190885, 0.3757708, 0.2270862]),
+        (300, [0.0009356, 0.0131612, 0.0190762, 0.0075093, 0.0326253]),
+    ],
+)
+def test_candidates_never_change_but_with_the_revision(queries: int, radii: list[float]) -> None:
+    x = torch.rand(5, 12, generator=torch.Generator().manual_seed(7))
+    source = blind(steps_of)
+    _, distance = search(source, x, source.predict(x), queries=queries)
+    assert distance.tolist() == pytest.approx(radii, abs=1e-6)
