@@ -18,7 +18,7 @@ from adapters.errors import InvalidOutput
 class BlackBox(Adapter):
     """An adapter for a plain predict function: labels only. Its identity is its name on the board and its version.
 
-    It has no gradient; transfer and noise attacks still measure it.
+    It has no gradient; transfer, noise and attacks that ask for labels alone measure it.
     """
 
     family: ClassVar[str] = "black box"

@@ -32,6 +32,7 @@ OURS = {
         "sign-noise": "bench.attacks.noise:SignNoise",
         "gaussian-rubbish": "bench.attacks.rubbish:GaussianRubbish",
         "fooling": "bench.attacks.fooling:Fooling",
+        "rays": "bench.attacks.rays:RayS",
     },
     "dataset": {
         "mnist": "bench.datasets.mnist:mnist",

@@ -66,7 +66,7 @@ class Suite(Part):
                 if name not in self.models:
                     raise unknown(f"model of attack {entry.attack}", name, self.models)
         if (by := self.rank_by) is not None:
-            alike = [e for e in self.attacks if (e.norm, e.clip, e.n) == (by.norm, by.clip, None)]
+            alike = [e for e in self.attacks if (e.norm, e.clip, e.n, e.gradient) == (by.norm, by.clip, None, None)]
             sizes = sorted({eps for entry in alike for eps in entry.eps})
             if by.eps not in sizes and not any(entry.made.measures for entry in alike):
                 kind = f"{'clipped' if by.clip else 'unclipped'} {by.norm} attack over all examples"

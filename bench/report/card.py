@@ -51,6 +51,9 @@ def _answer(record: Record) -> dict[str, str]:
         lines["confidence"] = f"{percent(result.confidence)}% of all, {percent(mistakes) or '-'}% on mistakes"
     if result.largest is not None:
         lines["largest change"] = f"{result.largest:.9g} ({record.cell.threat.norm}), {result.unmoved} not moved at all"
+    if result.costs is not None and result.n:
+        spent = {name: count / result.n for name, count in result.costs if count}
+        lines["cost of an example"] = ", ".join(f"{each:.4g} {name}" for name, each in spent.items()) or "nothing"
     if result.flags:
         lines["flags"] = ", ".join(result.flags)
     return lines

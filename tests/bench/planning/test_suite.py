@@ -109,6 +109,12 @@ BAD_ENTRIES = [
     (f"{FGSM}, sources: linear-svm", "sources: give self, all or a list, such as sources: [linear-svm]"),
     (f"{FGSM}, models: []", "models"),
     (f"{FGSM}, models: maxout", "models", "'maxout'"),
+    (f"{FGSM}, gradient: no-such", "gradient", "'exact', 'surrogate' or 'none'", "'no-such'"),
+    (f"{FGSM}, gradient: []", "gradient", "at least 1 item"),
+    ("attack: rays, norm: linf, eps: 0.1", "attack rays looks for the nearest input at any distance: leave out eps"),
+    ("attack: rays, norm: l2", "attack rays needs norm: linf, not l2"),
+    ("attack: rays, norm: linf, queries: 0", "queries 0 of attack rays"),
+    ("attack: rays, norm: linf, enough: -1", "enough -1 of attack rays"),
     ("attack: sign-noise, norm: linf, eps: 0.1, sources: all", "sign-noise is crafted on no model: leave out sources"),
     ("attack: gaussian-rubbish", "needs n: how many inputs"),
     ("attack: gaussian-rubbish, n: 10, eps: 0.1, norm: linf", "bound to no ball", "leave out norm and eps"),
@@ -156,6 +162,7 @@ BAD_FILES = [
     (f"{HEAD}{GOOD}rank_by: {{eps: 2.5, norm: l0}}\n", 5, "eps 2.5 of l0 is a number of features"),
     (f"{HEAD}{GOOD}suite: tiny\n", 5, "key 'suite' stands here twice"),
     (f"{HEAD}{GOOD}rank_by: {{eps: 0.2}}\n", 0, "rank_by eps 0.2: no clipped linf attack"),
+    (f"{HEAD}{GOOD.replace('}', ', gradient: none}')}rank_by: {{eps: 0.1}}\n", 0, "rank_by eps 0.1: no clipped linf"),
     (f"{HEAD}{GOOD}rank_by: {{eps: 0.1000001}}\n", 0, "rank_by eps 0.1000001: no clipped linf attack over all exam"),
     (
         f"{HEAD}models: [maxout]\n{GOOD.replace('}', ', models: [maxot]}')}",
@@ -197,3 +204,12 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 def test_an_unknown_suite_is_answered_with_near_names() -> None:
     with pytest.raises(UsageError, match="unknown suite 'mnist-fgms'; did you mean mnist-fgsm"):
         load_suite("mnist-fgms")
+
+
+@pytest.mark.parametrize("name", ["digits-fgsm", "mnist-fgsm", "fashion-mnist-fgsm"])
+def test_models_that_give_labels_alone_are_attacked_by_labels(name: str) -> None:
+    """And down to the least size that the suite names."""
+    suite = load_suite(name)
+    (entry,) = [entry for entry in suite.attacks if entry.gradient == ("none",)]
+    assert (entry.made.needs, entry.made.measures, entry.norm, entry.clip) == ("labels", True, "linf", True)
+    assert entry.parameters["enough"] == min(eps for other in suite.attacks for eps in other.eps)
