@@ -278,7 +278,9 @@ def _moved(value: Any, device: torch.device) -> Any:
 def _feed(digest: Any, item: object) -> None:
     """Add one item to a hash, with its type and extent, so that no two states read the same."""
     if isinstance(item, Tensor):
-        item = item.detach().cpu().numpy()
+        item = item.detach().cpu()
+        # NumPy knows no bfloat16, nor what is narrower.
+        item = item.numpy() if item.dtype != torch.bfloat16 else [str(item.dtype), item.view(torch.int16).numpy()]
     if isinstance(item, np.ndarray):
         array = np.ascontiguousarray(item)
         if array.dtype.hasobject:

@@ -10,7 +10,7 @@ import torch
 from adapters.aligned import align
 from adapters.base import Adapter
 from adapters.ensembles import Ensemble
-from adapters.errors import InvalidOutput, ShapeMismatch, Unclear
+from adapters.errors import InvalidOutput, NotWrappable, ShapeMismatch, Unclear
 from adapters.networks import probing
 from adapters.scaled import Scaled
 from adapters.torch_module import TorchModule
@@ -20,6 +20,8 @@ _PRECISIONS = (None, torch.float64, torch.float16, torch.bfloat16)
 _SHAPES = ("shape", "size", "dim", "channel", "mat1")
 _TYPES = ("dtype", "scalar type", "same type")
 """What torch's complaints about shapes and precisions have in them."""
+_NO_KERNEL = "not implemented for '"
+"""What it says of a precision that an operation does not have on this device."""
 _ONE_BATCH = "size()[0] =="
 """What the program of a network says that was exported for batches of one size."""
 
@@ -32,6 +34,7 @@ def fit(adapter: Adapter, input_shape: tuple[int, ...], classes: Sequence[str]) 
     here; whatever else is wrong with it shows when it is judged.
 
     Raises:
+        NotWrappable: torch does not run a network in its precision.
         ShapeMismatch: another number of features, or classes that are not the dataset's.
         Unclear: a network's outputs can be read in more than one way, and its owner must say which.
     """
@@ -75,8 +78,12 @@ def _tried(adapter: TorchModule, shapes: Sequence[tuple[int, ...]]) -> tuple[int
             except InvalidOutput:
                 return shape
             except (RuntimeError, ValueError, IndexError, AssertionError) as error:
-                text = " ".join(str(error).split())[:200]
-                complaint = complaint or text
+                text = " ".join(str(error).split()).rpartition("RuntimeError: ")[2]  # a scripted network's is long
+                complaint = complaint or text[:200]
+                if _NO_KERNEL in text:
+                    raise NotWrappable(
+                        f"torch cannot run it in its precision here ({text[:200]}); give net.float()"
+                    ) from None
                 if not any(word in text for word in _TYPES):
                     break
             except Exception:  # noqa: BLE001 - not about shapes: the judge will say what it is
@@ -84,7 +91,7 @@ def _tried(adapter: TorchModule, shapes: Sequence[tuple[int, ...]]) -> tuple[int
             else:
                 return shape
         adapter.takes(None)
-        if not any(word in text for word in _SHAPES):
+        if any(word in text for word in _TYPES) or not any(word in text for word in _SHAPES):
             return shapes[0]
     if _ONE_BATCH in complaint:
         raise ShapeMismatch(

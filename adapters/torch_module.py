@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from inspect import isfunction
 from typing import Any, ClassVar
 
@@ -113,6 +114,7 @@ class TorchModule(Adapter):
         Raises:
             Unclear: its owner must say; the message tells what to write.
         """
+        self._kind = None
         with probing.undisturbed(x.device), torch.enable_grad():
             point = x.detach().clone().requires_grad_()
             found, raw, watch = self._asked(point)
@@ -147,7 +149,8 @@ class TorchModule(Adapter):
         dtype = self.precision or self._takes or x.dtype
         given = self.scaling(x.double() if dtype == torch.float64 else x)
         given = given.to(dtype) if scale is None else scale.enter(given, dtype)
-        with Watch() as watch:
+        watch = Watch()
+        with nullcontext() if self._kind in ("logits", "logit") else watch:
             returned = self.module(given)
         found, values = outputs_of(returned, self.pick, count=len(x), size=self.size)
         return found, values, watch
@@ -166,8 +169,8 @@ class TorchModule(Adapter):
                 self.settle(x[: probing.EXAMPLES])
             except Unclear:
                 raise
-            except Exception:  # noqa: BLE001, S110 - whatever is wrong shows when the whole batch is asked
-                pass
+            except Exception:  # noqa: BLE001 - whatever is wrong shows when the whole batch is asked
+                return self._answer(x)
         return self._answer(x)
 
     def _logits(self, x: Tensor) -> Tensor:

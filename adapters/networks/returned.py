@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from adapters.errors import InvalidOutput, Unclear, told
@@ -41,7 +40,7 @@ def outputs_of(
         raise InvalidOutput(f"the network returns shape {tuple(found.shape)} for {count} examples{remedy}")
     if size is not None and values.shape[1] != size and (size, values.shape[1]) != (2, 1):
         raise InvalidOutput(
-            f"the network gives {values.shape[1]} outputs for {size} classes; "
+            f"the network gives {values.shape[1]} output{'s' * (values.shape[1] > 1)} for {size} classes; "
             "say which they are, in order, with wrap(net, classes=[...])"
         )
     return found, values
