@@ -81,9 +81,9 @@ def _wrap_estimator(
     adapter = compile_estimator(estimator)
     if classes is not None:
         adapter.classes = _renamed(kind, adapter.classes or (), classes)
-    adapter = _wrap_adapter(adapter, mean=mean, std=std, scale=scale)
-    adapter.bounds = checked_bounds(bounds, adapter.input_shape)
-    return adapter
+    scaled = _wrap_adapter(adapter, mean=mean, std=std, scale=scale)
+    scaled.bounds = checked_bounds(bounds, adapter.input_shape)
+    return scaled
 
 
 def _renamed(kind: str, own: Sequence[Any], names: Sequence[Any]) -> tuple[Any, ...]:

@@ -55,7 +55,7 @@ class _Enter(torch.autograd.Function):
         return x.to(dtype, copy=True)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         return ctx.scale.down(wide(gradient)).to(ctx.dtype), None, None
 
 
@@ -66,5 +66,5 @@ class _Leave(torch.autograd.Function):
         return raw.to(torch.promote_types(raw.dtype, torch.float32), copy=True)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return ctx.scale.up(gradient).to(ctx.dtype), None

@@ -13,8 +13,8 @@ from adapters.errors import Unclear
 from adapters.networks.outputs import OutputKind, sum_to_one, within_unit
 from adapters.networks.watching import Watch
 
-EXAMPLES = 8
-"""Inputs that a network is tried with."""
+EXAMPLES = 3
+"""Inputs that a network is tried with: few, for it may be large."""
 SAME = 1e-4
 """How far two passes over the same inputs may lie apart, as a share of the outputs' range."""
 _UNABLE = ("not implemented", "not supported", "unsupported", "derivative for", "does not require grad")
@@ -84,19 +84,16 @@ def kind_of(x: Tensor, raw: Tensor, watch: Watch, found: Tensor, again: Callable
 
 def no_gradient(module: nn.Module, point: Tensor, logits: Tensor, watch: Watch) -> str | None:
     """Why the logits have no gradient with respect to the inputs `point`, as a flag; None where they have one."""
+    if _is_quantised(module):
+        return "quantised"  # what passes by such a layer has a gradient, and a wrong one
     if not logits.requires_grad:
-        if watch.grad_off or logits.is_inference():
-            return "no-grad"
-        return "quantised" if _is_quantised(module) else "detached"
+        return "no-grad" if watch.grad_off or logits.is_inference() else "detached"
     try:
         (gradient,) = torch.autograd.grad(logits.sum(), point, allow_unused=True)
     except RuntimeError as error:  # NotImplementedError is one
-        if isinstance(error, torch.OutOfMemoryError) or not any(word in str(error).lower() for word in _UNABLE):
-            return None  # attacks will say what it is
-        return "no-backward"
-    if gradient is None:
-        return "quantised" if _is_quantised(module) else "detached"
-    return None
+        unable = isinstance(error, NotImplementedError) or any(word in str(error).lower() for word in _UNABLE)
+        return "no-backward" if unable else None  # attacks will say what else it is
+    return "detached" if gradient is None else None
 
 
 def draws(first: Tensor, second: Tensor) -> bool:
@@ -113,5 +110,6 @@ def shapes(input_shape: tuple[int, ...]) -> list[tuple[int, ...]]:
 
 
 def _is_quantised(module: nn.Module) -> bool:
-    names = (f"{kind.__module__}.{kind.__qualname__}" for part in module.modules() for kind in type(part).__mro__)
-    return any("quantized" in name for name in names)
+    """Whether a layer computes with quantised weights; those of quantisation-aware training do not."""
+    homes = {kind.__module__ for part in module.modules() for kind in type(part).__mro__}
+    return any(home.startswith("torch.") and "quantized" in home for home in homes)

@@ -63,12 +63,21 @@ class Watch(TorchFunctionMode):
                 self._made.append(_Made(activation, source, result, _versions(source, result)))
         return result
 
-    def source_of(self, result: Any) -> tuple[Activation, Tensor] | None:
-        """The activation that made this very tensor, and its input, if neither was written into since."""
+    def source_of(self, result: Tensor) -> tuple[Activation, Tensor] | None:
+        """The activation that made these very numbers, and its input, if neither was written into since."""
         for made in self._made:
-            if made.result is result and _versions(made.source, made.result) == made.versions:
+            if _is_all_of(result, made.result) and _versions(made.source, made.result) == made.versions:
                 return made.activation, made.source
         return None
+
+
+def _is_all_of(result: Tensor, made: Tensor) -> bool:
+    """Whether one tensor is the other, or a view of all of it in the same order, such as `(N,)` of `(N, 1)`."""
+    if result is made:
+        return True
+    if result.layout != torch.strided or result.numel() != made.numel() or result.dtype != made.dtype:
+        return False
+    return result.is_contiguous() and made.is_contiguous() and result.data_ptr() == made.data_ptr()
 
 
 def _autocast() -> list[str]:

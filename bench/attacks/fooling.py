@@ -56,7 +56,7 @@ class Fooling(Attack):
 
         Raises UsageError where the target is no class of the dataset, Unsupported where it is none of the source's.
         """
-        size = source.logits(x[:1]).shape[1]
+        size = source.logits(x[:2]).shape[1]
         known = source.known_classes or tuple(range(size))
         if self.target == "each":
             return y.new_tensor(known)[y.new_tensor(draws.indices % len(known))]
