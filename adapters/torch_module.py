@@ -127,7 +127,7 @@ class TorchModule(Adapter):
             self.confidence_kind = "sigmoid" if kind == "sigmoids" and raw.shape[1] > 1 else "softmax"
             flag = probing.no_gradient(self.module, point, self._answer(point).logits, watch)
             with torch.no_grad():
-                drawn = STOCHASTIC not in self.notes and probing.draws(raw, self._asked(x)[1])
+                drawn = STOCHASTIC not in self.notes and probing.draws(*(self._asked(x)[1] for _ in range(2)))
         self.gradient = "exact" if flag is None else "none"
         self.notes += [note for note in (flag, STOCHASTIC if drawn else None) if note and note not in self.notes]
         self.stochastic = STOCHASTIC in self.notes
