@@ -22,6 +22,7 @@ class Aligned(Adapter):
         super().__init__(input_shape=inner.input_shape, classes=None, bounds=inner.bounds)
         for said in ("family", "gradient", "confidence_kind", "stochastic", "takes_missing", "notes", "device"):
             setattr(self, said, getattr(inner, said))  # an instance speaks for the model that it wraps
+        self.known_classes = tuple(sorted(positions)) if len(positions) < size else None
         self.inner, self.positions, self.size = inner, torch.tensor(positions), size
 
     def _outputs(self, x: Tensor) -> Outputs:

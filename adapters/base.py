@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from adapters.errors import InvalidOutput, NotWrappable, ShapeMismatch, Unsupported
+from adapters.errors import InvalidOutput, NotWrappable, ShapeMismatch, Unsupported, no_gradient
 
 GradientKind = Literal["exact", "surrogate", "none"]
 Loss = Literal["training", "cross_entropy", "margin"]
@@ -67,6 +67,8 @@ class Adapter(Movable, ABC):
     gradient: GradientKind = "none"
     confidence_kind: str | None = None
     stochastic: bool = False
+    known_classes: tuple[int, ...] | None = None
+    """Indices of the classes that the model can answer, ascending; None for all that there are."""
     takes_missing: bool = False
     """Whether NaN stands for a missing value, which the model was made to take."""
 
@@ -105,7 +107,7 @@ class Adapter(Movable, ABC):
 
     def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
         """`(N,)` the loss that the model was trained on, or the strongest stand-in for it."""
-        return F.cross_entropy(self._logits(x), y, reduction="none")
+        return F.cross_entropy(wide(self._logits(x)), y, reduction="none")
 
     # -- what everybody calls -----------------------------------------------------------------------------------------
 
@@ -117,7 +119,8 @@ class Adapter(Movable, ABC):
             InvalidOutput: the model returned something that is no batch of outputs.
         """
         with torch.no_grad():
-            return self._outputs(self._shaped(x))
+            labels, scores, p = self._outputs(self._shaped(x))
+        return Outputs(labels, scores if scores is None else wide(scores), p if p is None else wide(p))
 
     def predict(self, x: Tensor) -> Tensor:
         """`(N,)` class indices by the model's own rule; -1 where it abstains."""
@@ -154,7 +157,7 @@ class Adapter(Movable, ABC):
         """
         if kind == "training":
             return self._training_loss(self._shaped(x), y)
-        logits = self.logits(x)
+        logits = wide(self.logits(x))
         if kind == "cross_entropy":
             return F.cross_entropy(logits, y, reduction="none")
         if kind == "margin":
@@ -171,10 +174,13 @@ class Adapter(Movable, ABC):
             Unsupported: `gradient` is `none`. It never returns zeros in place of a gradient that does not exist.
         """
         if self.gradient == "none":
-            raise Unsupported(f"{self.family} has no gradient")
+            raise Unsupported(f"it needs a gradient: {no_gradient(self.family, self.notes)}")
         with torch.enable_grad():
             point = x.detach().clone().requires_grad_()
-            (gradient,) = torch.autograd.grad(self.loss(point, y, loss).sum(), point)
+            climbed = self.loss(point, y, loss).sum()
+            if not climbed.requires_grad:
+                raise Unsupported(f"the loss of {self.family} is cut off from the inputs, as by no_grad() or detach()")
+            (gradient,) = torch.autograd.grad(climbed, point)
         if bool(gradient.isnan().any()):  # its sign would be 0: the attack would pass for one that changes nothing
             raise InvalidOutput("the input gradient is NaN")
         return gradient
@@ -224,6 +230,11 @@ class Adapter(Movable, ABC):
             ) from None
 
 
+def wide(values: Tensor) -> Tensor:
+    """The values in float32 at least, in which losses, softmax and margins are computed."""
+    return values.to(torch.promote_types(values.dtype, torch.float32)) if values.is_floating_point() else values
+
+
 def worst(*kinds: GradientKind) -> GradientKind:
     """The gradient of something made of parts: none if a part has none, exact if all are."""
     if "none" in kinds:
@@ -267,7 +278,9 @@ def _moved(value: Any, device: torch.device) -> Any:
 def _feed(digest: Any, item: object) -> None:
     """Add one item to a hash, with its type and extent, so that no two states read the same."""
     if isinstance(item, Tensor):
-        item = item.detach().cpu().numpy()
+        item = item.detach().cpu()
+        # NumPy knows no bfloat16, nor what is narrower.
+        item = item.numpy() if item.dtype != torch.bfloat16 else [str(item.dtype), item.view(torch.int16).numpy()]
     if isinstance(item, np.ndarray):
         array = np.ascontiguousarray(item)
         if array.dtype.hasobject:

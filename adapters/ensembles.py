@@ -32,6 +32,9 @@ class Ensemble(Adapter):
         self.rule = rule
         self.stochastic = any(member.stochastic for member in members)
         self.takes_missing = all(member.takes_missing for member in members)
+        known = [member.known_classes for member in members]
+        if None not in known:  # what one of them can answer, all of them together can
+            self.known_classes = tuple(sorted({index for indices in known for index in indices or ()}))
         self.notes = sorted({note for member in members for note in member.notes})
         kinds = {"votes"} if rule == "vote" else {member.confidence_kind for member in members}
         self.confidence_kind = kinds.pop() if len(kinds) == 1 else "mixed"

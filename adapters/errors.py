@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 BLACK_BOX = 'use adapters.black_box(model.predict, version="1")'
 """The remedy where nothing else helps."""
 
@@ -28,6 +30,25 @@ class Unsupported(AdapterError):
 
 class InvalidOutput(AdapterError):
     """The model returned NaN, or something of the wrong shape or type."""
+
+
+class Unclear(InvalidOutput):
+    """The model's outputs can be read in more than one way; the message says what to write."""
+
+
+NO_GRADIENT = {
+    "no-grad": "its forward runs under torch.no_grad() or inference_mode(); take that out of forward",
+    "quantised": "its quantised layers have no gradient; give the network that it was quantised from",
+    "detached": "its outputs are cut off from its inputs, as by detach() or NumPy; keep to tensors and their gradients",
+    "no-backward": "torch has no gradients for its operations, or not in its precision; try wrap(net.float())",
+}
+"""Flags of networks that are measured by their labels alone: why, and what to do."""
+
+
+def no_gradient(family: str, notes: Iterable[str]) -> str:
+    """What to say of a model without a gradient: of a network why, and what to do."""
+    reasons = [NO_GRADIENT[note] for note in notes if note in NO_GRADIENT]
+    return "; ".join([f"a {family} model does not have one", *reasons])
 
 
 def told(error: BaseException) -> str:

@@ -56,11 +56,17 @@ def in_any_batch(subject: Subject) -> Finding:
     few scores may where a rounded one is voted on.
     """
     turned = subject.outputs(subject.x.flip(0))
-    alone = [subject.outputs(subject.x[[row]]) for row in range(min(POINTS if subject.thorough else 8, len(subject.x)))]
-    rows = [found.scores for found in alone if found.scores is not None]
+    rows = range(min(POINTS if subject.thorough else 8, len(subject.x)))
+    try:
+        alone = [subject.outputs(subject.x[[row]]) for row in rows]
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 - such as a normalisation that one example is too few for
+        return failed(f"shown alone, an example that is answered among others raises {told(error)}")
+    given = [found.scores for found in alone if found.scores is not None]
     others = [
         ("in reverse order", turned.labels.flip(0), None if turned.scores is None else turned.scores.flip(0)),
-        ("alone", torch.cat([found.labels for found in alone]), torch.cat(rows) if len(rows) == len(alone) else None),
+        ("alone", torch.cat([found.labels for found in alone]), torch.cat(given) if len(given) == len(alone) else None),
     ]
     for how, labels, scores in others:
         count = len(labels)

@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from adapters.errors import InvalidOutput, told
+from adapters.errors import InvalidOutput, no_gradient, told
 from bench.attacks import make_attack
 from bench.errors import UsageError
 from bench.planning.plan import Job, can_craft
@@ -161,7 +161,7 @@ class Runner:
             attack = make_attack(job.craft.attack.name, job.craft.attack.parameters)
             source = job.craft.source
             if source is not None and not can_craft(attack, source):
-                reason = f"{attack.name} needs a gradient, which a {source.family} model does not have"
+                reason = f"{attack.name} needs a gradient; {no_gradient(source.family, source.notes)}"
                 for cell in job.cells:
                     self._publish(cell, Result(status="unsupported", reason=reason), Run.unknown())
                 continue

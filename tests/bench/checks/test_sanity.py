@@ -31,7 +31,7 @@ FLAGGED: dict[str, Callable[[nn.Module], Any]] = {
     "scores-disagree": Shy,
     "labels-differ": Forger,
     "too-few-classes": lambda net: align(adapters.wrap(Pair(net).eval(), classes=["0", "1"]), NAMES),
-    "softmax-as-logits": lambda net: adapters.wrap(Squashed(net).eval()),
+    "softmax-as-logits": lambda net: adapters.wrap(Squashed(net).eval(), outputs="logits"),
     "gradient-wrong": Misleading,
     "zero-gradient": Saturated,
     "8-bit-fragile": Fragile,

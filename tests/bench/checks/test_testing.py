@@ -54,8 +54,8 @@ FAILING: dict[str, list[Make]] = {
     "missing values": [Swallowing],
     "types": [Wide],
     "logits": [
-        lambda net: Squashed(net).eval(),
-        lambda net: adapters.ensemble([adapters.wrap(Squashed(net).eval()), adapters.wrap(net)]),
+        lambda net: adapters.wrap(Squashed(net).eval(), outputs="logits"),
+        lambda net: adapters.ensemble([adapters.wrap(Squashed(net).eval(), outputs="logits"), adapters.wrap(net)]),
     ],
     "leading logits": [Estranged],
     "gradient": [Misleading],
@@ -147,14 +147,14 @@ def test_a_dataset_of_more_classes_changes_nothing(digits_net: nn.Module, exampl
 
     names = [str(k) for k in range(10)]
     for net, wrong in ((Pair(digits_net), set()), (Squashed(Pair(digits_net)), {"logits"})):
-        report = check_adapter(align(adapters.wrap(net.eval(), classes=["0", "1"]), names), *examples)
+        report = check_adapter(align(adapters.wrap(net.eval(), classes=["0", "1"], outputs="logits"), names), *examples)
         assert statuses(report, "fail") == wrong, str(report)
         assert "number of classes" in statuses(report, "warn")
 
 
 def test_a_sigmoid_taken_for_a_logit(digits_net: nn.Module, two: tuple[Tensor, Tensor]) -> None:
     """Its label is always class 1, too: the sigmoid is never negative."""
-    report = check_adapter(Pair(digits_net, squashed=True).eval(), *two)
+    report = check_adapter(adapters.wrap(Pair(digits_net, squashed=True).eval(), outputs="logits"), *two)
     assert statuses(report, "fail") == {"logits", "classes"}
     right = adapters.wrap(Pair(digits_net, squashed=True).eval(), outputs="probabilities")
     assert "logits" not in statuses(check_adapter(right, *two), "fail")

@@ -38,7 +38,7 @@ def sound():
 
 @adapters.register("squashed", dataset="digits")
 def squashed():
-    return torch.nn.Sequential(linear(), torch.nn.Softmax(1)).eval()
+    return adapters.wrap(torch.nn.Sequential(linear(), torch.nn.Softmax(1)).eval(), outputs="logits")
 
 
 crash = adapters.black_box(lambda x: 1 / 0, version="1")

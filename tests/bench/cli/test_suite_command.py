@@ -154,7 +154,7 @@ def test_failed_cells_are_told_of_and_exit_with_1(bench: Bench) -> None:
     first = bench(*run)
     assert first.code == 1
     assert "4 failed" in first.out
-    assert "failed: broken, clean: invalid-output: scores have shape (100, 7), not (100, 10)" in first.out
+    assert "failed: broken, clean: invalid-output: the network gives 7 outputs for 10 classes; say which" in first.out
     assert "--rerun failed" in first.out
     assert len(cells()) == 4
     rows = json.loads(bench("leaderboard", "tiny.yaml", "--format", "json").out)

@@ -184,7 +184,9 @@ def test_masked_gradients_are_flagged(digits: Dataset, digits_net: nn.Module, so
 
 def test_probabilities_where_logits_are_due_are_flagged(digits: Dataset, digits_net: nn.Module, tmp_path: Path) -> None:
     right = adapters.wrap(Squashed(digits_net).eval(), outputs="probabilities")
-    ran = carry_out({"wrong": Squashed(digits_net).eval(), "right": right}, digits, tmp_path, NOISE)
+    ran = carry_out(
+        {"wrong": adapters.wrap(Squashed(digits_net).eval(), outputs="logits"), "right": right}, digits, tmp_path, NOISE
+    )
     assert ran.row("wrong", "clean").flags == ["softmax-as-logits"]
     assert ran.row("right", "clean").flags == []
 
@@ -241,7 +243,7 @@ def test_a_binary_network_of_one_logit_over_two_of_the_classes(digits: Dataset, 
     [
         ("raises", "exception", "KeyError: 'lost my weights'"),
         ("nan", "invalid-output", "scores are NaN for"),
-        ("wrong classes", "invalid-output", "(100, 7), not (100, 10)"),
+        ("wrong classes", "invalid-output", "7 outputs for 10 classes; say which"),
         ("wrong count", "invalid-output", "for 100 examples"),
         ("integers", "invalid-output", "not floating-point logits"),
         ("writes", "invalid-output", "writes into its input"),
