@@ -47,7 +47,10 @@ def unpack_integers(text: str) -> NDArray[np.int64]:
     if not 1 <= width <= 62 or count < 0 or len(packed) != -(-width * count // 8):
         raise ValueError(f"{len(packed)} bytes are not {count} integers of {width} bits")
     bits = np.unpackbits(packed, bitorder="little", count=width * count).reshape(count, width)
-    return np.asarray(bits @ (1 << np.arange(width)) - 1, dtype=np.int64)
+    values = np.asarray(bits @ (1 << np.arange(width)) - 1, dtype=np.int64)
+    if pack_integers(values) != text:
+        raise ValueError("not as integers are packed")  # one text for one column
+    return values
 
 
 def pack_floats(values: NDArray[np.floating[Any]]) -> str:
@@ -61,7 +64,10 @@ def unpack_floats(text: str) -> NDArray[np.float32]:
     Raises:
         ValueError: the text is no such packing.
     """
-    return b85decode(text).view("<f4")
+    found = b85decode(text)
+    if len(found) % 4:
+        raise ValueError(f"{len(found)} bytes are no numbers of four")
+    return found.view("<f4")
 
 
 def b85decode(text: str) -> NDArray[np.uint8]:
