@@ -54,6 +54,8 @@ def read_file(path: Path, cap: int) -> bytes:
 
 def size_text(size: int) -> str:
     """Such as `256 kB` or `2.1 GB`."""
+    if size >= 10**15:
+        return "more than 1000 TB"
     for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
         if size >= unit:
             return f"{size / unit:.3g} {name}" if size < 1000 * unit else f"{size // unit} {name}"

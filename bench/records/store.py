@@ -14,9 +14,9 @@ from typing import Literal
 from bench.errors import DiskError, UsageError
 from bench.files import create_file, move_new, replace_file, sweep, temporary
 from bench.progress import Say, quiet
+from bench.records import listing, usable
 from bench.records import part as parts_of
 from bench.records import record as records_of
-from bench.records import listing, usable
 from bench.records.part import Part, read_part
 from bench.records.record import Failure, Record
 from bench.records.truth import contradicted
