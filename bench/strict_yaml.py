@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pathlib
 import re
-from collections.abc import Iterator
 from importlib.resources.abc import Traversable
 from typing import Any
 
@@ -23,8 +22,6 @@ _TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "str", "int", "f
 """What plain YAML text can come to."""
 _PLAIN = {"tag:yaml.org,2002:int": r"[-+]?(0|[1-9][0-9]*)", "tag:yaml.org,2002:bool": r"true|false|True|False"}
 """How values look whose YAML reading surprises nobody: not 0777 (511), 1:30 (90) or no (False)."""
-_OPEN = {f"{kind}StartToken" for kind in ("FlowSequence", "FlowMapping", "BlockSequence", "BlockMapping")}
-_CLOSE = {"FlowSequenceEndToken", "FlowMappingEndToken", "BlockEndToken"}
 
 Path = tuple[str | int, ...]
 
@@ -50,10 +47,7 @@ def read_yaml(text: str, origin: str) -> tuple[Any, dict[Path, int]]:
         raise UsageError(f"{origin}: larger than {size_text(SIZE_CAP)}, the most that is read: {size_text(len(text))}")
     lines: dict[Path, int] = {}
     try:
-        for token in _capped(text):
-            if isinstance(token, (yaml.AliasToken, yaml.AnchorToken)):
-                raise _trap("aliases and anchors are not allowed", token)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_Loader)
         return (None if node is None else _build(node, (), lines)), lines
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -65,18 +59,18 @@ def read_yaml(text: str, origin: str) -> tuple[Any, dict[Path, int]]:
         raise UsageError(f"{origin}: {' '.join(str(error).split())}") from None
 
 
-def _capped(text: str) -> Iterator[yaml.Token]:
-    """The tokens of a text, read no further than the caps: what follows may take minutes to read."""
-    depth = 0
-    for number, token in enumerate(yaml.scan(text, Loader=yaml.SafeLoader)):
-        name = type(token).__name__
-        depth += name in _OPEN
-        depth -= name in _CLOSE
-        if depth > DEPTH_CAP:
+class _Loader(yaml.SafeLoader):
+    """Reads no further than the caps: what follows may take minutes to read, or memory without end."""
+
+    def fetch_more_tokens(self) -> None:
+        super().fetch_more_tokens()
+        last = self.tokens[-1]
+        if isinstance(last, (yaml.AliasToken, yaml.AnchorToken)):
+            raise _trap("aliases and anchors are not allowed", last)
+        if self.flow_level + len(self.indents) > DEPTH_CAP:
             raise RecursionError
-        if number > TOKEN_CAP:
-            raise _trap(f"more than {TOKEN_CAP} values and marks", token)
-        yield token
+        if self.tokens_taken > TOKEN_CAP:
+            raise _trap(f"more than {TOKEN_CAP} values and marks", last)
 
 
 def _build(node: yaml.Node, path: Path, lines: dict[Path, int]) -> Any:

@@ -41,14 +41,14 @@ class Entry(Part):
 
     attack: str
     norm: Norm | None = None
-    eps: Annotated[tuple[Epsilon, ...], BeforeValidator(listed)] = ()
+    eps: Annotated[tuple[Epsilon, ...], BeforeValidator(listed), Field(max_length=1000)] = ()
     clip: bool = True
     """Whether candidates are cut to the dataset's range, as inputs of the real world are."""
     sources: Sources = "self"
     """Crafted on the target itself, on all reference models of the suite, or on those named."""
     models: Annotated[list[str], Field(min_length=1)] | None = None
     """Judged on these reference models and on guests alone; None for all."""
-    n: Annotated[int, Field(ge=1)] | None = None
+    n: Annotated[int, Field(ge=1, le=10**7)] | None = None
     """Number of examples: a stratified sample of them for a costly check, or how many to generate. None for all."""
     criterion: Criterion | None = None
     parameters: dict[str, Any] = {}
