@@ -90,10 +90,12 @@ class ModelInfo(Block):
         if not isinstance(data, dict):
             return data
         notes = data.get("notes", ())
-        quick = [note.removeprefix("quick: ") for note in notes if str(note).startswith("quick: ")]
+        if not isinstance(notes, (list, tuple)) or not all(isinstance(note, str) for note in notes):
+            return data  # which the fields tell of
+        quick = [note.removeprefix("quick: ") for note in notes if note.startswith("quick: ")]
         kept = {key: value for key, value in data.items() if key != "stochastic"}
         if quick:
-            kept |= {"notes": [note for note in notes if not str(note).startswith("quick: ")], "effort": quick[0]}
+            kept |= {"notes": [note for note in notes if not note.startswith("quick: ")], "effort": quick[0]}
         return kept
 
 

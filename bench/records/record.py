@@ -232,7 +232,10 @@ def read_record(content: bytes) -> Record:
     plain = read_json(content)
     stated = plain.pop("sha256", None)
     right = stated == digest(plain)
-    old = plain.get("schema") == 1
+    schema = plain.get("schema")
+    if type(schema) is not int:  # True and 1.0 pass for 1
+        raise ValueError("no record of any schema")
+    old = schema == 1
     if not (right or old):
         raise ValueError("its SHA-256 is not that of its contents")
     record = Record.model_validate(plain)

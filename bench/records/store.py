@@ -93,7 +93,7 @@ class Store:
                 found.append(read_part(usable.content(path, parts_of.LARGEST)))
             except FileNotFoundError:  # another run has joined it
                 continue
-            except ValueError as error:
+            except Exception as error:  # noqa: BLE001 - whatever a hostile file provokes, the file is at fault
                 warn(f"ignored {path}: {usable.reason(error)}")
         return found
 

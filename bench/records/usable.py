@@ -50,10 +50,9 @@ def record(path: Path, folder: Path) -> Record:
         Unusable: it is none, or not the one that was written.
     """
     try:
-        found = _record(content(path, LARGEST), path.stem, folder)
+        return _record(content(path, LARGEST), path.stem, folder)
     except FileNotFoundError as error:
         raise Unusable(error.strerror) from None
-    return found
 
 
 def is_record(path: Path, id: str, folder: Path) -> bool:
@@ -77,14 +76,14 @@ def failure(path: Path) -> Failure:
         raise Unusable(error.strerror) from None
     except Unusable:
         raise
-    except ValueError as error:
+    except Exception as error:  # noqa: BLE001 - likewise
         raise Unusable(reason(error)) from None
     if found.id != path.stem:
         raise Unusable("its name and its id do not belong together")
     return found
 
 
-def reason(error: ValueError) -> str:
+def reason(error: Exception) -> str:
     """What is wrong, in a line, of whatever reading a file raised."""
     if isinstance(error, ValidationError):
         first = error.errors()[0]
@@ -93,13 +92,13 @@ def reason(error: ValueError) -> str:
         return f"no record of this schema ({place}{': ' if place else ''}{message})"
     if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError)):
         return "torn or no JSON"
-    return str(error).splitlines()[0]
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _record(given: bytes, id: str, folder: Path) -> Record:
     try:
         found = _parsed(given)
-    except ValueError as error:
+    except Exception as error:  # noqa: BLE001 - whatever a hostile file provokes, the file is at fault
         raise Unusable(_newer(given) or reason(error)) from None
     if found.id != id:
         raise Unusable("its name, its id and its cell do not belong together")
