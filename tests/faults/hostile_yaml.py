@@ -83,7 +83,7 @@ def hostile_yaml(times: int, folder: Path, size: int = 250_000) -> Outcome:
     path = folder / "hostile.yaml"
     every = texts(size)
     for number in range(times):
-        content = every[number % len(every)]
+        content = every[number * len(every) // times]
         path.write_bytes(content)
         said, printed = io.StringIO(), io.StringIO()
         started = time.process_time()
