@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
 from functools import lru_cache
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from bench.errors import UsageError
 from bench.files import Refused, read_file
 from bench.records import listing
 from bench.records.plain import read_json
@@ -19,9 +20,21 @@ class Unusable(ValueError):
     """What is wrong with a file, in a line that goes on after its name."""
 
 
-def files(folder: Path) -> Iterator[Path]:
-    """Files of a kind, by name; hidden ones are somebody's unfinished work."""
-    return (path for path in sorted(folder.glob("*.json")) if not path.name.startswith("."))
+def files(folder: Path) -> list[Path]:
+    """Files of a kind, by name; hidden ones are somebody's unfinished work.
+
+    Raises:
+        UsageError: the folder cannot be listed. Taken for empty, all that is in it would be made again.
+    """
+    try:
+        names = sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise UsageError(
+            f"cannot list {folder}: {error.strerror}; make it readable, or choose another folder"
+        ) from None
+    return [folder / name for name in names if name.endswith(".json") and not name.startswith(".")]
 
 
 def content(path: Path, cap: int) -> bytes:

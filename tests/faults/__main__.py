@@ -53,7 +53,7 @@ def measured(folder: Path, share: float) -> Iterator[Outcome]:
         lambda place: hostile_yaml(number(100), place),
         lambda place: images(number(500), place),
         lambda place: idx_files(number(500), place),
-        lambda place: syscalls(number(120), place),
+        lambda place: syscalls(number(150), place),
         lambda place: kills(number(300), place),
     ]
     for place, kind in enumerate(kinds):

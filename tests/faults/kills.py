@@ -12,7 +12,7 @@ from tests.faults.outcome import Outcome
 from tests.test_resume import CELLS, PRELOADED, SUITE, carry_out, records
 
 RIGHT = ("every record whole, none lost, none changed",)
-TIMES = 3
+TIMES = 12
 """Kills that a run gets at most before it may end, so that there are many ends to look at."""
 
 

@@ -47,8 +47,7 @@ def publish(folder: Path) -> None:
     store.publish_part(PART)
     for item in RECORDS:
         store.publish(item)
-        sys.stdout.write(f"{item.id}\n")
-        sys.stdout.flush()
+        os.writev(1, [f"{item.id}\n".encode()])  # no call of publishing, nor one that faults are made at
     store.sweep([PART])
 
 

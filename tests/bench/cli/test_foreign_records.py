@@ -128,7 +128,8 @@ def test_a_damaged_published_record_is_made_again_beside_it(bench: Bench) -> Non
 
 
 @pytest.mark.parametrize(
-    ("number", "remedy"), [(errno.ENOSPC, "make room there"), (errno.EDQUOT, "make room"), (errno.EIO, "check the disk")]
+    ("number", "remedy"),
+    [(errno.ENOSPC, "make room there"), (errno.EDQUOT, "make room"), (errno.EIO, "check the disk")],
 )
 def test_a_full_disk_is_a_line_and_the_same_command_goes_on(
     number: int, remedy: str, bench: Bench, monkeypatch: pytest.MonkeyPatch

@@ -159,7 +159,10 @@ BAD: dict[str, tuple[str, str]] = {
         signed(lambda p: p["result"]["examples"].update(distance=pack_floats(np.full(6, np.nan, np.float32))), FAR),
         "distance holds what is no distance",
     ),
-    "no errors": (signed(lambda p: [p["result"].pop("errors"), p["result"].pop("successes")], SAMPLED), "without errors"),
+    "no errors": (
+        signed(lambda p: [p["result"].pop("errors"), p["result"].pop("successes")], SAMPLED),
+        "without errors",
+    ),
     "a bomb of a column": (
         signed(lambda p: p["result"]["examples"].update(predicted="62:99999999999:")),
         "0 bytes are not 99999999999 integers",
