@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adapters.errors import InvalidOutput
+from adapters.errors import InvalidOutput, told
 from bench.progress import Say
 from bench.records import listing
 from bench.records.part import Part
@@ -101,8 +101,9 @@ def _join(into: Store, parts: Iterable[Part], found: Merged, warn: Say) -> set[s
         whole, run = pieces.take(id, part)
         try:
             record = Record(id=id, cell=whole[0].cell, result=joined(whole, part.classes), run=run)
-        except InvalidOutput as error:
-            failure = Failure(id=id, cell=whole[0].cell, kind="invalid-output", message=str(error), run=run)
+        except (InvalidOutput, ValueError) as error:
+            message = str(error) if isinstance(error, InvalidOutput) else told(error)
+            failure = Failure(id=id, cell=whole[0].cell, kind="invalid-output", message=message, run=run)
             into.publish_failure(failure)
             found.failures += 1
         else:
