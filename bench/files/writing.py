@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -41,12 +42,15 @@ def whole_file(path: Path, *, new: bool = False) -> Iterator[BinaryIO]:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path.parent)) from error
         file = half.open("wb")
     try:
-        with file:
+        try:
             with _told(path, body=True):
                 yield file
             with _told(path):
                 file.flush()
                 os.fsync(file.fileno())
+        finally:
+            with contextlib.suppress(OSError):  # what could not be written cannot be written at the close either
+                file.close()
         with _told(path):
             if new:
                 move_new(half, path)

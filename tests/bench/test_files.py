@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -200,6 +201,19 @@ def test_an_error_of_the_disk_names_the_file_and_the_remedy(
     line = str(caught.value)
     assert line.startswith(f"cannot write {tmp_path / 'file'}: {os.strerror(number)}; ")
     assert remedy in line
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("write", [replace_file, create_file])
+def test_an_error_that_stays_is_told_alike(write: Callable[[Path, bytes], object], tmp_path: Path) -> None:
+    """As on a full disk, on which the close of a file, too, tries in vain to write."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(DiskError, match=r"cannot write .*file: File too large; .*ulimit -f"):
+            write(tmp_path / "file", b"x" * 4000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert names(tmp_path) == []
 
 

@@ -1,7 +1,8 @@
 """A process that publishes: a failure, a part, and the records that follow; it says of each when it is there.
 
 `python -m tests.faults.publisher FOLDER`. With `FAULT=CALL:N:KIND` in the environment the N-th call of that function of
-`os` after the start raises the error KIND, or is the process's last where KIND is `KILL`: for machines without strace.
+`os` after the start raises the error KIND (with a +, each one from then on), or is the process's last where KIND is
+`KILL`: for machines without strace.
 """
 
 from __future__ import annotations
@@ -59,8 +60,9 @@ def _break(call: str, number: int, kind: str) -> None:
         calls += 1
         if calls == number and kind == "KILL":
             os.kill(os.getpid(), signal.SIGKILL)
-        if calls == number:
-            raise OSError(getattr(errno, kind), os.strerror(getattr(errno, kind)))
+        if calls == number or (calls > number and kind.endswith("+")):
+            code = getattr(errno, kind.rstrip("+"))
+            raise OSError(code, os.strerror(code))
         return real(*given, **more)
 
     setattr(os, call, faulty)

@@ -21,14 +21,14 @@ TRACED = "openat,write,fsync,close,link,linkat,rename,renameat,renameat2,unlink,
 ERRORS = {
     "openat": ("ENOSPC", "EACCES"),
     "write": ("ENOSPC", "EIO"),
-    "fsync": ("EIO", "ENOSPC"),
-    "link": ("ENOSPC", "EPERM"),
-    "linkat": ("ENOSPC", "EPERM"),
+    "fsync": ("EIO", "ENOSPC+"),
+    "link": ("ENOSPC", "EPERM+"),
+    "linkat": ("ENOSPC", "EPERM+"),
     "rename": ("ENOSPC",),
     "mkdir": ("ENOSPC", "EROFS"),
 }
-"""What these may fail with; the others are points at which to be killed."""
-CALLS = {"open": (), "fsync": ("EIO", "ENOSPC"), "link": ("ENOSPC", "EPERM"), "replace": ("ENOSPC",), "unlink": ()}
+"""What these may fail with, once or (+) from then on; the others are points at which to be killed."""
+CALLS = {"open": (), "fsync": ("EIO", "ENOSPC+"), "link": ("ENOSPC", "EPERM+"), "replace": ("ENOSPC",), "unlink": ()}
 """The same for functions of `os`, where there is no strace."""
 RIGHT = (
     "killed; the next run ended as if nothing had happened",
@@ -52,7 +52,8 @@ def syscalls(times: int, folder: Path) -> Outcome:
         shutil.rmtree(place, ignore_errors=True)
         started = time.perf_counter()
         if traced:
-            what = f"signal=KILL:when={number}" if kind == "KILL" else f"error={kind}:when={number}"
+            effect = "signal=KILL" if kind == "KILL" else f"error={kind.rstrip('+')}"
+            what = f"{effect}:when={number}{'+' if kind.endswith('+') else ''}"
             trace = [str(strace), "-f", "-o", os.devnull, "-e", f"trace={call}", "-e", f"inject={call}:{what}"]
             ended = _run(place, trace)
         else:
