@@ -35,21 +35,24 @@ def bears_out(lines: Mapping[str, str], id: str, content: bytes) -> bool:
 
 
 def _found(folder: Path) -> tuple[Mapping[str, str], str | None]:
+    path = folder / NAME
     try:
-        return _read(read_file(folder / NAME, LARGEST))
+        state = path.stat()
+        return _read(path, state.st_ino, state.st_size, state.st_mtime_ns)
     except (FileNotFoundError, NotADirectoryError):
         return {}, None
     except (OSError, Refused) as error:
-        return {}, f"ignored {folder / NAME}: {getattr(error, 'strerror', None) or error}"
+        return {}, f"ignored {path}: {getattr(error, 'strerror', None) or error}"
 
 
 @lru_cache(maxsize=8)
-def _read(content: bytes) -> tuple[Mapping[str, str], str | None]:
+def _read(path: Path, *state: int) -> tuple[Mapping[str, str], str | None]:
+    """The list as it was in that state of the file: it is looked up for each record."""
     found, bad = {}, []
-    for number, line in enumerate(content.split(b"\n")[:-1], 1):
+    for number, line in enumerate(read_file(path, LARGEST).split(b"\n")[:-1], 1):
         match = re.fullmatch(rb"([0-9a-f]{64}) [ *]cells/([0-9a-f]{32})\.json", line)
         if match is None:
             bad.append(str(number))
         else:
             found[match[2].decode()] = match[1].decode()
-    return found, f"{NAME}: no checksum of a record in line {', '.join(bad[:5])}" if bad else None
+    return found, f"{path}: no checksum of a record in line {', '.join(bad[:5])}" if bad else None

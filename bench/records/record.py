@@ -231,7 +231,7 @@ def read_record(content: bytes) -> Record:
     """
     plain = read_json(content)
     stated = plain.pop("sha256", None)
-    right = stated == digest(plain)
+    right = stated is not None and stated == digest(plain)
     schema = plain.get("schema")
     if type(schema) is not int:  # True and 1.0 pass for 1
         raise ValueError("no record of any schema")

@@ -42,7 +42,7 @@ class Store:
         found = {path.stem: record for path in paths if (record := self._record(path, warn)) is not None}
         if (wrong := listing.problem(self.folder)) is not None:
             warn(wrong)
-        for id, why in contradicted(found).items():
+        for id, why in contradicted(found, listing.listed(self.folder)).items():
             warn(f"ignored {self.path(id)}: {why}")
             del found[id]
         return found
@@ -126,7 +126,9 @@ class Store:
                 sweep(self.folder / name)
                 probe = temporary(self.folder / name / "probe")
                 try:
-                    if [create_file(probe, b""), create_file(probe, b"")] != [True, False]:
+                    if name != "cells":
+                        probe.touch()
+                    elif [create_file(probe, b""), create_file(probe, b"")] != [True, False]:
                         raise UsageError(f"{self.folder} does not keep files apart; choose another with --out")
                 finally:
                     probe.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ Records of later schemas have a checksum; those of the first are held to this as
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 import numpy as np
 
@@ -18,9 +18,15 @@ from bench.threats import MISCLASSIFIED
 Key = tuple[object, ...]
 
 
-def contradicted(records: Mapping[str, Record]) -> dict[str, str]:
-    """Ids of records of the first schema that the others bear witness against, with the reason."""
-    old = [record for record in records.values() if record.schema_version == 1 and record.result.status == "ok"]
+def contradicted(records: Mapping[str, Record], listed: Container[str] = ()) -> dict[str, str]:
+    """Ids of records of the first schema that the others bear witness against, with the reason.
+
+    Args:
+        records: by id.
+        listed: ids of those that have a checksum after all.
+    """
+    doubtful = [record for record in records.values() if record.schema_version == 1 and record.id not in listed]
+    old = [record for record in doubtful if record.result.status == "ok"]
     truth = _truth(records.values()) if old else {}
     found = {}
     for record in old:

@@ -73,7 +73,7 @@ def test_a_damaged_list_is_told_of_and_the_rest_of_it_is_used(tmp_path: Path) ->
     (store.folder / NAME).write_text(f"rubbish\n{'0' * 64}  cells/{cell().id}.json\n")
     said: list[str] = []
     assert list(store.records(said.append)) == [attacked("a").id]
-    assert [line.partition(" ")[0] for line in said] == ["ignored", f"{NAME}:"]
+    assert [line.partition(" ")[0] for line in said] == ["ignored", f"{store.folder / NAME}:"]
     (store.folder / NAME).unlink()
     (store.folder / NAME).mkdir()
     said.clear()
