@@ -10,7 +10,7 @@ from typer import Argument, Option
 
 from bench import choices
 from bench.cli.options import DEFAULT_OUT, Data, Device, Out, Style
-from bench.cli.output import print_board
+from bench.cli.output import print_board, say
 from bench.errors import UsageError
 
 Models = Annotated[
@@ -67,7 +67,7 @@ def command(
         )
         missing = session.missing(rerun)
         if dry_run:
-            typer.echo("\n".join(planned(session, missing)))
+            say(planned(session, missing))
             return
         summary = session.run(missing) if missing else None
     if shard is None:  # of a share a board is next to empty
@@ -77,7 +77,7 @@ def command(
     told = {"budget": (budget, "full"), "data": (data, None), "out": (out, DEFAULT_OUT), "jobs": (jobs, 1)}
     again += [f"--{option} {value}" for option, (value, default) in told.items() if value != default]
     lines, code = outcome(session, summary, " ".join(again))
-    typer.echo("\n".join(lines))
+    say(lines)
     raise typer.Exit(code)
 
 

@@ -43,7 +43,7 @@ class Entry(Part):
 
     attack: str
     norm: Norm | None = None
-    eps: Annotated[tuple[Epsilon, ...], BeforeValidator(listed)] = ()
+    eps: Annotated[tuple[Epsilon, ...], BeforeValidator(listed), Field(max_length=1000)] = ()
     clip: bool = True
     """Whether candidates are cut to the dataset's range, as inputs of the real world are."""
     sources: Sources = "self"
@@ -53,7 +53,7 @@ class Entry(Part):
     gradient: Annotated[tuple[Gradient, ...], Field(min_length=1), BeforeValidator(listed)] | None = None
     """Judged on models of such a gradient alone: of `exact`, `surrogate` and `none`, which gives labels only; None for
     all. The others lack nothing without it."""
-    n: Annotated[int, Field(ge=1)] | None = None
+    n: Annotated[int, Field(ge=1, le=10**7)] | None = None
     """Number of examples: a stratified sample of them for a costly check, or how many to generate. None for all."""
     criterion: Criterion | None = None
     parameters: dict[str, Any] = {}

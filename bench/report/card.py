@@ -5,6 +5,7 @@ from __future__ import annotations
 from bench.board.statistics import wilson
 from bench.records.record import Failure, Record
 from bench.report.layout import percent
+from bench.table import visible
 
 
 def describe(item: Record | Failure) -> str:
@@ -32,7 +33,7 @@ def describe(item: Record | Failure) -> str:
         "versions": ", ".join(f"{name} {number}" for name, number in run.versions.items()),
     }
     width = max(map(len, lines))
-    return "\n".join(f"{name:<{width}}  {text}" for name, text in lines.items())
+    return "\n".join(f"{name:<{width}}  {visible(text)}" for name, text in lines.items())
 
 
 def _answer(record: Record) -> dict[str, str]:

@@ -218,6 +218,8 @@ class Runner:
                 result = joined(whole, part.classes)
             except InvalidOutput as error:
                 self._fail(item.cell, "invalid-output", str(error), run)
+            except ValueError as error:  # such as probabilities beyond 1, or a part that somebody made up
+                self._fail(item.cell, "invalid-output", told(error), run)
             else:
                 self._publish(item.cell, result, run)
         mine = [kept for kept in self._kept if kept.craft == part.craft]

@@ -22,6 +22,8 @@ from bench.report.boards import render
 
 PUBLISHED = Path("results")
 """Records that a folder publishes; read wherever the command is run, written by `--out .` alone."""
+AT_MOST = 5
+"""Times that a leaderboard is written, where others never stop publishing."""
 
 Item = TypeVar("Item", Record, Failure)
 
@@ -48,6 +50,10 @@ class Shelf:
     def stores(self) -> list[Store]:
         """The folders that are read, the own one first."""
         return [self.own, *([Store(PUBLISHED)] if self._reads_published else [])]
+
+    def state(self) -> frozenset[tuple[str, int, int]]:
+        """Names, sizes and times of all files that are read: what it tells of has changed where this has."""
+        return frozenset(found for store in self.stores() for found in store.state())
 
     @property
     def _reads_published(self) -> bool:
@@ -122,7 +128,14 @@ def leaderboard(shelf: Shelf, warn: Say = quiet, extra: Suite | None = None, kee
 
 
 def write_leaderboard(shelf: Shelf, extra: Suite | None = None, keep: Collection[str] = ()) -> Path:
-    """Bring the out folder's leaderboard up to date."""
+    """Bring the out folder's leaderboard up to date; again where other runs have published meanwhile.
+
+    Whoever writes last has then seen all records, however many write at once.
+    """
     path = shelf.out / "leaderboard.md"
-    replace_file(path, leaderboard(shelf, extra=extra, keep=keep).encode())
+    for _ in range(AT_MOST):
+        before = shelf.state()
+        replace_file(path, leaderboard(shelf, extra=extra, keep=keep).encode())
+        if shelf.state() == before:
+            break
     return path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 from pathlib import Path
 
 import numpy as np
@@ -144,3 +145,53 @@ def test_what_cannot_be_used_is_told_of_and_left(text: str, tmp_path: Path) -> N
     assert merge(into, [source], told.append).added == 1
     assert len(told) == 1
     assert str(source.path(A.id)) in told[0]
+
+
+# -- damaged and foreign files -----------------------------------------------------------------------------------------
+
+
+def test_a_record_in_another_encoding_comes_along_byte_for_byte(tmp_path: Path) -> None:
+    odd = record(cell(model("a", notes=("größer",))))
+    source, into = folder(tmp_path / "1"), folder(tmp_path / "into")
+    text = json.dumps(json.loads(odd.json_text()), ensure_ascii=False)
+    source.path(odd.id).write_text(text, encoding="utf-8")
+    assert merge(into, [source], quiet).added == 1
+    assert into.path(odd.id).read_bytes() == text.encode()
+
+
+def test_a_damaged_record_gives_way_to_a_good_copy_and_is_set_aside(tmp_path: Path) -> None:
+    source, into = folder(tmp_path / "1", A), folder(tmp_path / "into")
+    into.path(A.id).write_text("torn")
+    source.path(B.id).write_text("torn")
+    said: list[str] = []
+    assert merge(into, [source], said.append).added == 1
+    assert into.records(quiet) == {A.id: A}
+    assert (into.folder / "set-aside" / f"{A.id}.json.0").read_text() == "torn"
+    assert len(said) == 2
+    assert source.path(B.id).read_text() == "torn"
+
+
+def test_an_old_record_that_is_not_the_one_listed_is_left_out(tmp_path: Path) -> None:
+    """Nor does another copy of it take the place of the one listed."""
+    old, again = (item.model_copy(update={"schema_version": 1}) for item in (A, AGAIN))
+    source, into = folder(tmp_path / "1", again), folder(tmp_path / "into")
+    line = f"{hashlib.sha256(old.json_text().encode()).hexdigest()}  cells/{A.id}.json\n"
+    (into.folder / "sha256sums.txt").write_text(line)
+    said: list[str] = []
+    assert merge(into, [source], said.append).added == 0
+    assert len(said) == 1
+    assert "left out" in said[0]
+    into.publish(old, quiet)
+    for one, other in ((source, into), (into, source)):
+        assert merge(one, [other], quiet).same == 1
+    assert into.path(A.id).read_bytes() == old.json_text().encode()
+
+
+def test_parts_of_a_cell_whose_record_is_damaged_come_along(tmp_path: Path) -> None:
+    """From them it is joined again."""
+    parts, whole = pieces("a")
+    source, into = folder(tmp_path / "1", parts=parts), folder(tmp_path / "into")
+    into.path(whole.id).write_text("torn")
+    found = merge(into, [source], lambda line: None)
+    assert (found.joined, found.waiting) == (1, 0)
+    assert into.record(whole.id) == whole
