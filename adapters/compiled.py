@@ -30,9 +30,10 @@ from scipy import sparse
 from sklearn.utils import get_tags
 from torch import Tensor
 
-from adapters.base import Adapter, GradientKind, Outputs
+from adapters.base import Adapter, GradientKind, Loss, Outputs
 from adapters.errors import BLACK_BOX, NotWrappable, Unsupported
-from adapters.rounding import log_odds_against
+from adapters.precision import in_either
+from adapters.rounding import log_odds_against, margin_against
 
 AGREEMENT = 1e-6
 """How far compiled probabilities, and decision values relative to their size, may be from the estimator's own."""
@@ -58,6 +59,8 @@ class SklearnAdapter(Adapter):
     that give a Fortran-ordered one or a sparse matrix, that; where columns are picked by name, a table with those."""
     jumps: bool = False
     """Whether the smallest change of an input can change outputs by much, as at the thresholds of a tree."""
+    recodes: bool = False
+    """Whether the estimator is asked with other numbers than the batch holds: codes in place of categories."""
     attacked_by: AttackLoss = "log-odds"
     """The training loss: the log-odds against the label, of the direction of the cross entropy and never vanishing as
     that does; or the margin, which is the stronger where scores have no scale for a cross entropy to go by."""
@@ -96,12 +99,38 @@ class SklearnAdapter(Adapter):
             raise Unsupported(f"{self.family} has no probabilities")
         return self._logits(x).log_softmax(1)
 
+    def _rough(self, x: Tensor) -> Tensor:
+        """`(N,)` which float32 inputs are attacked in float64: all, or those where float32 loses the gradient."""
+        return torch.ones(len(x), dtype=torch.bool, device=x.device)
+
     # -- what they share ----------------------------------------------------------------------------------------------
+
+    def logits(self, x: Tensor) -> Tensor:
+        return self._in_precision(self._shaped(x), lambda part, _: self._logits(part))
+
+    def loss(self, x: Tensor, y: Tensor, kind: Loss = "training") -> Tensor:
+        """As the base's; of estimators made of others `margin` may be of other scores than `logits`, see there."""
+        return self._in_precision(self._shaped(x), lambda part, rows: self._loss(part, y[rows], kind))
+
+    def _loss(self, x: Tensor, y: Tensor, kind: Loss) -> Tensor:
+        return self._margin_loss(x, y) if kind == "margin" else super().loss(x, y, kind)
+
+    def _in_precision(self, x: Tensor, of: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """What `of` makes of inputs and their places, in the precision that its gradient needs."""
+        if x.dtype != torch.float32:
+            return of(x, torch.arange(len(x), device=x.device))
+        with torch.no_grad():
+            rough = self._rough(x)
+        return in_either(x, rough, of)
 
     def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
         if self.attacked_by == "margin":
-            return self.loss(x, y, "margin")
+            return margin_against(self._logits(x), y)
         return log_odds_against(self._logits(x), y)
+
+    def _margin_loss(self, x: Tensor, y: Tensor) -> Tensor:
+        """`(N,)` what is climbed as the `margin`: another direction than the training loss, where there is one."""
+        return margin_against(self._logits(x), y)
 
     def _outputs(self, x: Tensor) -> Outputs:
         return self._estimated(x) if x.device.type == "cpu" else self._compiled(x)

@@ -59,6 +59,12 @@ def log_odds_against(logits: Tensor, y: Tensor) -> Tensor:
     return rivals.logsumexp(1) - own[:, 0]
 
 
+def margin_against(logits: Tensor, y: Tensor) -> Tensor:
+    """`(N,)` largest logit of the rivals of class `y` minus its own."""
+    own = logits.gather(1, y[:, None])
+    return logits.scatter(1, y[:, None], -torch.inf).amax(1) - own[:, 0]
+
+
 def sum_roundoff(terms: int, *dtypes: torch.dtype) -> float:
     """Relative error bound of a sum of `terms` products in the coarsest of `dtypes`, in any order of summation.
 

@@ -115,6 +115,17 @@ class Misleading(Sound):
         return super()._logits(_Turned.apply(x))
 
 
+class Cancelling(Sound):
+    """Has a gradient of which float32 leaves the rounding of large terms that cancel."""
+
+    def _logits(self, x: Tensor) -> Tensor:
+        logits = super()._logits(x)
+        total = x.flatten(1).sum(1, keepdim=True)
+        nothing = (1e4 * total) ** 2 - 1e8 * total**2
+        weights = torch.arange(logits.shape[1]).to(logits) * torch.linspace(-1, 1, logits.shape[1]).to(logits)
+        return logits + (nothing - nothing.detach()) * weights
+
+
 class Estranged(Sound):
     """Has logits in another order than its labels."""
 

@@ -14,7 +14,9 @@ import torch
 from torch import Tensor
 
 from adapters.boosters.base import BoosterAdapter
+from adapters.categories import named
 from adapters.compiled import refuse, refuse_if
+from adapters.errors import BLACK_BOX
 from adapters.trees.arrays import TreeArrays
 
 LOSSES = ("Logloss", "CrossEntropy", "MultiClass", "MultiClassOneVsAll")
@@ -37,7 +39,11 @@ class CatBoostAdapter(BoosterAdapter):
         model = _dump(estimator)
         features = model["features_info"]
         for kind in OTHER_FEATURES:
-            refuse_if(kind in features, estimator, kind.replace("_", " "))
+            if kind in features:
+                where = named(estimator, [each["flat_feature_index"] for each in features[kind]])
+                raise refuse(
+                    estimator, f"{kind.replace('_', ' ')} in {where}", f"fit it on numbers there, or {BLACK_BOX}"
+                )
         loss = model["model_info"].get("params", {}).get("loss_function", {}).get("type", "unknown")
         refuse_if(loss not in LOSSES, estimator, f"loss_function={loss!r}")
         scale, bias = model["scale_and_bias"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from adapters.boosters.base import BoosterAdapter
+from adapters.categories import found, named, numbers
 from adapters.compiled import refuse, refuse_if
 from adapters.rounding import gap
 from adapters.trees.arrays import TreeArrays, in_column
@@ -28,7 +30,8 @@ class LightGBMAdapter(BoosterAdapter):
 
     Inputs are compared in float64 and go left where they are at most the threshold; leaf values are added in float64.
     A missing value is zero at splits that saw none in training. A categorical split sends some whole numbers to the
-    left and everything else to the right, without a gradient.
+    left and everything else to the right, without a gradient. Of a fit on a table with columns of the category type
+    those numbers are codes: inputs hold the categories themselves, as the table does, and are turned into codes here.
     """
 
     family = "lightgbm"
@@ -50,12 +53,20 @@ class LightGBMAdapter(BoosterAdapter):
         if any((_numbers(tree, "decision_type", np.int64) & MISSING_ZERO).any() for tree in fields):
             raise refuse(estimator, "zero_as_missing=True", "give NaN where a value is missing")
         trees = [_arrays(tree, place % columns, columns) for place, tree in enumerate(fields)]
+        self._coded = _coded_columns(estimator)
         by_category = torch.zeros(int(estimator.n_features_in_), dtype=torch.bool)
         for tree in trees:
             by_category[tree.feature[tree.is_categorical]] = True
         self._sharpness, self._one_vs_rest = sigmoid / averaged, objective == "multiclassova"
         super().__init__(estimator, trees, np.zeros(columns), np.float64)
         self._constants["by_category"] = by_category
+        self.recodes = bool(self._coded)
+        for column, known in self._coded.items():
+            order = np.argsort(known)
+            self._constants |= {
+                f"categories{column}": torch.tensor(known[order]),
+                f"codes{column}": torch.tensor(order, dtype=torch.float64),
+            }
         if columns == 2 or not hasattr(estimator, "decision_function"):
             self.decision = "none"
 
@@ -63,15 +74,47 @@ class LightGBMAdapter(BoosterAdapter):
         return super()._walked(torch.where(x.abs() <= ZERO, 0, x))
 
     def _encoded(self, x: Tensor) -> Tensor:
+        x = self._in_codes(x)
         if "left_categories" not in self._constants:
             return x
         code = x.detach().trunc()
         code = torch.where((code >= 0) & (code < self._constant("left_categories").shape[1]), code, torch.nan)
         return torch.where(self._constant("by_category"), code, x)
 
+    def _in_codes(self, x: Tensor) -> Tensor:
+        """`x` with codes in place of categories, NaN for unknown ones, as LightGBM makes them of a table."""
+        if not self._coded:
+            return x
+        coded = x.clone()
+        for column in self._coded:
+            place, is_known = found(self._constant(f"categories{column}"), x.detach()[:, column])
+            coded[:, column] = torch.where(is_known, self._constant(f"codes{column}", x.dtype)[place], torch.nan)
+        return coded
+
+    def _as_input(self, x: Tensor) -> Any:
+        return super()._as_input(self._in_codes(x.detach()))
+
     def _lead(self, raw: Tensor) -> Tensor:
         # The label is the largest of rounded probabilities, which in one-vs-all are equal where several are sure.
         return gap(self._log_link(raw).exp()) / max(1.0, self._sharpness)
+
+
+def _coded_columns(estimator: Any) -> dict[int, NDArray[np.float64]]:
+    """Column -> its categories in the order of their codes, of a fit on a table with columns of the category type.
+
+    LightGBM keeps the categories of those columns in order, and of which columns splits go by category; ordered
+    categories are codes too, without being among these, and then nothing tells which column is which.
+    """
+    known = estimator.booster_.pandas_categorical or []
+    text = estimator.booster_.model_to_string()
+    line = re.search(r"^\[categorical_feature: ([\d,]*)\]$", text, re.MULTILINE)
+    columns = sorted(int(column) for column in (line[1] if line else "").split(",") if column)
+    if not known:
+        return {}
+    if len(known) != len(columns):
+        what = f"{len(known)} columns of the category type, of which {named(estimator, columns) if columns else 'none'}"
+        raise refuse(estimator, f"{what} alone splits by category", "give it ordered ones as numbers, column.cat.codes")
+    return {column: numbers(estimator, column, values) for column, values in zip(columns, known, strict=True)}
 
 
 def _fields(text: str) -> dict[str, str]:

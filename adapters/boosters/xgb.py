@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.boosters.base import BoosterAdapter
+from adapters.categories import named
 from adapters.compiled import refuse, refuse_if
+from adapters.errors import BLACK_BOX
 from adapters.trees.arrays import TreeArrays, in_column
 
 OBJECTIVES = ("binary:logistic", "multi:softprob", "multi:softmax")
@@ -48,7 +50,15 @@ class XGBoostAdapter(BoosterAdapter):
         model = booster.get("gbtree", booster)["model"]
         trees = model["trees"]
         refuse_if(not trees, estimator, "no trees")
-        refuse_if(any(1 in tree["split_type"] for tree in trees), estimator, "categorical splits")
+        by_category = {
+            int(feature)
+            for tree in trees
+            for feature, kind in zip(tree["split_indices"], tree["split_type"], strict=True)
+            if kind == 1
+        }
+        if by_category:
+            where = named(estimator, sorted(by_category))
+            raise refuse(estimator, f"categorical splits of {where}", f"fit it on numbers there, or {BLACK_BOX}")
         if any(int(tree["tree_param"]["size_leaf_vector"]) > 1 for tree in trees):
             raise refuse(estimator, "several outputs in a leaf", "fit it with multi_strategy='one_output_per_tree'")
         best = getattr(estimator, "best_iteration", None)

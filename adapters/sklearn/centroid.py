@@ -30,6 +30,7 @@ class CentroidAdapter(SklearnAdapter):
     """
 
     family = "centroid"
+    version = "2"
     gradient = "exact"
 
     def __init__(self, estimator: Any) -> None:

@@ -32,6 +32,7 @@ class GaussianAdapter(SklearnAdapter):
     computes in float32, when its probabilities have no more digits than that.
     """
 
+    version = "2"
     gradient = "exact"
     confidence_kind = "softmax"
     probability = "exact"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.dummy import DummyClassifier
 from torch import Tensor
 
+from adapters.categories import found, numbers
 from adapters.compiled import refuse, refuse_if
 from adapters.rounding import two_sided
 from adapters.trees.arrays import TreeArrays, in_column, of_sklearn
@@ -76,16 +77,27 @@ class HistGradientBoostingAdapter(BoostedTrees):
         self.estimator._predictors = [*estimator._predictors]  # a warm start adds to the owner's list
         self._categorical = self._columns[: len(known)].tolist()
         self._constants |= {f"categories{f}": torch.tensor(k) for f, k in zip(self._categorical, known, strict=True)}
+        self.recodes = any((values != values.astype(np.float32)).any() for values in known)
 
     def _encoded(self, x: Tensor) -> Tensor:
         if not self._categorical:
             return x
         encoded = x.clone()
         for feature in self._categorical:
-            known, given = self._constant(f"categories{feature}"), x.detach()[:, feature].double().contiguous()
-            code = torch.searchsorted(known, given).clamp_max(len(known) - 1)
-            encoded[:, feature] = torch.where(known[code] == given, code.to(x.dtype), torch.nan)
+            code, is_known = found(self._constant(f"categories{feature}"), x.detach()[:, feature])
+            encoded[:, feature] = torch.where(is_known, code.to(x.dtype), torch.nan)
         return encoded
+
+    def _as_input(self, x: Tensor) -> Any:
+        """With the categories that a float32 batch rounds as the estimator knows them: it computes in float64."""
+        if self._categorical and x.dtype == torch.float32:
+            wide = x.detach().double()
+            for feature in self._categorical:
+                known = self._constant(f"categories{feature}")
+                code, is_known = found(known, x.detach()[:, feature])
+                wide[:, feature] = torch.where(is_known, known[code], wide[:, feature])
+            x = wide
+        return super()._as_input(x)
 
 
 def _known_categories(estimator: Any) -> tuple[list[NDArray[np.float64]], NDArray[np.int64]]:
@@ -97,10 +109,8 @@ def _known_categories(estimator: Any) -> tuple[list[NDArray[np.float64]], NDArra
     if estimator.is_categorical_ is None:
         return [], features
     known = estimator._preprocessor.named_transformers_["encoder"].categories_
-    if any(values.dtype.kind not in "biuf" for values in known):
-        raise refuse(estimator, "categories that are not numbers", "encode them as numbers before the fit")
     columns = np.concatenate([features[estimator.is_categorical_], features[~estimator.is_categorical_]])
-    wide = [values.astype(np.float64) for values in known]
+    wide = [numbers(estimator, column, values) for column, values in zip(columns.tolist(), known, strict=False)]
     return [np.where(np.isnan(values), np.inf, values) for values in wide], columns
 
 

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from adapters.base import GradientKind, Outputs
 from adapters.compiled import AGREEMENT, AttackLoss, SklearnAdapter, refuse, refuse_if, settled
+from adapters.precision import ROUGH
 from adapters.rounding import softmax, sum_roundoff, topped, two_sided, undecided
 from adapters.threads import one_thread
 
@@ -62,6 +63,13 @@ class LinearAdapter(SklearnAdapter):
 
     def _logits(self, x: Tensor) -> Tensor:
         return F.linear(x, self._constant("weight", x.dtype), self._constant("bias", x.dtype))
+
+    def _rough(self, x: Tensor) -> Tensor:
+        """Where the scores tell the rivals, or for log-odds the shares, no better than to `ROUGH`."""
+        scores, weight = LinearAdapter._logits(self, x), self._constant("weight", x.dtype)
+        off = torch.finfo(x.dtype).eps * x.norm(dim=1) * weight.norm(dim=1).amax()
+        told = scores.amax(1) - scores.amin(1)
+        return ~(off <= ROUGH * (told if self.attacked_by == "margin" else told.clamp_max(1)))
 
     def soft_decision(self, x: Tensor) -> Tensor:
         scores = self._logits(x)

@@ -32,6 +32,7 @@ class MLPAdapter(SklearnAdapter):
     """
 
     family = "mlp"
+    version = "2"
     gradient = "exact"
     probability = "exact"
     confidence_kind = "softmax"

@@ -58,6 +58,7 @@ class BernoulliAdapter(DiscreteAdapter):
     tail is heavy, so that no gradient vanishes.
     """
 
+    version = "2"
     gradient: GradientKind = "surrogate"
     probability: GradientKind = "surrogate"
 
@@ -78,6 +79,9 @@ class BernoulliAdapter(DiscreteAdapter):
             return super()._logits(x)
         far = (x - self._threshold) / WIDTH
         return super()._logits((1 + F.softsign(far)) / 2)
+
+    def _rough(self, x: Tensor) -> Tensor:
+        return SklearnAdapter._rough(self, x)
 
     def _bounded(self, x: Tensor) -> tuple[Tensor, Tensor]:
         if self._threshold is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,14 @@ from torch.nn import functional as F
 
 from adapters.base import Outputs
 from adapters.compiled import SklearnAdapter, refuse, refuse_if, settled
+from adapters.precision import ROUGH
 from adapters.rounding import float32_is_exact_enough, gap, sum_roundoff, topped
 
 METRICS = {"euclidean": 2.0, "l2": 2.0, "manhattan": 1.0, "l1": 1.0, "cityblock": 1.0, "chebyshev": torch.inf}
 """Name of a metric -> its Minkowski exponent."""
+
+_ASKED = 64
+"""Of so many stored points it is looked at how near the next one is."""
 
 TOLERANCE = 1e-6
 """Weighted votes relatively closer than this are the estimator's to count."""
@@ -130,6 +135,18 @@ class NeighborsAdapter(StoredPointsAdapter):
         rivals, own = self._mean_squares(x, 2 * self._majority)
         rivals = rivals.scatter(1, y[:, None], torch.inf)
         return own.gather(1, y[:, None])[:, 0] - rivals.amin(1)
+
+    def _rough(self, x: Tensor) -> Tensor:
+        return torch.full((len(x),), self._loses_neighbours, device=x.device)
+
+    @cached_property
+    def _loses_neighbours(self) -> bool:
+        """Whether float32, in which squared distances are differences of squared lengths, blurs who is the nearest."""
+        points = self._constant("points")
+        apart = self._squares(points[:: len(points) // _ASKED + 1]).topk(min(2, len(points)), largest=False).values
+        near = apart[:, -1][apart[:, -1] > 0]
+        blur = 4 * torch.finfo(torch.float32).eps * self._longest**2
+        return not (len(near) and blur <= ROUGH * float(near.median()))
 
     def _mean_squares(self, x: Tensor, wide: int) -> tuple[Tensor, Tensor]:
         """Mean squared distances, each `(N, K)`, to the `majority` and to the `wide` nearest points of every class."""

@@ -30,6 +30,7 @@ class RadiusAdapter(StoredPointsAdapter):
     """
 
     family = "radius"
+    version = "2"
     temperature = 0.03
 
     def __init__(self, estimator: Any) -> None:

@@ -1,7 +1,8 @@
 """Kernel support vector machines: SVC and NuSVC.
 
-For classes i < j libsvm has one decision value d_ij = sum over support vectors s of a_s K(x, s) + b_ij, positive for i.
-With the dual coefficients laid out as one dense matrix A of a row a pair, `d = K(x, SV) @ A.T + b`; each pair votes.
+For classes i < j libsvm has one decision value d_ij = sum over support vectors s of a_s K(x, s) + b_ij, positive for i;
+each pair votes. Only the vectors of i and j have coefficients in it, so that each vector has one for every rival of its
+class: the values are summed up class by class, see `pairs.py`, where they also get their layout as a square.
 
 Probabilities are by Platt's scaling, see `platt.py`.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from itertools import combinations
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,18 @@ from torch import Tensor
 
 from adapters.base import Outputs
 from adapters.compiled import AGREEMENT, SklearnAdapter, refuse, refuse_if, settled
+from adapters.precision import loses_direction
 from adapters.rounding import float32_is_exact_enough, sum_roundoff, topped, undecided
+from adapters.sklearn.pairs import both_sides, by_rival, dense, in_pairs, others, squared, squashed, upper
 from adapters.sklearn.platt import best_fit, iterated, square
 
 KERNELS = ("linear", "poly", "rbf", "sigmoid")
+
+_DENSE = 2**26
+"""Up to so many bytes the coefficients are told to the fingerprint with a row a pair: as they were when it was made."""
+
+_ASKED = 32
+"""At so many support vectors gradients are compared."""
 
 _LEAST = 1e-7
 """libsvm keeps pairwise probabilities this far from 0 and 1."""
@@ -55,10 +64,11 @@ class SVCAdapter(SklearnAdapter):
             estimator,
             vectors=vectors,
             squares=(vectors**2).sum(1),
-            dual=torch.tensor(_dense_dual(estimator)),
-            bias=torch.tensor(estimator._intercept_),
-            **sides(count),
+            dual=torch.tensor(by_rival(estimator._dual_coef_, estimator.n_support_)),
+            bias=squared(torch.tensor(estimator._intercept_)[None], count)[0],
+            signs=upper(count).double(),
         )
+        self._sizes = estimator.n_support_.tolist()
         self._kernel, self._gamma = str(estimator.kernel), float(estimator._gamma)
         self._degree, self._coef0 = int(estimator.degree), float(estimator.coef0)
         self._breaks_ties = bool(estimator.break_ties) and count > 2
@@ -81,17 +91,17 @@ class SVCAdapter(SklearnAdapter):
             return super().soft_decision(x)
         decisions = self._decisions(x)
         if self.decision == "exact":
-            return -decisions
-        first, second = self._constant("first", x.dtype), self._constant("second", x.dtype)
+            return decisions[:, 1, :1]
         leaning = decisions / (self.softness + decisions.abs())
-        return (1 + leaning) / 2 @ first + (1 - leaning) / 2 @ second + squashed(decisions @ (first - second))
+        return (leaning.sum(2) + len(self._sizes) - 1) / 2 + squashed(decisions.sum(2))
 
     def decision_values(self, x: Tensor) -> Tensor:
         if self.decision != "surrogate":
             return super().decision_values(x)
         decisions, error = self._bounded(x.double())
-        values = self._ranked(decisions, decisions >= 0)
-        return settled(values, x, ~(decisions.abs() > error).all(1), self._own_decision)
+        values = self._ranked(decisions, self._wins(decisions, first_takes_ties=True))
+        close = ~(decisions.abs() > error) & others(len(self._sizes), x.device)
+        return settled(values, x, close.flatten(1).any(1), self._own_decision)
 
     def log_probabilities(self, x: Tensor) -> Tensor:
         """Logarithm of the probabilities that fit all pairs best, which libsvm's iteration stops short of.
@@ -109,15 +119,24 @@ class SVCAdapter(SklearnAdapter):
 
     def _logits(self, x: Tensor) -> Tensor:
         """Each class's sum of signed decision values."""
-        return self._decisions(x) @ (self._constant("first", x.dtype) - self._constant("second", x.dtype))
+        return self._decisions(x).sum(2)
 
     def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
         """That of the true class's weakest pair, -min_j d_yj, first to lose a vote; of a linear kernel the margin."""
         if self._kernel == "linear":
-            return self.loss(x, y, "margin")
-        sign = (self._constant("first", x.dtype) - self._constant("second", x.dtype)).T[y]
-        own = torch.where(sign == 0, torch.inf, self._decisions(x) * sign)
-        return -own.amin(1)
+            return self._margin_loss(x, y)
+        own = self._decisions(x)[torch.arange(len(x), device=x.device), y]
+        return -own.scatter(1, y[:, None], torch.inf).amin(1)
+
+    def _rough(self, x: Tensor) -> Tensor:
+        return torch.full((len(x),), self._loses_direction, device=x.device)
+
+    @cached_property
+    def _loses_direction(self) -> bool:
+        """Whether float32 loses gradients: asked at some support vectors and halfway between them."""
+        vectors = self._constant("vectors")
+        some = vectors[:: len(vectors) // _ASKED + 1]
+        return loses_direction(self._logits, torch.cat([some, (some + some.roll(1, 0)) / 2]))
 
     def _compiled(self, x: Tensor) -> Outputs:
         probabilities = None
@@ -137,23 +156,22 @@ class SVCAdapter(SklearnAdapter):
         return Outputs(labels, topped(scores, labels), probabilities)
 
     def _decide(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """`(N, P)` float64 decision values computed in the precision of `x`, and rows whose label they leave open."""
+        """`(N, K, K)` float64 decision values computed in the precision of `x`, and the rows that they leave open."""
         decisions, error = self._bounded(x)
         return decisions, self._open(decisions, error)
 
     def _bounded(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """`(N, P)` float64 decision values computed in the precision of `x`, and a bound on their error."""
+        """`(N, K, K)` float64 decision values computed in the precision of `x`, and a bound on their error."""
         kernel = self._kernel_values(x)
         return self._combine(kernel).double(), self._rounding(x, kernel).double()
 
     def _open(self, decisions: Tensor, error: Tensor) -> Tensor:
         """Rows where some decisions, moved within their error, would make another class win."""
-        first, second = self._constant("first"), self._constant("second")
-        sure = decisions.abs() > error
-        low = (sure & (decisions > 0)).double() @ first + (sure & (decisions < 0)).double() @ second
-        high = low + (~sure).double() @ (first + second)
+        unsure = ~(decisions.abs() > error) & others(len(self._sizes), decisions.device)
+        low = ((decisions > 0) & ~unsure).sum(2).double()
+        high = low + unsure.sum(2)
         if self._breaks_ties:
-            sums, reach = decisions @ (first - second), error @ (first + second)
+            sums, reach = decisions.sum(2), error.sum(2)
             low, high = low + squashed(sums - reach), high + squashed(sums + reach)
         else:  # below one vote, and in favour of the lower class
             order = torch.linspace(0.5, 0, low.shape[1], dtype=low.dtype, device=low.device)
@@ -161,42 +179,49 @@ class SVCAdapter(SklearnAdapter):
         return undecided(low, high)
 
     def _vote(self, decisions: Tensor) -> tuple[Tensor, Tensor]:
-        """`(N,)` labels and `(N, K)` scores from `(N, P)` decision values."""
-        for_first = decisions >= 0 if self._breaks_ties else decisions > 0
-        scores = self._ranked(decisions, for_first)
-        return (scores if self._breaks_ties else self._votes(for_first)).argmax(1), scores
+        """`(N,)` labels and `(N, K)` scores from `(N, K, K)` decision values."""
+        wins = self._wins(decisions, first_takes_ties=self._breaks_ties)
+        scores = self._ranked(decisions, wins)
+        return (scores if self._breaks_ties else wins.sum(2)).argmax(1), scores
 
-    def _votes(self, for_first: Tensor) -> Tensor:
-        """`(N, K)` votes, of the `(N, P)` pairs that vote for their first class and those that vote for the second."""
-        return for_first.double() @ self._constant("first") + (~for_first).double() @ self._constant("second")
+    def _wins(self, decisions: Tensor, first_takes_ties: bool) -> Tensor:
+        """`(N, K, K)` whether a class has the vote of its pair with another; of ties the first class or the second."""
+        takes = self._constant("signs") > 0 if first_takes_ties else self._constant("signs") < 0
+        return (decisions > 0) | ((decisions == 0) & takes)
 
-    def _ranked(self, decisions: Tensor, for_first: Tensor) -> Tensor:
+    def _ranked(self, decisions: Tensor, wins: Tensor) -> Tensor:
         """`(N, K)` votes with their ties broken by the sums of signed decision values."""
-        return self._votes(for_first) + squashed(decisions @ (self._constant("first") - self._constant("second")))
+        return wins.sum(2) + squashed(decisions.sum(2))
 
     def _pair_logits(self, decisions: Tensor) -> Tensor:
         """`(N, P)` log-odds of r_ij."""
-        return -(self._constant("slope") * decisions + self._constant("offset"))
+        return -(self._constant("slope") * in_pairs(decisions) + self._constant("offset"))
 
     def _coupled(self, x: Tensor, decisions: Tensor, error: Tensor) -> Tensor:
         """`(N, K)` probabilities as libsvm's iteration leaves them; where it might stop a round earlier, its own."""
         first = self._pair_logits(decisions).sigmoid().clamp(_LEAST, 1 - _LEAST)
-        slack = 1e-10 + 10 * (self._constant("slope").abs() * error).amax(1)
+        slack = 1e-10 + 10 * (self._constant("slope").abs() * in_pairs(error)).amax(1)
         probabilities, near_stop = iterated(square(first, 1 - first), slack)
         return settled(probabilities, x, near_stop | ~(slack < AGREEMENT), self._own_probabilities)
 
     def _decisions(self, x: Tensor) -> Tensor:
-        """`(N, P)` differentiable decision values."""
+        """`(N, K, K)` differentiable decision values, d_ij from the side of i in row i and column j."""
         return self._combine(self._kernel_values(x, alive=True))
 
     def _combine(self, kernel: Tensor) -> Tensor:
-        return kernel @ self._constant("dual", kernel.dtype).T + self._constant("bias", kernel.dtype)
+        sums = both_sides(kernel, self._constant("dual", kernel.dtype), self._sizes)
+        return sums * self._constant("signs", kernel.dtype) + self._constant("bias", kernel.dtype)
+
+    def _weighed(self, values: Tensor) -> Tensor:
+        """`(N, K, K)` sums of `(N, S)` values times the sizes of the coefficients of a pair."""
+        return both_sides(values, self._constant("dual", values.dtype).abs(), self._sizes)
 
     def _kernel_values(self, x: Tensor, alive: bool = False) -> Tensor:
         """`(N, S)` kernel between inputs and support vectors.
 
-        `alive` is for gradients: an input so far from all support vectors that exp(-gamma t) leaves nothing of the
-        decision but its bias meets a kernel widened until something is left, else its gradient would be zero.
+        `alive` is for gradients: for an input so far from all support vectors that exp(-gamma t) leaves nothing of the
+        decision but its bias, all of them are as much nearer as leaves something. That is one factor on the row, which
+        the direction of its gradient does not depend on.
         """
         vectors = self._constant("vectors", x.dtype)
         if self._kernel == "rbf":  # the product brings gamma and the factor 2 along: no pass over N x S values for each
@@ -204,7 +229,7 @@ class SVCAdapter(SklearnAdapter):
             exponent = torch.addmm(lengths, x, vectors.T, beta=-self._gamma, alpha=2 * self._gamma)
             if alive:
                 floor = exponent.new_tensor(0.35 * math.log(torch.finfo(x.dtype).tiny))
-                exponent = exponent * (floor / torch.minimum(exponent.detach().amax(1, keepdim=True), floor))
+                exponent = exponent + (floor - exponent.detach().amax(1, keepdim=True)).clamp_min(0)
             return exponent.exp()
         products = x @ vectors.T
         if self._kernel == "linear":
@@ -214,16 +239,20 @@ class SVCAdapter(SklearnAdapter):
         return (self._gamma * products + self._coef0).tanh()
 
     def _rounding(self, x: Tensor, kernel: Tensor) -> Tensor:
-        """`(N, P)` bound on how far the decision values, and libsvm's own, can be from the exact ones.
+        """`(N, K, K)` bound on how far the decision values, and libsvm's own, can be from the exact ones.
 
         By Cauchy-Schwarz a product x.s is off by at most gamma_D |x| |s|, and the kernel by its slope times that.
         """
-        weight, share = self._constant("dual", x.dtype).abs(), sum_roundoff(x.shape[1], x.dtype)
+        share, tiny = sum_roundoff(x.shape[1], x.dtype), torch.finfo(x.dtype).tiny
         norms, lengths = x.norm(dim=1, keepdim=True), self._constant("squares", x.dtype).sqrt()
-        summing, bias = sum_roundoff(weight.shape[1], x.dtype), share * self._constant("bias", x.dtype).abs()
+        summing, bias = sum_roundoff(len(lengths), x.dtype), share * self._constant("bias", x.dtype).abs()
         if self._kernel == "rbf":  # of the longest support vector for all: one factor a row, in place of one a kernel
             factor = torch.expm1(self._gamma * share * (norms + lengths.amax()) ** 2) + summing
-            return 2 * (factor * (kernel @ weight.T) + torch.finfo(x.dtype).tiny * weight.sum(1) + bias)
+            return 2 * (
+                factor[:, :, None] * self._weighed(kernel)
+                + tiny * self._weighed(kernel.new_ones(1, len(lengths)))
+                + bias
+            )
         if self._kernel == "linear":
             slack: Tensor = share * norms * lengths
         else:
@@ -232,32 +261,14 @@ class SVCAdapter(SklearnAdapter):
             if self._kernel == "poly":
                 argument = kernel.abs() ** (1 / max(self._degree, 1))
                 slack = self._degree * off * (argument + off) ** max(self._degree - 1, 0)
-        slack = slack + summing * kernel.abs()
-        return 2 * (slack @ weight.T + bias)
+        return 2 * (self._weighed(slack + summing * kernel.abs()) + bias)
 
     def _state(self) -> Iterable[object]:
         yield from (self._kernel, self._gamma, self._degree, self._coef0, self._breaks_ties)
-        yield from (self._constant("vectors"), self._constant("dual"), self._constant("bias"))
+        table, bias = self._constant("dual").cpu().numpy(), self._constant("bias")
+        pairs = len(self._sizes) * (len(self._sizes) - 1) // 2
+        if pairs * len(table) * table.itemsize <= _DENSE:
+            table = dense(table, np.array(self._sizes))
+        yield from (self._constant("vectors"), table, in_pairs(bias[None])[0])
         if self.confidence_kind:
             yield from (self.estimator._probA, self.estimator._probB)
-
-
-def _dense_dual(estimator: Any) -> np.ndarray:
-    """`(P, S)` dual coefficients of every pair: those of class i for rival j are in row j - 1, of class j in row i."""
-    ends, pairs = np.cumsum(estimator.n_support_), list(combinations(range(len(estimator.classes_)), 2))
-    dense = np.zeros((len(pairs), len(estimator.support_vectors_)))
-    for row, (i, j) in zip(dense, pairs, strict=True):
-        of_i, of_j = (slice(ends[k] - estimator.n_support_[k], ends[k]) for k in (i, j))
-        row[of_i], row[of_j] = estimator._dual_coef_[j - 1, of_i], estimator._dual_coef_[i, of_j]
-    return dense
-
-
-def sides(count: int) -> dict[str, Tensor]:
-    """`(P, K)` one-hot `first` and `second` classes of all pairs i < j, in order."""
-    first, second = torch.eye(count, dtype=torch.float64)[torch.triu_indices(count, count, 1)]
-    return {"first": first, "second": second}
-
-
-def squashed(sums: Tensor) -> Tensor:
-    """Monotone, within a third of a vote: scikit-learn's tie-break in `_ovr_decision_function`."""
-    return sums / (3 * (sums.abs() + 1))

@@ -145,6 +145,19 @@ def compile_part(estimator: Any) -> SklearnAdapter:
     return adapter
 
 
+def compile_inner(estimator: Any) -> SklearnAdapter:
+    """The same of a part that the whole asks with the very numbers of the batch.
+
+    Raises:
+        NotWrappable: as `compile_estimator`, and for one that is asked with codes in place of categories.
+    """
+    adapter = compile_part(estimator)
+    if adapter.recodes:
+        remedy = "encode them as numbers from 0 before the fit"
+        raise NotWrappable(f"{type(estimator).__name__} with categories by value is compiled alone only; {remedy}")
+    return adapter
+
+
 def compiled_by(home: str, fitted: Any) -> Any:
     """What the class `module:name` makes of an estimator or transformer.
 

@@ -89,6 +89,9 @@ class BoostedTrees(SklearnAdapter):
     def soft_decision(self, x: Tensor) -> Tensor:
         return self._constant("start", x.dtype) + self._soft.sums(self._encoded(x))
 
+    def _rough(self, x: Tensor) -> Tensor:
+        return torch.full((len(x),), self._soft.is_fine, device=x.device)
+
     def decision_values(self, x: Tensor) -> Tensor:
         return (self._estimated_raw(x) if x.device.type == "cpu" else self._walked(x)).double()
 

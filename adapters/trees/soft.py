@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from adapters.base import Movable
+from adapters.precision import ROUGH
 from adapters.threads import one_thread
 from adapters.trees.arrays import TreeArrays, in_left, node_tables
 
@@ -122,6 +123,7 @@ class SoftTrees(Movable):
         that a tree knows, or where it goes `by_feature` of each feature's own.
         """
         width = temperature * (_ranges(trees) if by_feature else _range(trees))
+        self.is_fine = _is_fine(trees, width)
         self.blocks: list[Block] = []
         waiting: list[TreeArrays] = []
         for tree in trees:
@@ -156,6 +158,16 @@ class SoftTrees(Movable):
             for block in self.blocks:
                 out += block.backward(features, missing, weight).T
         return slopes
+
+
+def _is_fine(trees: list[TreeArrays], width: float | NDArray[np.float64]) -> bool:
+    """Whether thresholds are finer than float32 rounds beside the width of their splits."""
+    for tree in trees:
+        at = tree.has_direction
+        wide = width if isinstance(width, float) else width[tree.feature[at]]
+        if (np.finfo(np.float32).eps * np.abs(tree.threshold[at]) > ROUGH * wide).any():
+            return True
+    return False
 
 
 def _range(trees: list[TreeArrays]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.checks import answers, attacks, gradients
+from bench.checks import advice, answers, attacks, gradients
 from bench.checks.base import Check, Subject
 from bench.checks.report import Verdict
 
@@ -23,6 +23,7 @@ CHECKS = (
     Check("logits", gradients.raw_logits, flag="softmax-as-logits", needs_gradient=True),
     Check("leading logits", gradients.lead_as_labels, flag="gradient-wrong", needs_gradient=True),
     Check("gradient", gradients.as_differences, flag="gradient-wrong", needs_gradient=True),
+    Check("precision", gradients.in_float32, flag="gradient-wrong", needs_gradient=True),
     Check("zero gradient", gradients.nonzero, flag="zero-gradient", needs_gradient=True),
     Check("8 bits", attacks.survives_8_bits, flag="8-bit-fragile", needs_gradient=True),
     Check("unbounded", attacks.falls_without_bound, flag="unbounded-survives", needs_gradient=True),
@@ -45,12 +46,13 @@ REMEDIES = {
     "logits": "give logits, or say what they are: wrap(net, outputs='probabilities')",
     "leading logits": "give logits of the labels' own rule, in the same order; declare others gradient = 'surrogate'",
     "gradient": "return logits that autograd can follow to x; declare a stand-in's gradient = 'surrogate'",
+    "precision": "compute gradients in float64 where float32 loses them: features far from zero, scores of millions",
     "zero gradient": "give a training loss that does not saturate, such as the margin; softmax may round to 1",
     "8 bits": "read its robust accuracy as that against inputs of any precision; images in files are rounded",
     "unbounded": "do not trust its gradient attacks: they are masked; look at transfer, noise and other losses",
     "iterates": "read the iterated attack as a lower bound of the error; more steps may keep what they find",
 }
-"""What to do about a model that does not pass, by the check's name."""
+"""What the author of an adapter does about one that does not pass; others are told what is in `advice.py`."""
 
 
 def examine(subject: Subject) -> list[Verdict]:
@@ -62,7 +64,8 @@ def examine(subject: Subject) -> list[Verdict]:
             verdicts.append(Verdict(check.name, "skipped", f"{closed!r} failed"))
             continue
         found = check.of(subject)
-        verdicts.append(Verdict(check.name, *found, REMEDIES[check.name] if found.flagged else ""))
+        told = advice.remedy(check.name, subject.adapter, REMEDIES[check.name]) if found.flagged else ""
+        verdicts.append(Verdict(check.name, *found, told))
         if check.gates and found.status == "fail":
             closed = check.name
     return verdicts

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from contextlib import suppress
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -20,6 +22,10 @@ TOLERANCE = 0.01
 """How far the cosine of a gradient with finite differences may be from 1."""
 SLACK = 10
 """In float32, where differences are coarse, a cosine may be so many times as far from 1."""
+BESIDE = 0.05
+"""Share of gradients that float32 may turn: at a kink, rounding decides the side."""
+FAINT = 1e-3
+"""A training loss below that is rounding in float32, and its gradient with it: the zero gradient is another check."""
 
 
 def raw_logits(subject: Subject) -> Finding:
@@ -67,8 +73,9 @@ def as_differences(subject: Subject) -> Finding:
 
     Both of a float64 copy where there can be one: in float32 many a right gradient fails. Compared along random
     directions, or along every feature where they are few: the cosine within the space that the directions span. Points
-    are moved off the data by up to a percent, for kinks lie there (a rectifier at 0, a distance to a stored point), and
-    an example counts as wrong only if it is at every size of the difference: a right gradient meets a kink at one.
+    are moved off the data by up to a percent: kinks lie there (a rectifier at 0, a distance to a stored point). An
+    example counts as wrong only if it is at every size of the difference: a right gradient meets a kink at one. Where
+    two rivals are as good as tied, the margin has its kink at every size: those examples are held to the leading rival.
     """
     if subject.known < 2:
         return skipped("of one class there is no margin")
@@ -85,8 +92,8 @@ def as_differences(subject: Subject) -> Finding:
     best = torch.full((count,), -1.0, dtype=torch.float64, device=points.device)
     wrong = torch.arange(count, device=points.device)
     allowed = 1 - TOLERANCE * (1 if twin is not None else SLACK)
-    for step in STEPS[dtype]:
-        measured, noise = _differences(subject, asked, points[wrong], given[wrong], directions, step)
+    for of, step in product((_margin, _lead), STEPS[dtype]):
+        measured, noise = _differences(subject, of(asked, points, given), points, wrong, directions, step)
         best[wrong] = torch.maximum(best[wrong], _cosine(expected[wrong], measured, noise))
         wrong = (best < allowed).nonzero()[:, 0]
         if not len(wrong):
@@ -96,6 +103,43 @@ def as_differences(subject: Subject) -> Finding:
     if len(wrong):
         return failed(f"{whose}cosine down to {float(best.min()):.3g}, wrong for {share(len(wrong), count)}{precision}")
     return passed(f"{whose}cosine at least {float(best.min()):.4f}{precision}")
+
+
+def in_float32(subject: Subject) -> Finding:
+    """The gradients that attacks ask for, in float32, have the direction of those computed in float64.
+
+    Of the training loss and of the margin, on clean and on attacked inputs. Float32 loses them where they are small
+    differences of large numbers: features far from zero beside their spread, scores of millions.
+    """
+    if subject.known < 2:
+        return skipped("of one class there is no margin")
+    if raw_logits(subject).status == "fail":
+        return skipped("its logits are none")
+    count = min(POINTS if subject.thorough else POINTS // 4, len(subject.x))
+    y = subject.y[:count]
+    twin = in_float64(subject.adapter, subject.x[:1])
+    if twin is None:
+        return skipped("it computes in float32 alone")
+    wrong = held = 0
+    for x in (subject.x, subject.attacked(0.1), subject.attacked(0.25)):
+        for loss in ("training", "margin"):
+            narrow = (subject.adapter.input_gradient(x[:count], y, loss) * subject.span).flatten(1).double()
+            wide = (twin.input_gradient(x[:count].double(), y, loss) * subject.span).flatten(1)
+            told = (narrow != 0).any(1) & (wide != 0).any(1)
+            if loss == "training":
+                with torch.no_grad():
+                    told &= twin.loss(x[:count].double(), y, loss).abs() > FAINT
+            turned = told & (F.cosine_similarity(_unit(narrow), _unit(wide), dim=1) < 1 - TOLERANCE)
+            wrong, held = wrong + int(turned.sum()), held + int(told.sum())
+    if wrong > BESIDE * held:
+        return failed(f"{wrong} of {held} gradients have another direction in float32, clean and attacked")
+    return passed(f"{held - wrong} of {held} gradients have the same direction in float64, clean and attacked")
+
+
+def _unit(gradient: Tensor) -> Tensor:
+    """`(N, D)` rows over their largest entries, which may be far from 1."""
+    largest = gradient.abs().amax(1, keepdim=True)
+    return gradient / largest.where(largest > 0, 1)
 
 
 def _off_the_data(subject: Subject, count: int) -> Tensor:
@@ -116,19 +160,37 @@ def _directions(subject: Subject) -> Tensor:
     return torch.as_tensor(signs, dtype=torch.float64, device=subject.x.device)
 
 
+Value = Callable[[Tensor, Tensor], Tensor]
+"""`(M,)` values of `(M, *input_shape)` inputs, each near the example of that index."""
+
+
+def _margin(adapter: Adapter, points: Tensor, given: Tensor) -> Value:
+    return lambda moved, index: adapter.loss(moved, given[index], "margin")
+
+
+def _lead(adapter: Adapter, points: Tensor, given: Tensor) -> Value:
+    """Of the rival that leads at the example itself, or all that do, over the class."""
+    with torch.no_grad():
+        logits = adapter.logits(points)
+    rivals = logits.scatter(1, given[:, None], -torch.inf)
+    leading = (rivals == rivals.amax(1, keepdim=True)).to(logits.dtype)
+    weights = leading / leading.sum(1, keepdim=True) - F.one_hot(given, logits.shape[1])
+    return lambda moved, index: (adapter.logits(moved) * weights[index]).sum(1)
+
+
 def _differences(
-    subject: Subject, adapter: Adapter, points: Tensor, given: Tensor, directions: Tensor, step: float
+    subject: Subject, value: Value, points: Tensor, chosen: Tensor, directions: Tensor, step: float
 ) -> tuple[Tensor, Tensor]:
-    """`(P, M)` central differences of the margin along the directions, and `(P,)` how far rounding can move them."""
+    """`(P, M)` central differences of a value of the chosen points, and `(P,)` how far rounding can move them."""
     moves = (directions.to(points.dtype) * subject.span.flatten()).reshape(-1, *points.shape[1:]) * step
     moves = torch.cat([moves, -moves])
-    rows = torch.arange(len(points) * len(moves), device=points.device)
+    rows = torch.arange(len(chosen) * len(moves), device=points.device)
     values = []
     for part in torch.split(rows, len(subject.x)):  # no larger batch than the model has shown to take
-        point, move = part // len(moves), part % len(moves)
+        point, move = chosen[part // len(moves)], part % len(moves)
         with torch.no_grad():
-            values.append(adapter.loss(points[point] + moves[move], given[point], "margin"))
-    above, below = torch.cat(values).double().reshape(len(points), -1).chunk(2, dim=1)
+            values.append(value(points[point] + moves[move], point))
+    above, below = torch.cat(values).double().reshape(len(chosen), -1).chunk(2, dim=1)
     noise = above.abs().amax(1) * torch.finfo(points.dtype).eps / step
     return (above - below) / (2 * step), noise
 

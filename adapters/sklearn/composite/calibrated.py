@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from adapters.base import GradientKind, Movable, Outputs, worst
 from adapters.compiled import refuse
-from adapters.rounding import topped
+from adapters.rounding import log_odds_against, topped
 from adapters.sklearn.composite.parts import ROUNDING, CompositeAdapter
 from adapters.sklearn.composite.responses import (
     ABSENT,
@@ -39,6 +39,7 @@ class CalibratedAdapter(CompositeAdapter):
     """
 
     family = "calibrated"
+    version = "2"
     confidence_kind = "calibrated"
 
     def __init__(self, estimator: Any) -> None:
@@ -80,6 +81,10 @@ class CalibratedAdapter(CompositeAdapter):
 
     def _logits(self, x: Tensor) -> Tensor:
         return self.log_probabilities(x)
+
+    def _margin_loss(self, x: Tensor, y: Tensor) -> Tensor:
+        """The log-odds, which the training loss, a margin, is not: by the data one or the other is the stronger."""
+        return log_odds_against(self._logits(x), y)
 
     def _state(self) -> Iterable[object]:
         yield from super()._state()

@@ -15,18 +15,21 @@ from sklearn.base import is_classifier
 from sklearn.metrics import pairwise_distances_argmin
 from sklearn.multiclass import _ConstantPredictor
 from torch import Tensor
+from torch.nn import functional as F
 
 from adapters.base import Outputs, worst
 from adapters.compiled import as_array, refuse_if
-from adapters.rounding import topped, two_sided
+from adapters.rounding import margin_against, topped, two_sided
 from adapters.sklearn.composite.parts import ROUNDING, CompositeAdapter
 from adapters.sklearn.composite.responses import Response, checked_response, compiled_parts, log_odds, preferred_method
-from adapters.sklearn.svm import sides, squashed
+from adapters.sklearn.pairs import places, squared, squashed
 from adapters.threads import one_thread
 
 
 class BinaryParts(CompositeAdapter):
     """`B` binary classifiers, some of them constant: those fitted on examples of one side only."""
+
+    version = "2"
 
     def __init__(self, estimator: Any, **constants: Tensor) -> None:
         own = list(estimator.estimators_)
@@ -71,6 +74,10 @@ class BinaryParts(CompositeAdapter):
             for number, response in self._responses.items()
         }
         return self._beside(x, margins, x.dtype)
+
+    def _sided(self, x: Tensor, signs: Tensor) -> Tensor:
+        """`(N, B)` margins on the side of the `(N, B)` signs of a class; infinite where it is on neither."""
+        return torch.where(signs == 0, torch.inf, self._margins(x) * signs.to(x.dtype))
 
     def _beside(self, x: Tensor, known: dict[int, Tensor], dtype: torch.dtype, exact: bool = False) -> Tensor:
         """`(N, B)` values side by side; constant parts give what they always say, or zero for its error."""
@@ -130,6 +137,13 @@ class OneVsRestAdapter(BinaryParts):
         margins = self._margins(x)
         return self._of_classes(margins) if self._count == 1 else margins
 
+    def _margin_loss(self, x: Tensor, y: Tensor) -> Tensor:
+        """The cross entropies of the parts added up: all that speak for the class or against its rivals."""
+        own = y[:, None] == torch.arange(self._count, device=y.device)
+        if self._count == 1:
+            own = y[:, None] > 0
+        return -F.logsigmoid(self._sided(x, 2 * own.long() - 1)).sum(1)
+
     def soft_decision(self, x: Tensor) -> Tensor:
         return self._soft_scores(x) if self.decision != "none" else super().soft_decision(x)
 
@@ -153,7 +167,7 @@ class PairsAdapter(BinaryParts):
     family = "one-vs-one"
 
     def __init__(self, estimator: Any) -> None:
-        super().__init__(estimator, **sides(len(estimator.classes_)))
+        super().__init__(estimator)
         self.jumps = True
         self.decision = worst("surrogate", self.gradient)
 
@@ -166,7 +180,6 @@ class PairsAdapter(BinaryParts):
 
     def _ranked(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """`(N, K)` votes and squashed sums together, and how far they may be from the estimator's own."""
-        first, second = self._constant("first"), self._constant("second")
         values, chosen = {}, {}
         for number, response in self._responses.items():
             values[number], outputs = response.answers(x)
@@ -175,7 +188,8 @@ class PairsAdapter(BinaryParts):
         votes = self._beside(x, chosen, torch.float64)
         with one_thread():
             # The squashing is nowhere steeper than 1/3.
-            return _ranks(votes, scores, first, second), error @ (first + second) / 3 + ROUNDING
+            reach = squared(error, len(self.classes or ())).abs().sum(2)
+            return self._ranks(votes, scores), reach / 3 + ROUNDING
 
     def decision_values(self, x: Tensor) -> Tensor:
         ranks = self._ranked(x)[0]
@@ -183,13 +197,29 @@ class PairsAdapter(BinaryParts):
 
     def soft_decision(self, x: Tensor) -> Tensor:
         """With the sigmoid of a pair's margin for its vote."""
-        first, second = self._constant("first", x.dtype), self._constant("second", x.dtype)
-        ranks = _ranks(self._margins(x).sigmoid(), self._soft_scores(x), first, second)
+        ranks = self._ranks(self._margins(x).sigmoid(), self._soft_scores(x))
         return ranks[:, 1:] if ranks.shape[1] == 2 else ranks
 
     def _logits(self, x: Tensor) -> Tensor:
         """Each class's sum of signed margins."""
-        return self._margins(x) @ (self._constant("second", x.dtype) - self._constant("first", x.dtype))
+        return self._sums(self._margins(x))
+
+    def _margin_loss(self, x: Tensor, y: Tensor) -> Tensor:
+        """That of the class's weakest pair, first to lose a vote; of parts that jump the margin of relaxed votes."""
+        if any(part.jumps for part in self.parts):
+            return margin_against(two_sided(self.soft_decision(x)), y)
+        first, second = places(len(self.classes or ()), y.device)
+        signs = (y[:, None] == second).long() - (y[:, None] == first).long()
+        return -self._sided(x, signs).amin(1)
+
+    def _ranks(self, votes: Tensor, scores: Tensor) -> Tensor:
+        """`(N, K)` votes for j, and where they are not for j for i, of pairs (i, j), plus their squashed sums."""
+        count = len(self.classes or ())
+        return (count - 1) / 2 + self._sums(votes - 0.5) + squashed(self._sums(scores))
+
+    def _sums(self, values: Tensor) -> Tensor:
+        """`(N, K)` sums over the pairs of a class of `(N, P)` values, each of which speaks for its second class."""
+        return -squared(values, len(self.classes or ())).sum(2)
 
 
 class CodesAdapter(BinaryParts):
@@ -224,11 +254,11 @@ class CodesAdapter(BinaryParts):
     def _logits(self, x: Tensor) -> Tensor:
         return self._nearness(self._soft_scores(x))
 
+    def _margin_loss(self, x: Tensor, y: Tensor) -> Tensor:
+        """The cross entropies of the parts added up, by the class's code."""
+        signs = torch.where(self._constant("codes") > 0, 1, -1)[y]
+        return -F.logsigmoid(self._sided(x, signs)).sum(1)
+
     def _state(self) -> Iterable[object]:
         yield from super()._state()
         yield self._constant("codes")
-
-
-def _ranks(votes: Tensor, scores: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    """`(N, K)` votes for j, and where they are not for j for i, of pairs (i, j), plus their squashed sums of scores."""
-    return votes @ second + (1 - votes) @ first + squashed(scores @ (second - first))

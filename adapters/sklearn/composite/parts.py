@@ -7,9 +7,10 @@ combined scores are closer than that can tell, the estimator itself decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from adapters.compiled import Container, SklearnAdapter, settled
@@ -52,6 +53,16 @@ class CompositeAdapter(SklearnAdapter):
         """Have the parts asked with such a matrix."""
         for part in self.parts:
             part.container = kind
+
+    def _rough(self, x: Tensor) -> Tensor:
+        rough = torch.zeros(len(x), dtype=torch.bool, device=x.device)
+        for part, seen in zip(self.parts, self._seen(x), strict=True):
+            rough |= part._rough(seen)
+        return rough
+
+    def _seen(self, x: Tensor) -> Iterator[Tensor]:
+        """What each part sees of the inputs."""
+        return (x for _ in self.parts)
 
     def _of_classes(self, decision: Tensor) -> Tensor:
         """`(N, K)` scores from decision values, whose `(N, 1)` of class 1 over class 0 may be of the only class."""

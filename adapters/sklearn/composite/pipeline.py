@@ -13,7 +13,7 @@ from torch import Tensor
 
 from adapters.base import Outputs, worst
 from adapters.compiled import SklearnAdapter, refuse, unnamed
-from adapters.sklearn.table import compile_part
+from adapters.sklearn.table import compile_inner
 from adapters.sklearn.transformers.base import naming
 from adapters.sklearn.transformers.composed import Chain, detached
 
@@ -31,7 +31,7 @@ class PipelineAdapter(SklearnAdapter):
         if last is None or isinstance(last, str):
             raise refuse(estimator, f"{last!r} for its last step", "end it with a classifier")
         with naming(estimator, name):
-            self._last = compile_part(last)
+            self._last = compile_inner(last)
         own = detached(estimator)
         own.steps[-1] = (name, self._last.estimator)
         self._chain = Chain(estimator, own.steps[:-1])
@@ -57,6 +57,12 @@ class PipelineAdapter(SklearnAdapter):
 
     def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
         return self._last._training_loss(self._chain.relaxed(x), y)
+
+    def _margin_loss(self, x: Tensor, y: Tensor) -> Tensor:
+        return self._last._margin_loss(self._chain.relaxed(x), y)
+
+    def _rough(self, x: Tensor) -> Tensor:
+        return self._last._rough(self._chain.relaxed(x))
 
     def soft_decision(self, x: Tensor) -> Tensor:
         return self._last.soft_decision(self._chain.relaxed(x))

@@ -15,10 +15,13 @@ from adapters.base import GradientKind, Outputs
 from adapters.compiled import SklearnAdapter
 from adapters.errors import NotWrappable
 from adapters.sklearn.linear import LinearAdapter
-from adapters.sklearn.table import REMEDY, compile_part
+from adapters.sklearn.table import REMEDY, compile_inner
 
 ABSENT = -1e4
 """Log-probability of a class that a part does not know: finite, so that gradients stay so."""
+
+FAINT = -40.0
+"""The same where logarithms are added up, so that other parts may still speak for the class."""
 
 _SURE = 18.0
 """Log-odds from which on probabilities, within 2e-7 of 0 or 1, change more slowly towards them than they are."""
@@ -71,7 +74,7 @@ def compiled_parts(whole: Any, parts: Iterable[tuple[object, Any]]) -> list[Skle
     adapters = []
     for name, part in parts:
         try:
-            adapters.append(compile_part(part))
+            adapters.append(compile_inner(part))
         except NotWrappable as error:
             raise NotWrappable(f"{_named(whole, name, part)}: {error}") from None
     return adapters

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from adapters.base import Outputs, worst
 from adapters.compiled import AGREEMENT, Container, refuse
-from adapters.rounding import topped
+from adapters.rounding import margin_against, topped
 from adapters.sklearn.composite.parts import CompositeAdapter
 from adapters.sklearn.composite.responses import checked_response, compiled_parts
 from adapters.sklearn.linear import LinearAdapter, LogisticAdapter, RidgeAdapter, SGDAdapter
@@ -27,6 +27,7 @@ class StackingAdapter(CompositeAdapter):
     """
 
     family = "stacking"
+    version = "2"
 
     def __init__(self, estimator: Any) -> None:
         if isinstance(estimator.classes_, list):
@@ -82,7 +83,16 @@ class StackingAdapter(CompositeAdapter):
         return self._final._logits(self._soft_stack(x))
 
     def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
-        return self._final._training_loss(self._soft_stack(x), y)
+        return self._final._margin_loss(self._soft_stack(x), y)
+
+    def _margin_loss(self, x: Tensor, y: Tensor) -> Tensor:
+        """The margin of the parts' summed logits: sure parts leave the final estimator next to no gradient."""
+        if any(len(part.classes or ()) != len(self.classes or ()) for part in self.parts):
+            return self._final._margin_loss(self._soft_stack(x), y)
+        return margin_against(torch.stack([part._logits(x).log_softmax(1) for part in self.parts]).sum(0), y)
+
+    def _rough(self, x: Tensor) -> Tensor:
+        return super()._rough(x) | self._final._rough(self._soft_stack(x))
 
     def soft_decision(self, x: Tensor) -> Tensor:
         return self._final.soft_decision(self._soft_stack(x))

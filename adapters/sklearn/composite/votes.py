@@ -10,10 +10,11 @@ from torch import Tensor
 
 from adapters.base import Outputs, worst
 from adapters.compiled import SklearnAdapter, refuse
-from adapters.rounding import one_sided, topped
+from adapters.rounding import margin_against, one_sided, topped
 from adapters.sklearn.composite.parts import CompositeAdapter
 from adapters.sklearn.composite.responses import (
     ABSENT,
+    FAINT,
     checked_response,
     compiled_parts,
     log_mean,
@@ -27,9 +28,11 @@ from adapters.threads import one_thread
 class EnsembleAdapter(CompositeAdapter):
     """Parts that each answer the whole question: their votes are counted, or their probabilities averaged.
 
-    Counted votes are relaxed to the mean of what the parts choose by: probabilities, or the softmax of logits.
+    Counted votes are relaxed to the mean of what the parts choose by: probabilities, or the softmax of logits. Logits
+    are a stand-in, chosen for the strength of the attack (`docs/stand-ins.md`).
     """
 
+    version = "2"
     _soft: bool | None = None
     """Whether probabilities are averaged, not votes counted; None where it is a rule of its own."""
 
@@ -49,6 +52,7 @@ class EnsembleAdapter(CompositeAdapter):
         self._weights = [float(weight) for weight in weights]
         self._columns = [[int(index) for index in known] for known in columns]
         self._features = list(features or [None] * len(parts))
+        self._steps = all(part.jumps for part in parts)
 
     def _polled(self, named: Iterable[tuple[object, Any]], soft: bool) -> None:
         """Say what the whole is that averages its parts' probabilities, if `soft`, or counts their votes."""
@@ -58,7 +62,8 @@ class EnsembleAdapter(CompositeAdapter):
                 checked_response(self.estimator, name, own, part, "predict_proba")
             kinds = {part.confidence_kind for part in self.parts}
             self.confidence_kind = (kinds.pop() if len(kinds) == 1 else None) or "mean probability"
-            self.gradient = self.probability = worst(*(part.probability for part in self.parts))
+            self.probability = worst(*(part.probability for part in self.parts))
+            self.gradient = worst_of_choices(self.parts)
         else:
             self.gradient, self.jumps = worst_of_choices(self.parts), True
 
@@ -99,11 +104,30 @@ class EnsembleAdapter(CompositeAdapter):
         logs = [placed(relaxed_choice(part, seen), columns, count, ABSENT) for part, columns, seen in choices]
         return log_mean(logs, self._weights)
 
+    def _margin_loss(self, x: Tensor, y: Tensor) -> Tensor:
+        """The weighted sum of the parts' own training losses, each of which is the strongest known against its part."""
+        total = x.new_zeros(len(x))
+        choices = zip(self.parts, self._weights, self._columns, self._seen(x), strict=True)
+        for part, weight, columns, seen in choices:
+            own = (y[:, None] == torch.tensor(columns, device=y.device)).long()
+            if len(columns) > 1:  # and of a class that a part does not know it has no loss
+                total = total + weight * own.amax(1) * part._training_loss(seen, own.argmax(1))
+        return total
+
     def log_probabilities(self, x: Tensor) -> Tensor:
         return self._log_shares(x) if self.probability != "none" else super().log_probabilities(x)
 
     def _logits(self, x: Tensor) -> Tensor:
-        return self._log_shares(x)
+        """The weighted sum of the parts' normalised logits: where sure parts disagree, their mean share is flat.
+
+        Of trees and neighbours, none of which is sure for long, the logarithm of the mean share is the stronger.
+        """
+        if self._steps:
+            return self._log_shares(x)
+        count, total = len(self.classes or ()), x.new_zeros(())
+        for part, weight, columns, seen in zip(self.parts, self._weights, self._columns, self._seen(x), strict=True):
+            total = total + weight * placed(part._logits(seen).log_softmax(1), columns, count, FAINT)
+        return total
 
     def _state(self) -> Iterable[object]:
         yield from super()._state()
@@ -135,6 +159,10 @@ class VotingAdapter(EnsembleAdapter):
         self._polled(named, estimator.voting == "soft")
         if self._soft and any(part.classes != numbers for part in parts):
             raise refuse(estimator, "a frozen part that knows other classes")
+
+    def _margin_loss(self, x: Tensor, y: Tensor) -> Tensor:
+        """The margin of the mean share: parts of other kinds have losses of other scales, which add up to less."""
+        return super()._margin_loss(x, y) if self._steps else margin_against(self._log_shares(x), y)
 
     def _compiled(self, x: Tensor) -> Outputs:
         if self._soft:

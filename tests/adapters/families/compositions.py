@@ -75,7 +75,9 @@ CASES = {
         **_STAND_IN,
     ),
     "vote-soft-logistic": Case(
-        lambda: VotingClassifier([("a", logistic(1)), ("b", logistic(0.01))], voting="soft"), confidence="softmax"
+        lambda: VotingClassifier([("a", logistic(1)), ("b", logistic(0.01))], voting="soft"),
+        confidence="softmax",
+        **_STAND_IN,
     ),
     "bagging": Case(
         lambda: BaggingClassifier(n_estimators=8, max_samples=0.5, n_jobs=2, random_state=0),
@@ -83,7 +85,9 @@ CASES = {
         **_STAND_IN,
     ),
     "bagging-logistic": Case(
-        lambda: BaggingClassifier(logistic(), n_estimators=4, max_features=0.5, random_state=0), confidence="softmax"
+        lambda: BaggingClassifier(logistic(), n_estimators=4, max_features=0.5, random_state=0),
+        confidence="softmax",
+        **_STAND_IN,
     ),
     "bagging-votes": Case(
         lambda: BaggingClassifier(linear(), n_estimators=6, max_features=0.7, bootstrap_features=True, random_state=0),

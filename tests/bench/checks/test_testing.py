@@ -11,6 +11,7 @@ import pytest
 import torch
 from faulty_models import (
     Absent,
+    Cancelling,
     Drawing,
     Estranged,
     Forger,
@@ -59,6 +60,7 @@ FAILING: dict[str, list[Make]] = {
     ],
     "leading logits": [Estranged],
     "gradient": [Misleading],
+    "precision": [Cancelling],
     "zero gradient": [Saturated],
 }
 """Check -> models that fail it and no other."""

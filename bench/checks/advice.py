@@ -1,0 +1,103 @@
+"""What to do about a check that a model does not pass, for the person who can do it.
+
+Whoever wrote an adapter mends the adapter. Whoever fitted a scikit-learn model or trained a network wrote no adapter:
+where ours is at fault they can only tell us, and measure in another way meanwhile; where the model is, the advice is
+about models.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from adapters.base import Adapter
+from adapters.compiled import SklearnAdapter
+from adapters.errors import BLACK_BOX
+from adapters.function import BlackBox
+from adapters.torch_module import TorchModule
+from bench.checks.base import parts
+
+Reader = Literal["estimator", "network", "function", "author"]
+
+_REPORT = "no fault of the model: its compiled form here is wrong; report it with the estimator and its settings"
+_MEANWHILE = f"{_REPORT}; meanwhile, for labels only, {BLACK_BOX}"
+_BLIND = f"{_REPORT}; meanwhile do not trust its gradient attacks, look at transfer, noise and attacks by labels"
+_ASK = "no fault of the network: wrap() took its outputs for others; say what they are, wrap(net, outputs=...)"
+
+ESTIMATOR = {
+    "outputs": "see what the estimator's own predict and predict_proba say of these inputs; where they are sound, "
+    f"{_MEANWHILE}",
+    "repetition": "give the estimator a fixed random_state and n_jobs=1; where its own labels do not move, report it",
+    "inputs": _MEANWHILE,
+    "evaluation mode": _MEANWHILE,
+    "batches": _MEANWHILE,
+    "argmax": _MEANWHILE,
+    "probabilities": _MEANWHILE,
+    "own labels": _MEANWHILE,
+    "classes": "fit it on the data set's class names or numbers, and on inputs in the data set's units (pixels in "
+    "[0, 1], not 0 to 255)",
+    "bounds": "fit it on inputs in the data set's units, or correct wrap(model, bounds=(low, high))",
+    "missing values": _MEANWHILE,
+    "types": _MEANWHILE,
+    "logits": _BLIND,
+    "leading logits": _BLIND,
+    "gradient": _BLIND,
+    "precision": f"scale the features before the fit, say by a StandardScaler; else {_BLIND}",
+    "zero gradient": "gradients have nothing to go by there: look at transfer, noise and attacks by labels; report it "
+    "with the estimator and its settings",
+}
+"""Check -> what to do, for whoever fitted an estimator."""
+
+NETWORK = {
+    "outputs": "make the network give (N, K) finite numbers for every batch; NaN comes from dividing by 0 or log(0)",
+    "inputs": "let forward() change no input in place: work on a copy, x.clone()",
+    "evaluation mode": "call net.eval() before wrapping",
+    "argmax": _ASK,
+    "probabilities": _ASK,
+    "classes": "say the labels in the order of the outputs, wrap(net, classes=[...]), and how inputs are normalised, "
+    "wrap(net, mean=..., std=...)",
+    "bounds": "say how inputs are normalised, wrap(net, mean=..., std=...), or correct wrap(net, bounds=...)",
+    "missing values": "let NaN through forward() to the outputs: no nan_to_num, no comparison that swallows it",
+    "types": "let forward() stay on the type and the device of its input: no .cpu(), .numpy() or fixed device in it",
+    "logits": "say what the outputs are: wrap(net, outputs='probabilities'), or give the numbers before the softmax",
+    "leading logits": _ASK,
+    "gradient": "let nothing in forward() cut the gradient: no detach(), no_grad(), rounding or argmax; where that is "
+    "the model, look at attacks by labels",
+    "precision": "normalise the inputs, wrap(net, mean=..., std=...), or wrap the network in float64: net.double()",
+    "zero gradient": "the outputs saturate: give the numbers before the softmax or sigmoid, smaller ones, or a loss "
+    "that does not saturate, wrap(net, training_loss=...)",
+}
+"""The same for whoever made a network, where it is not as for everybody."""
+
+FUNCTION = {
+    "outputs": "make the function give one label an input, (N,) of them, for every batch",
+    "inputs": "let the function change no input in place: work on a copy, x.copy()",
+    "classes": "give labels by their place in the data set's classes, and check the units of the inputs",
+    "missing values": "let the function raise or abstain (-1) where an input is NaN",
+}
+"""The same for whoever wrapped a predict function."""
+
+_BY_READER: dict[Reader, dict[str, str]] = {
+    "author": {},
+    "estimator": ESTIMATOR,
+    "network": NETWORK,
+    "function": FUNCTION,
+}
+
+
+def reader(adapter: Adapter) -> Reader:
+    """Who reads what is said of a model: by its parts, where they are all of one kind."""
+    found = {_kind(part) for part in parts(adapter)}
+    return found.pop() if len(found) == 1 else "author"
+
+
+def _kind(part: Adapter) -> Reader:
+    if isinstance(part, SklearnAdapter):
+        return "estimator"
+    if type(part) is TorchModule:
+        return "network"
+    return "function" if isinstance(part, BlackBox) else "author"
+
+
+def remedy(check: str, adapter: Adapter, of_adapters: str) -> str:
+    """What to do about a model that does not pass a check: `of_adapters` is that for the author of an adapter."""
+    return _BY_READER[reader(adapter)].get(check, of_adapters)
