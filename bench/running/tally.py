@@ -74,6 +74,11 @@ class Tally:
         for name, column in values.items():
             self._columns.setdefault(name, np.empty(self._n, column.dtype))[places] = column
 
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """`(n,)` what the target said of all of them."""
+        return np.asarray(self._columns["labels"])
+
     def part(
         self, index: NDArray[np.int64] | None, costs: Costs | None, seconds: float, flags: tuple[str, ...] = ()
     ) -> CellPart:
