@@ -15,6 +15,8 @@ ENOUGH = 50
 OTHERS = 10
 """Examples of other classes than the commonest that a model must have missed to be said to know one class alone."""
 LEVEL = 0.01
+RENAMED = 0.001
+"""Level for renamed classes."""
 SHARE = 0.25
 """Of the way from the commonest class's rate to being always right: a model sure to be nearer to the former than that,
 and not sure to be above it, is at chance."""
@@ -78,7 +80,7 @@ def _right_renamed(labels: NDArray[np.int64], true: NDArray[np.int64]) -> int | 
         renamed[~fitted] = (names[labels] == true)[~fitted] & (labels >= 0)[~fitted]
     right = labels == true
     more, less = int((renamed & ~right).sum()), int((right & ~renamed).sum())
-    sure = more - less > GAIN * len(true) and bool(mcnemar_greater(more, less) < LEVEL)
+    sure = more - less > GAIN * len(true) and bool(mcnemar_greater(more, less) < RENAMED)
     return int(renamed.sum()) if sure else None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from bench.board.flags import unranked as reason_of
 from bench.planning.plan import Planned, jobs
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def outcome(session: Session, summary: Summary | None, command: str) -> tuple[li
     """
     failures = session.failures() or (summary.failed if summary else [])
     rows = session.board()
-    without = unranked(session, rows)
+    without = unranked(session, summary, rows)
     lines = [_ran(session, summary, len(failures)), *_compared(summary), *without]
     lines += [f"  failed: {failure.cell}: {failure.kind}: {failure.message}" for failure in failures[:SHOWN]]
     if len(failures) > SHOWN:
@@ -65,9 +66,11 @@ def outcome(session: Session, summary: Summary | None, command: str) -> tuple[li
     return lines, 1 if without or (summary is not None and summary.conflicts) else 0
 
 
-def unranked(session: Session, rows: Sequence[Row]) -> list[str]:
+def unranked(session: Session, summary: Summary | None, rows: Sequence[Row]) -> list[str]:
     """A line for each of the user's own models, of those asked for, that has no rank whatever its numbers."""
-    reasons = {row.model: row.unranked for row in rows if row.unranked is not None}
+    found = summary.findings if summary is not None else {}
+    reasons = {name: reason for name, flags in found.items() if (reason := reason_of(flags)) is not None}
+    reasons |= {row.model: row.unranked for row in rows if row.unranked is not None}
     lines = []
     for name in session.own:
         if name in reasons:

@@ -36,8 +36,9 @@ class Merged:
 def merge(into: Store, sources: Sequence[Store], warn: Say) -> Merged:
     """Bring the records, failures and parts of other folders into one, which is read as well.
 
-    Of two good copies of a record the file with the smaller SHA-256 stays, so that the union does not depend on the
-    order. A failure yields to a record. Two different results are a conflict, and nothing of that cell is changed.
+    Of two good copies of a record one in which asking again found something stays, else the file with the smaller
+    SHA-256, so that the union does not depend on the order. A failure yields to a record. Two different results are a
+    conflict, and nothing of that cell is changed.
 
     Args:
         into: prepared folder.
@@ -74,7 +75,8 @@ def _unite(into: Store, source: Store, record: Record, found: Merged, warn: Say)
         found.conflicts.append((ours, theirs))
     else:
         found.same += 1
-        if _digest(theirs) < _digest(ours):
+        present = into.record(record.id)
+        if present is None or _order(record, theirs) < _order(present, ours):
             into.replace(record.id, text)
 
 
@@ -102,5 +104,6 @@ def _join(into: Store, parts: Iterable[Part], found: Merged, warn: Say) -> set[s
     return {id for id in lacking if id in pieces}
 
 
-def _digest(path: Path) -> bytes:
-    return hashlib.sha256(path.read_bytes()).digest()
+def _order(record: Record, path: Path) -> tuple[bool, bytes]:
+    """Which of two copies stays: the smaller."""
+    return not record.run.findings, hashlib.sha256(path.read_bytes()).digest()
