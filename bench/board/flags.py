@@ -162,7 +162,8 @@ def stronger(tests: Collection[Counts]) -> NDArray[np.bool_]:
         return np.zeros(0, dtype=bool)
     more, less, n = (np.array([getattr(test, name) for test in tests]) for name in ("more", "less", "n"))
     effect = np.array([EFFECT[test.flag] for test in tests])
-    return (np.array(holm(mcnemar_greater(more, less))) < FAMILY) & (more - less > effect * n)
+    sure = np.array(holm(mcnemar_greater(more, less))) < FAMILY
+    return np.asarray(sure & (more - less > effect * n))
 
 
 def _size(row: Measured) -> tuple[str, str, float]:

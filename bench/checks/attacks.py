@@ -33,7 +33,7 @@ def same_when_asked_again(subject: Subject) -> Finding:
 
     whole = torch.arange(len(x), device=x.device)
     first = [once for _, once in given(whole)]
-    others = [whole.flip(0), *whole[: POINTS // 2].split(1), *whole.flip(0)[:POINTS].split(7), whole]
+    others = [whole.flip(0), *torch.split(whole[: POINTS // 2], 1), *torch.split(whole.flip(0)[:POINTS], 7), whole]
     changed = [(row, other) for rows in others for row, other in given(rows) if other.label != first[row].label]
     for row, other in changed[:LOOKED_INTO] + changed[-LOOKED_INTO:]:
         found = settled(ask, first[row], other, subject.span)

@@ -25,12 +25,19 @@ from bench.running.judge import ask
 
 BEFORE, AFTER, ALONE = 8, 8, 2
 """Candidates asked about before a cell's own batches and after them, at most, and how many of these alone."""
+PARTS = 3
+"""Parts of a cell in which it is asked again, on average; in all of them where there are no more."""
 WHOLE = 0.1
 """Chance that those before are as many as a batch of the part."""
 KEPT = 16
 """Candidates of a target that are kept for later jobs."""
 MOST = 2
 """Changed labels of a cell that are looked into."""
+
+
+def is_due(parts: int) -> bool:
+    """Whether to ask again in this part of so many."""
+    return secrets.randbelow(parts) < PARTS
 
 
 class Memory:
@@ -131,7 +138,8 @@ class Blind:
     def _look_into(self, pairs: Sequence[tuple[Given, Given]]) -> None:
         span = self._candidates.amax(0) - self._candidates.amin(0)
         for number in self._draw.permutation(len(pairs))[:MOST]:
-            found = settled(self._ask, *pairs[number], span)
+            first, second = pairs[number]
+            found = settled(self._ask, first, second, span)
             if found is not None:
                 self.findings.add(found)
                 break

@@ -25,7 +25,7 @@ from bench.planning.plan import Job, attack_of, indices
 from bench.records.cell import Cell
 from bench.records.part import CellPart, Part
 from bench.records.record import Costs
-from bench.running.blind import Blind
+from bench.running.blind import Blind, is_due
 from bench.running.judge import Audit, InvalidCandidate, ask, audit, united
 from bench.running.layout import batches, part_of, parts
 from bench.running.metered import Metered
@@ -146,7 +146,7 @@ class _PartRun:
         again: Blind | None = None
         with self._guarded([cell], "judging", smallest=True):
             target = self.world.model(cell.target)
-            if not target.stochastic:
+            if not target.stochastic and is_due(parts(len(self.chosen))):
                 memory = self.world.memory(cell.target)
                 again = self.again[cell.id] = Blind(target, candidates, len(self.world.dataset.classes), memory)
                 again.before(min(self.world.fits, len(shown[0])))

@@ -12,7 +12,7 @@ from unsteady_models import CENTRES, STEADY, UNSTEADY, Told, by_size, honest
 
 from bench.checks.again import Given
 from bench.records.record import Slice
-from bench.running.blind import KEPT, Blind, Memory
+from bench.running.blind import KEPT, Blind, Memory, is_due
 from bench.running.judge import ask
 from bench.running.layout import batches
 
@@ -88,6 +88,11 @@ def test_a_few_lies_are_caught_over_a_suite(share: float, runs: int, missed: int
     assert caught > (0.88 if missed else 1 - 1e-4)
     findings = [found(by_size(told(share, seed)))[0] for seed in range(runs)]
     assert sum("order-dependent" not in one for one in findings) <= missed
+
+
+def test_cells_of_many_parts_are_asked_again_in_three_on_average() -> None:
+    assert all(is_due(parts) for parts in (1, 2, 3) for _ in range(100))
+    assert 400 < sum(is_due(10) for _ in range(2000)) < 800
 
 
 def test_what_a_run_remembers_of_a_model_stays_small() -> None:

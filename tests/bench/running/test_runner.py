@@ -170,6 +170,30 @@ def test_a_random_model_is_flagged_and_not_ranked(kind: str, digits: Dataset, tm
     assert all({"at-chance", "labels-only", "randomised"} <= set(row.flags) for row in ran.rows)
 
 
+def test_what_asking_again_finds_stands_in_the_run_and_on_the_board(digits: Dataset, tmp_path: Path) -> None:
+    """And in no result: the next run asks others. What is said to draw is not asked again, and has no rank anyway."""
+    x, y = digits.examples("train", slice(None)).reshape(-1, 64), digits.labels("train")
+    honest = nearest_mean(x, y)
+
+    def by_parity(batch: np.ndarray) -> np.ndarray:
+        found = honest(batch)
+        return found if len(batch) % 2 else np.where(batch.reshape(len(batch), -1).sum(1) > 20, 3, found)
+
+    models = {"sound": honest, "unsteady": by_parity}
+    given: dict[str, Any] = {name: adapters.black_box(answer, version="1") for name, answer in models.items()}
+    given["drawn"] = adapters.black_box(honest, version="2", stochastic=True)
+    ran = carry_out(given, digits, tmp_path, NOISE)
+    found = {(record.cell.target.name, record.run.findings) for record in ran.records.values()}
+    assert found - {("unsteady", None)} == {("sound", None), ("unsteady", ("order-dependent",)), ("drawn", None)}
+    asked = {record.cell.target.name: record.run.asked_again for record in ran.records.values()}
+    assert asked["sound"]
+    assert asked["drawn"] is None
+    assert "order-dependent" not in "".join(record.result.model_dump_json() for record in ran.records.values())
+    reasons = {row.model: str(row.unranked).split(":")[0] for row in ran.rows}
+    assert reasons == {"sound": "None", "unsteady": "order-dependent", "drawn": "randomised"}
+    assert {(row.model, row.rank) for row in ran.rows} == {("sound", 1), ("unsteady", None), ("drawn", None)}
+
+
 def test_masked_gradients_are_flagged(digits: Dataset, digits_net: nn.Module, sound: Ran, tmp_path: Path) -> None:
     """Steep scores leave float32 no gradient: FGSM hardly hurts, and noise, transfer and another loss tell why."""
     margin = "  - {attack: fgsm, norm: linf, eps: 0.2, loss: margin}"
