@@ -41,17 +41,20 @@ def is_due(parts: int) -> bool:
 
 
 class Memory:
-    """What a target has answered in a run: some candidates with their labels."""
+    """What a target has answered in a run: some candidates with the labels that they had alone."""
 
     def __init__(self) -> None:
         self._kept: list[Given] = []
+        self._met = 0
 
     def keep(self, given: Given) -> None:
-        """Keep a candidate, as a batch of its own, in place of any other once there are enough."""
+        """Keep one, or leave it: each that was met is kept with the same chance, those of long ago as well."""
+        self._met += 1
+        place = secrets.randbelow(self._met)
         if len(self._kept) < KEPT:
             self._kept.append(given)
-        else:
-            self._kept[secrets.randbelow(KEPT)] = given
+        elif place < KEPT:
+            self._kept[place] = given
 
     def some(self, count: int) -> list[Given]:
         return secrets.SystemRandom().sample(self._kept, min(count, len(self._kept)))
@@ -132,8 +135,8 @@ class Blind:
                     elif place >= 0 and given.label != labels[place]:
                         pairs.append((self._first(place, labels, shown), given))
             self._look_into(pairs)
-        for place in chosen[:ALONE]:
-            self._memory.keep(Given(self._at([place]), 0, int(labels[place])))
+            for asked in alone:
+                self._memory.keep(asked.given(0))
 
     def _look_into(self, pairs: Sequence[tuple[Given, Given]]) -> None:
         span = self._candidates.amax(0) - self._candidates.amin(0)
