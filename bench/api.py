@@ -32,6 +32,11 @@ class Board:
 
         return "\n\n".join(table.markdown() for table in tables(self.suite, self.rows))
 
+    @property
+    def unranked(self) -> dict[str, str]:
+        """Why, of every model that can have no rank whatever its numbers: at chance, order-dependent, ..."""
+        return {row.model: row.unranked for row in self.rows if row.unranked is not None}
+
     def of(self, model: str) -> list[Row]:
         """The rows of one model."""
         return [row for row in self.rows if row.model == model]

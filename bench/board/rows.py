@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.attacks.base import Role
-from bench.board.flags import compared, unranked
+from bench.board.flags import Said, said
 from bench.board.measured import Measured, Status, mistaken
 from bench.board.ranking import Worst, ranked, worst_cases
 from bench.board.statistics import wilson
@@ -76,6 +76,8 @@ class Row:
     rank: int | None
     unranked: str | None
     """Why the model can have no rank, whatever its robust accuracy; None where it may have one."""
+    tests: int
+    """How often one attack on the model was held against another, for its flags."""
     older_versions: int
     fingerprint: str
     effort: str | None
@@ -100,9 +102,9 @@ class Row:
 
 def rows(view: View) -> list[Row]:
     """All rows of a suite: for every model first the one it is ranked by, then every attack on it."""
-    flags = {target.name: _flags(view, target) for target in view.targets()}
+    against = {target.name: _said(view, target) for target in view.targets()}
     worst = worst_cases(view)
-    rank = ranked(worst, [name for name, found in flags.items() if unranked(found) is not None])
+    rank = ranked(worst, [name for name, found in against.items() if found.unranked is not None])
     result = []
     for target in view.targets():
         common: dict[str, Any] = {
@@ -111,8 +113,7 @@ def rows(view: View) -> list[Row]:
             "model": target.name,
             "target": target.name,
             **target.model_dump(include={"family", "gradient", "confidence_kind", "fingerprint", "effort"}),
-            "flags": flags[target.name],
-            "unranked": unranked(flags[target.name]),
+            **vars(against[target.name]),
             "rank": rank.get(target.name),
             "older_versions": view.older.get(target.name, 0),
         }
@@ -122,11 +123,11 @@ def rows(view: View) -> list[Row]:
     return result
 
 
-def _flags(view: View, target: ModelInfo) -> list[str]:
-    """Findings about the model itself, which its clean cells carry, and those that its rows show together."""
+def _said(view: View, target: ModelInfo) -> Said:
+    """What is said against a model: findings that its clean cells carry, and what its rows show together."""
     clean = [result for row in view.of(target.name) if row.made.role == "clean" for result in row.results]
     labels_only = ["labels-only"] if target.gradient == "none" else []
-    return sorted({flag for result in clean for flag in result.flags}.union(compared(view, target.name), labels_only))
+    return said(view, target.name, [flag for result in clean for flag in result.flags] + labels_only)
 
 
 def _ranked_by(by: RankBy, worst: Worst) -> Iterator[tuple[str, Any]]:
@@ -181,7 +182,7 @@ def _found(view: View, row: Measured) -> Iterator[tuple[str, Any]]:
     if row.made.generates:
         yield from _generated(row, clean)
     elif clean is None:
-        yield "error", row.total("errors") / row.n
+        yield "error", (row.total("errors") + row.total("abstentions")) / row.n
     else:
         yield from _attacked(view, row, clean)
         yield "transfer", transfer(view, row, clean)
@@ -197,9 +198,7 @@ def _attacked(view: View, row: Measured, clean: Measured) -> Iterator[tuple[str,
     for other in view.alike(row):
         if other.threat.within(row.threat):
             robust &= ~mistaken(other.predicted, clean.true)
-    # On a clean input an abstention costs accuracy.
-    wrong = fooled if row.made.role != "clean" else row.predicted != clean.true
-    yield "error", int(wrong.sum()) / row.n
+    yield "error", int(fooled.sum()) / row.n
     yield from _robust(int(robust.sum()), row.n)
     yield "attack_success", _share(int((success & right).sum()), int(right.sum()))
     if row.made.measures and row.eps is None:

@@ -130,7 +130,9 @@ class View:
             status = "missing"
         elif any(result.status == "unsupported" for result in results):
             status, reason = "unsupported", results[0].reason
-        return Measured(group[0][0], cells, results, status, reason)
+        runs = [self._records[cell.id].run for cell in cells if cell.id in self._records]
+        findings = frozenset(finding for run in runs for finding in run.findings or ())
+        return Measured(group[0][0], cells, results, status, reason, findings=findings)
 
     def _held(self, row: Measured, clean: Measured | None) -> Iterator[Measured]:
         """A minimum-norm attack at each size that the suite names in its norm."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from adapters.base import Adapter
 from adapters.errors import told
-from bench.checks.base import POINTS, Subject, better_than_chance, modules, parts
+from bench.checks.base import POINTS, Subject, better_than_chance, is_out_of_memory, modules, parts
 from bench.checks.outputs import verified
 from bench.checks.report import Finding, failed, passed, share, skipped, warned
 
@@ -56,12 +56,13 @@ def in_any_batch(subject: Subject) -> Finding:
     few scores may where a rounded one is voted on.
     """
     turned = subject.outputs(subject.x.flip(0))
-    rows = range(min(POINTS if subject.thorough else 8, len(subject.x)))
+    count = min(POINTS if subject.thorough else 8, len(subject.x))
     try:
-        alone = [subject.outputs(subject.x[[row]]) for row in rows]
-    except (MemoryError, torch.OutOfMemoryError):
-        raise
-    except Exception as error:  # noqa: BLE001 - such as a normalisation that one example is too few for
+        alone = [verified(subject.outputs(subject.x[[row]]), 1, subject.classes) for row in range(count)]
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        # such as a normalisation that one example is too few for
         return failed(f"shown alone, an example that is answered among others raises {told(error)}")
     given = [found.scores for found in alone if found.scores is not None]
     others = [

@@ -101,6 +101,15 @@ class Subject:
         """FGSM with a step of this share of each feature's range."""
         return self.within_range(self.x + share * self.span * LINF.step(self.gradient))
 
+    def noisy(self, share: float) -> Tensor:
+        """Every feature moved by this share of its range, up or down."""
+        signs = torch.from_numpy(self.draws("noise", len(self.x)).signs(tuple(self.x.shape[1:])))
+        return self.within_range(self.x + share * self.span * signs.to(self.x))
+
+    def shuffled(self, count: int) -> Tensor:
+        """`(count,)` places in another order, the same in every run."""
+        return torch.from_numpy(np.argsort(self.draws("order", count).uniform(()), kind="stable")).to(self.x.device)
+
     def climbed(self, count: int, share: float, *, clipped: bool) -> Iterator[Tensor]:
         """Ten iterates of iterated FGSM on the first examples, within this share of each feature's range."""
         x, y = self.x[:count], self.y[:count]

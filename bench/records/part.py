@@ -39,6 +39,9 @@ class CellPart(Block):
     seconds: float = 0.0
     """Share of the cell in the time of the part."""
     flags: Annotated[tuple[Text, ...], Field(max_length=100)] = ()
+    findings: Annotated[tuple[Text, ...], Field(max_length=100)] = ()
+    """What asking again found; see `Run`."""
+    asked_again: int = 0
     broken: tuple[str, str] | None = None
     """Kind and message of the failure, in place of all else."""
 

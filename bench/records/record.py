@@ -150,6 +150,10 @@ class Run(Block):
     """Examples in the largest batch."""
     host: str
     versions: dict[str, str]
+    asked_again: int | None = None
+    """Examples that the target was asked again, drawn from a secret: no two runs ask the same ones."""
+    findings: tuple[str, ...] | None = None
+    """What that found: `order-dependent`, `not-repeatable`. None in records of before, and where there is nothing."""
 
     @classmethod
     def unknown(cls) -> Run:

@@ -32,6 +32,8 @@ def describe(item: Record | Failure) -> str:
         "run": f"{run.finished}, {run.seconds:g} s, {run.device}, batches of {run.batch}, {run.threads} threads",
         "versions": ", ".join(f"{name} {number}" for name, number in run.versions.items()),
     }
+    if run.asked_again:
+        lines["asked again"] = f"{run.asked_again} times, {', '.join(run.findings or ()) or 'with the same labels'}"
     width = max(map(len, lines))
     return "\n".join(f"{name:<{width}}  {visible(text)}" for name, text in lines.items())
 

@@ -37,8 +37,9 @@ class Merged:
 def merge(into: Store, sources: Sequence[Store], warn: Say) -> Merged:
     """Bring the records, failures and parts of other folders into one, which is read as well.
 
-    Of two good copies of a record the file with the smaller SHA-256 stays, so that the union does not depend on the
-    order. A failure yields to a record. Two different results are a conflict, and nothing of that cell is changed.
+    Of two good copies of a record one in which asking again found something stays, else the file with the smaller
+    SHA-256, so that the union does not depend on the order. A failure yields to a record. Two different results are a
+    conflict, and nothing of that cell is changed.
 
     Args:
         into: prepared folder.
@@ -83,8 +84,10 @@ def _unite(into: Store, source: Store, record: Record, found: Merged, warn: Say)
         found.conflicts.append((ours, theirs))
     else:
         found.same += 1
-        if into.takes(record, content) and _digest(content) < _digest(into.content(record.id)):
-            into.replace(record.id, content)
+        if into.takes(record, content):
+            present = into.record(record.id)
+            if present is None or _order(record, content) < _order(present, into.content(record.id)):
+                into.replace(record.id, content)
 
 
 def _join(into: Store, parts: Iterable[Part], found: Merged, warn: Say) -> set[str]:
@@ -112,5 +115,6 @@ def _join(into: Store, parts: Iterable[Part], found: Merged, warn: Say) -> set[s
     return {id for id in lacking if id in pieces}
 
 
-def _digest(content: bytes) -> bytes:
-    return hashlib.sha256(content).digest()
+def _order(record: Record, content: bytes) -> tuple[bool, bytes]:
+    """Which of two copies stays: the smaller. What was found by asking again is not lost to a copy without it."""
+    return not record.run.findings, hashlib.sha256(content).digest()

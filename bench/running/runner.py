@@ -43,6 +43,8 @@ class Summary:
     """Recomputed with a handful of labels moved, as rounding does."""
     conflicts: list[tuple[Cell, int]] = field(default_factory=list)
     """Recomputed with another result."""
+    findings: dict[str, set[str]] = field(default_factory=dict)
+    """What asking again found, by the target's name; also where a cell was recomputed and nothing published."""
     waiting: int = 0
     """Cells that lack parts of other shards."""
     interrupted: bool = False
@@ -241,6 +243,8 @@ class Runner:
     def _publish(self, cell: Cell, result: Result, run: Run) -> None:
         self._settled.add(cell.id)
         record = Record(id=cell.id, cell=cell, result=result, run=run)
+        if run.findings:
+            self.summary.findings.setdefault(cell.target.name, set()).update(run.findings)
         present = self.known.get(cell.id)
         if present is None and self.store.publish(record, self.progress.say) != "new":
             present = self.store.record(cell.id)

@@ -88,6 +88,11 @@ class Session:
             raise UsageError(f"suite {self.suite.suite} has no models of its own; give some with --model")
         self._tell_apart()
 
+    @property
+    def own(self) -> list[str]:
+        """Names of the user's own models among those asked for: neither the suite's nor made by a recipe of ours."""
+        return [name for name in self._guests if name not in zoo.names(self.dataset.name)]
+
     def _needed(self, named: Sequence[str]) -> list[str]:
         """The reference models that the plan has to know: those asked for and those that they meet in transfer."""
         if self.only is None:

@@ -16,6 +16,7 @@ from adapters.base import Adapter
 from bench.datasets.base import Dataset
 from bench.records.cell import ModelInfo
 from bench.records.record import Run
+from bench.running.blind import Memory
 
 BATCHES = {"cpu": 500, "cuda": 1000}
 """Examples crafted at once, at most: enough to keep the device busy, few enough to keep memory flat."""
@@ -52,6 +53,7 @@ class World:
         self._adapter = adapter
         self._sent = frozenset(sent)
         self._known: dict[str, tuple[str | None, Adapter]] = {}
+        self._memories: dict[str, Memory] = {}
         if device == "cuda":  # rounding products to 10 bits would move labels that a CPU does not
             torch.backends.cudnn.allow_tf32 = False
 
@@ -68,6 +70,10 @@ class World:
         if fingerprint not in (None, info.fingerprint):
             raise Changed(f"model {info.name} has changed since it was planned; run the same command again")
         return adapter
+
+    def memory(self, info: ModelInfo) -> Memory:
+        """What the model has answered in this process."""
+        return self._memories.setdefault(info.name, Memory())
 
     def how(self, started: float, cells: int, batch: int) -> Run:
         """How a run went that began at `started` (of `time.perf_counter`) and made so many cells."""

@@ -14,11 +14,12 @@ from handmade import cell, failure, model, record, run
 
 from adapters.base import Outputs
 from bench.records.cell import Cell
-from bench.records.part import Part
+from bench.records.part import CellPart, Part
 from bench.records.record import Record, Slice
 from bench.records.store import Store
 from bench.running.judge import Audit
 from bench.running.merging import merge
+from bench.running.pieces import Pieces
 from bench.running.tally import Tally, joined
 
 A, B, C = (record(cell(model(name))) for name in "abc")
@@ -69,6 +70,34 @@ def test_of_two_good_copies_the_smaller_checksum_stays(tmp_path: Path) -> None:
     found = merge(into, [source], quiet)
     assert (found.added, found.same) == (0, 1)
     assert into.path(A.id).read_text() == texts[0]
+
+
+def test_what_asking_again_found_is_not_lost(tmp_path: Path) -> None:
+    """Whichever copy has the smaller checksum, and whichever comes first."""
+    for number in range(8):
+        doubted = record(cell(model("a")), run=run(host=f"host-{number}", findings=("order-dependent",), asked_again=9))
+        for place, order in enumerate([(A, doubted), (doubted, A)]):
+            into = folder(tmp_path / f"into-{number}-{place}")
+            sources = [folder(tmp_path / f"{number}-{place}-{n}", item) for n, item in enumerate(order)]
+            assert merge(into, sources, quiet).conflicts == []
+            kept = into.record(A.id)
+            assert kept is not None
+            assert kept.run.findings == ("order-dependent",)
+
+
+def test_findings_of_parts_are_those_of_their_cell(tmp_path: Path) -> None:
+    """And examples asked again are added up; a cell of which none were says nothing of it."""
+    pieces = Pieces()
+    of = cell(model("a"))
+    for number, (found, asked) in enumerate([((), 3), (("order-dependent",), 4)]):
+        item = CellPart(cell=of, findings=found, asked_again=asked)
+        pieces.add(Part(craft=of.craft.id, number=number, of=2, classes=3, cells=(item,), run=run()))
+    whole, how = pieces.take(of.id, Part(craft=of.craft.id, number=1, of=2, classes=3, cells=(), run=run()))
+    assert len(whole) == 2
+    assert (how.findings, how.asked_again) == (("order-dependent",), 7)
+    pieces.add(Part(craft=of.craft.id, number=0, of=1, classes=3, cells=(CellPart(cell=of),), run=run()))
+    _, how = pieces.take(of.id, Part(craft=of.craft.id, number=0, of=1, classes=3, cells=(), run=run()))
+    assert (how.findings, how.asked_again) == (None, None)
 
 
 def test_two_results_are_an_alarm_that_names_both_and_changes_nothing(tmp_path: Path) -> None:
