@@ -9,6 +9,7 @@ from pathlib import Path
 
 from adapters.errors import InvalidOutput
 from bench.progress import Say
+from bench.records.asked import unite
 from bench.records.part import Part
 from bench.records.record import Failure, Record
 from bench.records.store import Store
@@ -60,6 +61,7 @@ def merge(into: Store, sources: Sequence[Store], warn: Say) -> Merged:
         if any(not into.path(item.cell.id).exists() for item in part.cells):
             into.publish_part(part)  # also of a cell that failed elsewhere: what it lacks may be tried again
     into.sweep(parts)
+    unite(into, sources)
     return found
 
 
