@@ -30,26 +30,29 @@ NAME: Column[str] = ("model", str)
 
 
 def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
-    """Four tables, a model a line, in the order of rank, and one of distances where there are any."""
+    """Tables with a model a line, in the order of rank; the first fits a narrow terminal, as it is looked at most."""
     models = dict(sorted(by_model(rows).items(), key=lambda item: _place(item[1])))
     main, told = _main(suite.rank_by, rows), sizes(rows)
     grid = pivot(sorted(main, key=lambda row: row.eps or 0), lambda row: f"{row.title} {told[row.eps]}")
     clean = pivot((row for row in rows if row.role == "clean"), lambda row: "").get("", {})
     worst = {row.model: row for row in rows if row.attack == WORST}
-    by = f"worst {told.get(suite.rank_by.eps, '')}" if suite.rank_by else "worst"
+    size = told.get(suite.rank_by.eps, "") if suite.rank_by else ""
+    ranked = {head: found for head, found in grid.items() if suite.rank_by and head.split()[-1:] == [size]}
     ranking: list[Column[str]] = [
         ("rank", lambda name: _stands(models[name][0])),
         ("model", lambda name: _tried(models[name][0])),
         ("gradient", lambda name: models[name][0].gradient),
         ("n", lambda name: _n(clean.get(name), worst.get(name))),
         ("clean", lambda name: percent(clean[name].clean_accuracy) if name in clean else ""),
-        *across({**grid, by: worst}, rate("robust_accuracy")),
+        *across({**(ranked or grid), f"worst {size}".strip(): worst}, rate("robust_accuracy")),
         ("status", lambda name: _status(suite.rank_by, models[name])),
     ]
+    sized = [NAME, *across(grid, rate("robust_accuracy"))]
     intervals = [NAME, *across({"clean": clean, **grid, "worst": worst}, interval)]
     title = f"{suite.suite} v{suite.version}" + (f": {suite.summary}" if suite.summary else "")
     return [
         drawn(title, models, ranking, _note(main, models)),
+        *([drawn("Robust accuracy by size", models, sized, "%, as above.")] if ranked and len(grid) > 1 else []),
         drawn("95% intervals of the above", models, intervals, "Wilson, of the sampling of test examples alone, %."),
         _attack_by_attack(suite, models, {_kind(row) for row in main}, told),
         *_distances(models),
