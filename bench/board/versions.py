@@ -47,7 +47,7 @@ def judged(items: Iterable[Item], asked: Iterable[Asked] = ()) -> dict[str, list
         versions = last.setdefault(model.name, {})
         if model.fingerprint not in versions or versions[model.fingerprint][0] < item.run.finished:
             versions[model.fingerprint] = item.run.finished, model
-    wanted = {note.name: note.fingerprint for note in sorted(asked, key=lambda note: note.at)}
+    wanted = {note.name: note.fingerprint for note in sorted(asked, key=lambda note: (note.at, note.fingerprint))}
     return {name: _ordered(found, wanted.get(name)) for name, found in last.items()}
 
 

@@ -60,7 +60,7 @@ def unite(into: Store, sources: Iterable[Store]) -> None:
     for source in sources:
         for theirs in notes(source):
             ours = _read(into.folder / FOLDER / theirs.file)
-            if ours is None or ours.at < theirs.at:
+            if ours is None or (ours.at, ours.fingerprint) < (theirs.at, theirs.fingerprint):
                 _keep(into, theirs)
 
 

@@ -26,6 +26,8 @@ from bench.table import Table
 
 Own = Mapping[str, Sequence[Row]]
 """Rows of each model, in the order of rank."""
+SIZES = 3
+"""As many columns of the main attack has the first table; of more it has the ranking's, and a table of its own all."""
 NAME: Column[str] = ("model", str)
 
 
@@ -38,13 +40,14 @@ def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
     worst = {row.model: row for row in rows if row.attack == WORST}
     size = told.get(suite.rank_by.eps, "") if suite.rank_by else ""
     ranked = {head: found for head, found in grid.items() if suite.rank_by and head.split()[-1:] == [size]}
+    first = ranked if ranked and len(grid) > SIZES else grid
     ranking: list[Column[str]] = [
         ("rank", lambda name: _stands(models[name][0])),
         ("model", lambda name: _tried(models[name][0])),
         ("gradient", lambda name: models[name][0].gradient),
         ("n", lambda name: _n(clean.get(name), worst.get(name))),
         ("clean", lambda name: percent(clean[name].clean_accuracy) if name in clean else ""),
-        *across({**(ranked or grid), f"worst {size}".strip(): worst}, rate("robust_accuracy")),
+        *across({**first, f"worst {size}".strip(): worst}, rate("robust_accuracy")),
         ("status", lambda name: _status(suite.rank_by, models[name])),
     ]
     sized = [NAME, *across(grid, rate("robust_accuracy"))]
@@ -52,7 +55,7 @@ def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
     title = f"{suite.suite} v{suite.version}" + (f": {suite.summary}" if suite.summary else "")
     return [
         drawn(title, models, ranking, _note(main, models)),
-        *([drawn("Robust accuracy by size", models, sized, "%, as above.")] if ranked and len(grid) > 1 else []),
+        *([drawn("Robust accuracy by size", models, sized, "%, as above.")] if first is not grid else []),
         drawn("95% intervals of the above", models, intervals, "Wilson, of the sampling of test examples alone, %."),
         _attack_by_attack(suite, models, {_kind(row) for row in main}, told),
         *_distances(models),

@@ -70,10 +70,7 @@ class Session:
         self.execution = execution or Execution()
         self._objects = dict(objects or {})
         self.dataset = dataset_of(self.suite)
-        known = zoo.names(self.dataset.name)
-        for name in self.suite.models:
-            if name not in known:
-                raise unknown(f"model of suite {self.suite.suite}", name, known)
+        self._check_references()
         self.models = Models(self.dataset, device, progress, budget=budget)
         named, guests = chosen(list(model_specs), self.models, self.suite.models)
         guests += given(self.models, objects or {})
@@ -89,6 +86,12 @@ class Session:
         self._tell_apart()
         if load:
             note(shelf.own, self.dataset.checksum, self.asked.values())
+
+    def _check_references(self) -> None:
+        known = zoo.names(self.dataset.name)
+        for name in self.suite.models:
+            if name not in known:
+                raise unknown(f"model of suite {self.suite.suite}", name, known)
 
     def _needed(self, named: Sequence[str]) -> list[str]:
         """The reference models that the plan has to know: those asked for and those that they meet in transfer."""
