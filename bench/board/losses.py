@@ -31,7 +31,7 @@ def by_several(measured: Iterable[Measured]) -> list[list[Measured]]:
 
 def kept(view: View, rows: Sequence[Measured], clean: Measured) -> NDArray[np.bool_]:
     """`(N,)` right on the clean input and under each of these rows' attacks, at its size and at every smaller one."""
-    robust = clean.predicted == clean.true
+    robust = np.asarray(clean.predicted == clean.true)
     for row in rows:
         robust &= ~(mistaken(row.predicted, clean.true) & row.counted)
         for other in view.alike(row):

@@ -160,7 +160,7 @@ class View:
             asked = row.cell.craft.attack.model_dump_json(), row.slices, row.cell.threat, row.cell.criterion
             return (*asked, source.removesuffix(REFITTED), target)
 
-        first = {}
+        first: dict[tuple[object, ...], Measured] = {}
         for row in sorted(rows, key=lambda row: row.status == "missing"):
             first.setdefault(twins(row), row)
         return [row for row in rows if row.status != "missing" or first[twins(row)] is row]

@@ -106,10 +106,11 @@ def earlier(name: str) -> list[str]:
     return [file.removesuffix(".yaml") for file in files if file.startswith(f"{name}@")]
 
 
-def _version(name: str, version: str) -> Traversable | Path:
+def _version(name: str, version: str) -> Traversable:
     """The file of a version of a suite that ships."""
     if version == str(load_suite(name).version):
-        return registry.get("suite", name)
+        file: Traversable = registry.get("suite", name)
+        return file
     if f"{name}@{version}" not in earlier(name):
         raise UsageError(f"no version {version!r} of suite {name}; there are: {', '.join([name, *earlier(name)])}")
     return ARCHIVE / f"{name}@{version}.yaml"

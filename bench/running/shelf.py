@@ -161,7 +161,8 @@ def leaderboard(shelf: Shelf, warn: Say = quiet, extra: Suite | None = None, kee
     if extra is not None:
         suites[extra.suite, extra.version] = extra, dataset_of(extra)  # one that ships may have been run on other data
     found = shelf.contents(warn)
-    checksums = {item.cell.craft.dataset.checksum for item in (*found.records.values(), *found.failures.values())}
+    cells = [*(record.cell for record in found.records.values()), *(one.cell for one in found.failures.values())]
+    checksums = {cell.craft.dataset.checksum for cell in cells}
     boards = [
         (suite, _rows(suite, dataset, found, keep=keep if suite is extra else ()))
         for suite, dataset in suites.values()
