@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
+from bench.errors import UsageError
 from bench.files import replace_file
 from bench.records.cell import Block, ModelInfo
 from bench.records.store import Store
@@ -41,10 +42,18 @@ class Asked(Block):
 
 
 def note(store: Store, dataset: str, models: Iterable[ModelInfo]) -> None:
-    """Keep that these versions of models are asked for now, on the dataset of a checksum."""
+    """Keep that these versions of models are asked for now, on the dataset of a checksum.
+
+    Raises:
+        UsageError: that cannot be written.
+    """
     at = datetime.now(UTC).isoformat(timespec="milliseconds")
-    for model in models:
-        _keep(store, Asked(dataset=dataset, name=model.name, fingerprint=model.fingerprint, at=at))
+    try:
+        for model in models:
+            _keep(store, Asked(dataset=dataset, name=model.name, fingerprint=model.fingerprint, at=at))
+    except OSError as error:
+        folder = store.folder / FOLDER
+        raise UsageError(f"cannot write into {folder} ({error.strerror}); choose another with --out") from None
 
 
 def notes(store: Store) -> Iterator[Asked]:

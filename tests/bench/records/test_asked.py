@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from handmade import CHECKSUM, model
 
+from bench.errors import UsageError
 from bench.records.asked import CAP, Asked, note, notes, unite
 from bench.records.store import Store
 
@@ -70,6 +71,12 @@ def test_a_note_under_another_name_counts_for_nothing(tmp_path: Path) -> None:
     (path,) = (tmp_path / "asked").iterdir()
     path.rename(path.with_name("0" * 32 + ".json"))
     assert held(store) == {}
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "asked").write_text("no folder")
+    with pytest.raises(UsageError, match=r"cannot write into .*asked .*; choose another with --out"):
+        note(Store(tmp_path), CHECKSUM, [OLD])
 
 
 def test_of_several_folders_the_last_note_stays_in_whatever_order(tmp_path: Path) -> None:
