@@ -10,6 +10,7 @@ from pathlib import Path
 from adapters.errors import InvalidOutput, told
 from bench.progress import Say
 from bench.records import listing
+from bench.records.asked import unite
 from bench.records.part import Part
 from bench.records.record import Failure, Record, read_record
 from bench.records.store import Store
@@ -62,6 +63,7 @@ def merge(into: Store, sources: Sequence[Store], warn: Say) -> Merged:
         if any(into.record(item.cell.id) is None for item in part.cells):
             into.publish_part(part)  # also of a cell that failed elsewhere: what it lacks may be tried again
     into.sweep(parts)
+    unite(into, sources)
     return found
 
 

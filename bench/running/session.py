@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import zoo
-from bench.board.rows import Row, rows
-from bench.board.view import View
+from bench.board.rows import Row
 from bench.choices import Rerun
 from bench.datasets import options_of
 from bench.errors import UsageError, unknown
 from bench.planning.plan import Planned, expand, jobs
 from bench.planning.suite import DatasetChoice, Suite, load_suite
 from bench.progress import Progress, quiet
+from bench.records.asked import note
 from bench.records.record import Failure, ModelInfo
 from bench.running.execution import Execution
 from bench.running.roster import Models, chosen, given
-from bench.running.shelf import Shelf, dataset_of, on_board
+from bench.running.shelf import Shelf, board_of, dataset_of
 
 if TYPE_CHECKING:
     from bench.running.runner import Summary
@@ -70,10 +70,7 @@ class Session:
         self.execution = execution or Execution()
         self._objects = dict(objects or {})
         self.dataset = dataset_of(self.suite)
-        known = zoo.names(self.dataset.name)
-        for name in self.suite.models:
-            if name not in known:
-                raise unknown(f"model of suite {self.suite.suite}", name, known)
+        self._check_references()
         self.models = Models(self.dataset, device, progress, budget=budget)
         named, guests = chosen(list(model_specs), self.models, self.suite.models)
         guests += given(self.models, objects or {})
@@ -87,6 +84,14 @@ class Session:
         if not (self._guests or self._references or self.unknown_models):
             raise UsageError(f"suite {self.suite.suite} has no models of its own; give some with --model")
         self._tell_apart()
+        if load:
+            note(shelf.own, self.dataset.checksum, self.asked.values())
+
+    def _check_references(self) -> None:
+        known = zoo.names(self.dataset.name)
+        for name in self.suite.models:
+            if name not in known:
+                raise unknown(f"model of suite {self.suite.suite}", name, known)
 
     @property
     def own(self) -> list[str]:
@@ -165,14 +170,17 @@ class Session:
             runner, jobs(item.cell for item in missing), self.suite.dataset, self.models, self._objects
         )
 
+    @property
+    def asked(self) -> dict[str, ModelInfo]:
+        """The models that are asked for, by name: all but those that they are only to meet."""
+        models = {**self._references, **self._guests}
+        return models if self.only is None else {name: model for name, model in models.items() if name in self.only}
+
     def board(self) -> list[Row]:
         """The suite's rows, from all records."""
-        records, failures = self.shelf.records(quiet), self.shelf.failures(quiet)
-        if self.suite.board != "paper":  # which shows what was just run, whatever else there is
-            keep = self.only or ()
-            records, failures = on_board(records, self.suite, keep), on_board(failures, self.suite, keep)
-        current = {**self._references, **self._guests}
-        return rows(View(self.suite, self.dataset, records, failures, current))
+        return board_of(
+            self.suite, self.dataset, self.shelf, current=self.asked, met=self._references, keep=self.only or ()
+        )
 
 
 def _at(suite: Suite, path: Path) -> Suite:

@@ -1,48 +1,58 @@
-"""Boards of a folder that several runs write to at once."""
+"""What a call reads: the published records and its own, and the boards that they make together."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-from handmade import cell, model, record
+from boards import GRID, NOISE, TRANSFER, A, B, answers
+from handmade import model, shelved, suite_of, toy
 
-from bench.running import shelf as shelves
-from bench.running.shelf import AT_MOST, Shelf, write_leaderboard
+from bench.records.asked import note
+from bench.records.record import ModelInfo
+from bench.records.store import Store
+from bench.running.shelf import PUBLISHED, Shelf, board_of
 
-
-def test_whoever_writes_last_has_seen_all_records(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another run publishes, and writes its board, while ours is being made: ours must not put the old one back."""
-    shelf = Shelf(elsewhere / "out")
-    shelf.own.prepare()
-    shelf.own.publish(record())
-    calls = 0
-
-    def slow(shelf: Shelf, **more: Any) -> str:
-        nonlocal calls
-        calls += 1
-        text = ", ".join(sorted(item.cell.target.name for item in shelf.records(lambda line: None).values()))
-        if calls == 1:
-            shelf.own.publish(record(cell(model("b"))))
-            (shelf.out / "leaderboard.md").write_text("a, b")
-        return text
-
-    monkeypatch.setattr(shelves, "leaderboard", slow)
-    assert write_leaderboard(shelf).read_text() == "a, b"
-    assert calls == 2
+SUITE = suite_of("\n".join([GRID, TRANSFER, NOISE]), ["a", "b"], 0.2)
+REFIT = model("a", fingerprint="f" * 64)
 
 
-def test_where_others_never_stop_it_ends_all_the_same(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shelf, calls = Shelf(elsewhere / "out"), 0
-    shelf.own.prepare()
+def keep(folder: Path, *references: ModelInfo, finished: str = "2025-01-01T00:00:00.000+00:00") -> None:
+    store = Store(folder)
+    store.prepare()
+    for record in shelved(SUITE, answers({}), references=references, finished=finished)[0].values():
+        store.publish(record)
 
-    def busy(shelf: Shelf, **more: Any) -> str:
-        nonlocal calls
-        calls += 1
-        shelf.own.publish(record(cell(model(f"m{calls}"))))
-        return "x"
 
-    monkeypatch.setattr(shelves, "leaderboard", busy)
-    write_leaderboard(shelf)
-    assert calls == AT_MOST
+@pytest.fixture
+def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The out folder of a call in a folder that publishes two models, one of which is another one here."""
+    monkeypatch.chdir(tmp_path)
+    keep(PUBLISHED, A, B)
+    keep(Path("out/results"), REFIT, B, finished="2026-01-01T00:00:00.000+00:00")
+    return Path("out")
+
+
+def test_own_records_leave_the_published_board_as_it_is(out: Path) -> None:
+    found = board_of(SUITE, toy(), Shelf(out))
+    alone = board_of(SUITE, toy(), Shelf(Path("nothing")))
+    assert {row.rank for row in alone} == {1}
+    assert [row for row in found if row.model in ("a", "b")] == alone
+    assert {row.model for row in found} == {"a", "b", "a (refitted here)"}
+
+
+def test_without_the_published_records_the_own_models_are_ranked(out: Path) -> None:
+    found = board_of(SUITE, toy(), Shelf(out, with_published=False))
+    assert {(row.model, row.fingerprint, row.rank) for row in found} == {
+        ("a", REFIT.fingerprint, 1),
+        ("b", B.fingerprint, 1),
+    }
+
+
+def test_notes_of_every_folder_that_is_read_count(out: Path) -> None:
+    """Of a folder with two versions the one asked for last is shown, wherever that is noted."""
+    keep(out / "results", A, B)
+    shelf = Shelf(out, with_published=False)
+    assert {row.fingerprint for row in board_of(SUITE, toy(), shelf) if row.model == "a"} == {REFIT.fingerprint}
+    note(shelf.own, toy().checksum, [A])
+    assert {row.fingerprint for row in board_of(SUITE, toy(), shelf) if row.model == "a"} == {A.fingerprint}
