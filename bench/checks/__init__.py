@@ -39,7 +39,7 @@ REMEDIES = {
     "argmax": "give scores whose first largest is the label by the model's own rule",
     "probabilities": "set confidence_kind to what they are; softmax, votes, leaf fraction and calibrated sum to 1",
     "own labels": "decide as the original does, ties and rounding included; where it is too close, ask the original",
-    "asked again": "let answers depend on the input alone: on no other of the batch, on nothing that calls change",
+    "asked again": "let labels depend on the input alone: on no other of the batch, on no earlier call; take one too",
     "classes": "give labels in the order of the outputs, wrap(net, classes=[...]), and check the inputs' units",
     "number of classes": "read no confidence and no targeted attack of it: of two classes they say nothing",
     "bounds": "scale the inputs as the model expects them, or correct its bounds",

@@ -38,8 +38,9 @@ def same_when_asked_again(subject: Subject) -> Finding:
     for row, other in changed[:LOOKED_INTO] + changed[-LOOKED_INTO:]:
         found = settled(ask, first[row], other, subject.span)
         if found is not None:
-            how = "raises" if other.label == RAISES else f"is labelled {other.label}"
-            seen = f"an example labelled {first[row].label} among {len(x)} {how} among {len(other.batch)}"
+            how = "makes it raise" if other.label == RAISES else f"is labelled {other.label}"
+            where = "alone" if len(other.batch) == 1 else f"among {len(other.batch)} in another order"
+            seen = f"an example labelled {first[row].label} among {len(x)} {how} {where}"
             return failed(f"{found}: {seen if found == ORDER else 'the very same batch gets other labels'}")
     return passed(f"{len(x)} have the same labels alone, in another order, and once more")
 

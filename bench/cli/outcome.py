@@ -19,7 +19,7 @@ REMEDIES = {
     "at chance": "check the scale of its inputs and the order of its classes",
     "randomised": "switch off dropout and sampling; where randomness is the defence, attack its mean",
     "not repeatable": "let answers depend on the input alone, and on nothing that calls change",
-    "order-dependent": "let no example see the others of its batch",
+    "order-dependent": "let no example see the others of its batch, and answer a batch of one",
 }
 """What to do about a model that has no rank, by the first words of the reason."""
 SHOWN = 5

@@ -148,3 +148,7 @@ def test_flags_stand_on_the_board(digits_net: nn.Module, digits: Dataset, tmp_pa
     )
     board = bench.run(suite, {"turned": Misleading(digits_net)}, out=tmp_path, device="cpu", limit=50)
     assert all("gradient-wrong" in row.flags for row in board.of("turned"))
+    assert board.unranked == {}
+    constant = adapters.black_box(lambda x: [3] * len(x), version="1")
+    reasons = bench.run(suite, {"three": constant}, out=tmp_path, device="cpu", limit=100).unranked
+    assert reasons == {"three": "one class: it gives one label for everything (all of its answers are class 3)"}
