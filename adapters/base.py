@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple, Self
@@ -18,7 +19,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from adapters import identity
 from adapters.errors import InvalidOutput, NotWrappable, ShapeMismatch, Unsupported
+from adapters.identity.classes import see_through
+from adapters.identity.whole import Whole
+
+NO_VERSION = "no-version"
+"""The flag of a model that cannot be seen into and has no version: its results are never reused."""
 
 GradientKind = Literal["exact", "surrogate", "none"]
 Loss = Literal["training", "cross_entropy", "margin"]
@@ -51,18 +58,28 @@ class Movable:
             vars(self)[name] = _moved(value, device)
 
 
+@see_through
 class Adapter(Movable, ABC):
     """One fitted classifier.
 
     A subclass implements `_outputs` and `_state`, and `_logits` where it has a gradient. It receives `x` already in
     `input_shape`; everything public takes the dataset's shape and brings it into that. `to` moves all tensors, networks
     and adapters that it has for attributes, those in lists and dictionaries too; another way to move is its `_move`.
+
+    What the model is, is told by `_state`; of a class that is not this project's own, by its code and attributes too.
     """
 
     family: ClassVar[str]
     """Short name of the model family, printed on the leaderboard."""
     version: ClassVar[str] = "1"
     """Part of the fingerprint: raised whenever outcomes of this adapter change."""
+
+    bystanders: ClassVar[frozenset[str]] = frozenset(
+        {"input_shape", "classes", "bounds", "device", "notes", "_nonce"}
+    )
+    """Attributes that decide no output, or are told in a way of their own."""
+    remedy: ClassVar[str] = 'a class attribute `version = "2"`, raised with every change'
+    """How a model that cannot be seen into is given a version."""
 
     gradient: GradientKind = "none"
     confidence_kind: str | None = None
@@ -88,6 +105,8 @@ class Adapter(Movable, ABC):
         self.device = torch.device("cpu")
         self.notes: list[str] = []
         """Flags raised while wrapping (`train-mode`, ...), shown on every row of this model."""
+        self._nonce: str | None = uuid.uuid4().hex
+        """Stands for what cannot be seen; travels with every copy."""
 
     # -- what a subclass says -----------------------------------------------------------------------------------------
 
@@ -185,12 +204,52 @@ class Adapter(Movable, ABC):
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over parameters, preprocessing, adapter class and version, as 64 hex digits."""
+        """SHA-256 over everything that decides the outputs, as 64 hex digits.
+
+        Of a model that cannot be seen into and has no version it is another one for every adapter made, the same for
+        copies of that; see `unseen`.
+        """
+        return self._digest(drawn=True)
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """Path and type of each thing that may decide outputs and cannot be seen into, such as `head: InferenceSession`.
+
+        Where there is any and no version, the flag `no-version` is among the notes.
+        """
+        return self._noted(self._seen(weigh=False))
+
+    def _digest(self, *, drawn: bool) -> str:
+        """The fingerprint; with what is drawn in place of what is unseen, or without."""
         digest = hashlib.sha256()
         _feed(digest, (type(self).__name__, self.version, self.input_shape, self.classes))
-        for item in self._state():
-            _feed(digest, item)
+        seen = self._seen()
+        if seen is None:
+            for item in self._state():
+                _feed(digest, item)
+        else:
+            _feed(digest, seen.digest)
+            if self._noted(seen) and drawn and not self._has_version():
+                _feed(digest, self._nonce)
         return digest.hexdigest()
+
+    def _noted(self, seen: identity.Seen | None) -> tuple[str, ...]:
+        """What is unseen, with the flag that says so set or taken back."""
+        if seen is None:
+            return ()
+        if (NO_VERSION in self.notes) != (lacks := bool(seen.unseen) and not self._has_version()):
+            (self.notes.append if lacks else self.notes.remove)(NO_VERSION)
+        return seen.unseen
+
+    def _seen(self, *, weigh: bool = True) -> identity.Seen | None:
+        """What a walk over code and attributes comes to; None for this project's own classes, whose state tells all."""
+        if identity.is_ours(type(self)):
+            return None
+        return identity.see({"": Whole(self, self.bystanders), "state": list(self._state())}, weigh=weigh)
+
+    def _has_version(self) -> bool:
+        """Whether the model's owner says which version it is."""
+        return any("version" in vars(kind) and not identity.is_ours(kind) for kind in type(self).__mro__)
 
     def copied(self) -> Self:
         """A copy that can be moved and fitted to a dataset while its owner's stays as it is.
@@ -222,6 +281,16 @@ class Adapter(Movable, ABC):
             raise ShapeMismatch(
                 f"the model takes inputs of shape {self.input_shape}, not {tuple(x.shape[1:])}"
             ) from None
+
+
+@identity.rule(Adapter)
+def _as_part(walk: identity.Walk, adapter: Adapter) -> bytes:
+    """An adapter within another model; within itself, as in a bound method of its own, it is just that."""
+    if walk.is_within(adapter):
+        return b"itself"
+    for place in adapter.unseen if not adapter._has_version() else ():
+        walk.lacks(place)
+    return bytes.fromhex(adapter._digest(drawn=False))
 
 
 def worst(*kinds: GradientKind) -> GradientKind:

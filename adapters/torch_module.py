@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import copy
-import inspect
-import sys
 from collections.abc import Callable, Iterable, Sequence
-from inspect import isfunction
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adapters.base import Adapter, Bounds, Outputs
+from adapters import identity
+from adapters.base import NO_VERSION, Adapter, Bounds, Outputs
 from adapters.errors import InvalidOutput, NotWrappable
-
-_LIBRARIES = {"torch", "torchvision", *sys.stdlib_module_names}
-"""Whose classes do not change without their version."""
-
-_PLAIN = (bool, int, float, complex, str, bytes, type(None))
+from adapters.identity.whole import Whole
 
 OutputKind = Literal["logits", "probabilities"]
 
@@ -33,6 +27,9 @@ class TorchModule(Adapter):
     """
 
     family: ClassVar[str] = "network"
+    version: ClassVar[str] = "2"
+    bystanders: ClassVar[frozenset[str]] = Adapter.bystanders | {"owner_version"}
+    remedy: ClassVar[str] = 'wrap(net, version="1"), raised with every change'
     confidence_kind: str | None = "softmax"
 
     def __init__(
@@ -58,8 +55,8 @@ class TorchModule(Adapter):
             std: divides `x - mean`.
             outputs: what the network returns. Give `probabilities` for one that ends in a softmax.
             training_loss: `(logits (N, K), y (N,)) -> (N,)`, if the network was not trained on cross-entropy.
-            version: to be raised when the network changes in what its fingerprint cannot see. It sees weights, buffers,
-                plain attributes, the source of its classes, and plain values and functions that these use by name.
+            version: names what the fingerprint cannot see into (see `unseen`), such as a session of another library;
+                raise it whenever that changes. Without one, results of such a network are never reused.
 
         Raises:
             NotWrappable: `outputs` is neither kind, or `std` is not positive.
@@ -78,6 +75,7 @@ class TorchModule(Adapter):
         self.owner_version = version
         self.output_kind = outputs
         self.custom_loss = training_loss
+        self._noted(self._seen(weigh=False))
         first = next(iter([*self.module.parameters(), *self.module.buffers()]), None)
         if first is not None:
             self.to(first.device)
@@ -121,19 +119,14 @@ class TorchModule(Adapter):
 
     def _state(self) -> Iterable[object]:
         # Its notes, too: flags are kept with the results, so what earns them makes another model.
-        yield from (repr(self.module), self.owner_version, self.notes, self.output_kind, self.mean, self.std)
-        yield None if self.custom_loss is None else _source(self.custom_loss)
-        kinds = {kind for part in self.module.modules() for kind in type(part).__mro__}
-        for kind in sorted(kinds, key=lambda kind: (kind.__module__, kind.__qualname__)):
-            if kind.__module__.partition(".")[0] not in _LIBRARIES:
-                yield _source(kind)
-                yield from _globals_of(kind)
-        for name, part in self.module.named_modules():
-            yield from ((name, key, value) for key, value in sorted(vars(part).items()) if isinstance(value, _PLAIN))
-            yield from ((name, key, _source(value)) for key, value in sorted(vars(part).items()) if isfunction(value))
-        for name, tensor in sorted([*self.module.named_parameters(), *self.module.named_buffers()]):
-            yield name
-            yield tensor
+        return self.owner_version, [note for note in self.notes if note != NO_VERSION]
+
+    def _seen(self, *, weigh: bool = True) -> identity.Seen:
+        # The network, the loss and every option, whatever their names: all that this class is given.
+        return identity.see({"": Whole(self, self.bystanders), "state": list(self._state())}, weigh=weigh)
+
+    def _has_version(self) -> bool:
+        return bool(self.owner_version) or super()._has_version()
 
 
 def _per_channel(value: float | Sequence[float]) -> Tensor:
@@ -141,22 +134,3 @@ def _per_channel(value: float | Sequence[float]) -> Tensor:
     tensor = torch.as_tensor(value, dtype=torch.float32)
     return tensor.reshape(()) if tensor.numel() == 1 else tensor.reshape(-1, 1, 1)
 
-
-def _globals_of(kind: type) -> Iterable[object]:
-    """Plain values and functions of its module that the methods of a class use by name."""
-    for name, method in sorted(vars(kind).items()):
-        if isfunction(method):
-            for used in sorted(set(method.__code__.co_names) & method.__globals__.keys()):
-                value = method.__globals__[used]
-                if isinstance(value, _PLAIN):
-                    yield name, used, value
-                elif isfunction(value) and value.__module__ == kind.__module__:
-                    yield name, used, _source(value)
-
-
-def _source(code: Any) -> str:
-    """Source of a class or function, which decides outputs as much as the weights do; its name where none is kept."""
-    try:
-        return inspect.getsource(code)
-    except (OSError, TypeError):
-        return f"{getattr(code, '__module__', '')}.{getattr(code, '__qualname__', type(code).__qualname__)}"

@@ -74,6 +74,7 @@ def test_the_probe_sees_what_is_loaded(tmp_path: Path) -> None:
 # -- floors -----------------------------------------------------------------------------------------------------------
 
 FLOORS: tuple[tuple[str, ...], ...] = (
+    ("adapters.identity",),
     ("adapters.errors", "adapters.base"),
     ("adapters.rounding", "adapters.threads"),
     ("adapters.compiled",),

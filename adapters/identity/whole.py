@@ -1,0 +1,25 @@
+"""A thing by its class and its attributes, where another rule would tell it by something else."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from adapters.identity.classes import attributes_of, kind_of
+from adapters.identity.networks import hooks_of_all
+from adapters.identity.walk import Walk, node, rule
+
+
+class Whole(NamedTuple):
+    """A model: its class, its attributes, and what this process does to all networks."""
+
+    value: Any
+    without: frozenset[str]
+    """Attributes that decide nothing."""
+
+
+@rule(Whole)
+def whole(walk: Walk, asked: Whole) -> bytes:
+    def within(walk: Walk, value: Any) -> bytes:
+        return node("whole", kind_of(walk, type(value)), attributes_of(walk, value, asked.without), hooks_of_all(walk))
+
+    return walk.by(within, asked.value, mode="whole")
