@@ -150,7 +150,7 @@ SHAPE = (1, 3, 4)
 
 UNWRAPPED = ("old weight norm", "scripted", "traced", "exported")
 """Those that `wrap` does not take as they are made here: a walk over them is another matter."""
-UNPICKLED = [name for name in NETS if name not in (*UNWRAPPED, "compiled", "graph")]
+UNPICKLED = [name for name in NETS if name not in (*UNWRAPPED, "weight norm", "spectral norm", "compiled", "graph")]
 
 
 def told(net: nn.Module) -> str:
