@@ -148,7 +148,7 @@ NETS = {name: seeded(make) for name, make in NETS.items()}
 SHAPE = (1, 3, 4)
 
 
-UNWRAPPED = ("old weight norm", "scripted", "traced", "exported")
+UNWRAPPED = ("old weight norm", "pruned", "scripted", "traced", "exported")
 """Those that `wrap` does not take as they are made here: a walk over them is another matter."""
 UNPICKLED = [name for name in NETS if name not in (*UNWRAPPED, "weight norm", "spectral norm", "compiled", "graph")]
 
