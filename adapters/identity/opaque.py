@@ -31,10 +31,15 @@ def bystander(walk: Walk, value: Any) -> bytes:
 
 
 @rule(_io._IOBase, socket.socket, mmap.mmap, ctypes._SimpleCData, ctypes.Structure, ctypes.Array, ctypes.CDLL)
-@rule(ctypes._Pointer, type(ctypes.CFUNCTYPE(None)()).__base__, threading.local, contextvars.ContextVar)
+@rule(ctypes._Pointer, type(ctypes.CFUNCTYPE(None)()).__base__, threading.local)
 @rule(types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType, types.FrameType, asyncio.AbstractEventLoop)
 def closed(walk: Walk, value: Any) -> bytes:
     return walk.cannot(value)
+
+
+@rule(contextvars.ContextVar)
+def in_context(walk: Walk, value: contextvars.ContextVar[Any]) -> bytes:
+    return node("context", walk.of(value.get(None)))
 
 
 @rule(io.BytesIO, io.StringIO)

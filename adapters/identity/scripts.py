@@ -41,12 +41,25 @@ def _archive(value: Any) -> bytes:
         for name in archive.namelist():
             inner = _MANGLED.sub("", name.partition("/")[2])
             if inner.startswith("code/") and inner.endswith(".py"):
-                parts.append(node(inner, _MANGLED.sub("", archive.read(name).decode())))
+                parts.append(node(inner, _code(archive.read(name).decode())))
             elif inner.endswith(".pkl") and not inner.startswith("code/"):
                 parts.append(node(inner, *_pickled(archive.read(name))))
             elif inner.startswith(("data/", "constants/")):
                 parts.append(node(inner, archive.read(name)))
     return node("archive", *sorted(parts))
+
+
+def _code(text: str) -> str:
+    """Code without what differs from process to process: names, and the order of a class's constants."""
+    found: list[str] = []
+    constants: list[str] = []
+    for line in _MANGLED.sub("", text).splitlines():
+        if " : Final[" in line:
+            constants.append(line)
+            continue
+        found += [*sorted(constants), line]
+        constants = []
+    return "\n".join([*found, *sorted(constants)])
 
 
 def _pickled(data: bytes) -> list[bytes]:
