@@ -160,12 +160,12 @@ def builtin(walk: Walk, value: Any) -> bytes:
     owner = value.__self__
     if owner is None or isinstance(owner, types.ModuleType):
         name = value.__module__ or getattr(owner, "__name__", "")
-        return _named(walk, value, name, value.__qualname__)
+        return named(walk, value, name, value.__qualname__)
     if isinstance(owner, type):
         return node("builtin", kind_of(walk, owner), value.__name__)
     home = libraries.of_class(type(owner))
     if home is not None and type(owner).__name__ == "PyCapsule":  # functions of pybind11
-        return _named(walk, value, str(value.__module__), value.__name__)
+        return named(walk, value, str(value.__module__), value.__name__)
     return node("builtin", value.__name__, walk.of(owner))
 
 
@@ -178,7 +178,7 @@ def descriptor(walk: Walk, value: Any) -> bytes:
     return node("descriptor", value.__name__) if value.__name__ in ("__dict__", "__weakref__") else walk.cannot(value)
 
 
-def _named(walk: Walk, value: Any, module: str, name: str) -> bytes:
+def named(walk: Walk, value: Any, module: str, name: str) -> bytes:
     """A function of no Python code is its library's, by name."""
     home = libraries.of_module(module)
     if home is None:

@@ -13,6 +13,7 @@ from torch._ops import HigherOrderOperator, OpOverload, OpOverloadPacket
 from adapters.identity import libraries
 from adapters.identity.classes import attributes_of, kind_of
 from adapters.identity.containers import pairs
+from adapters.identity.functions import named
 from adapters.identity.walk import Walk, node, rule
 
 _HEAP = 1 << 9
@@ -33,6 +34,8 @@ def thing(walk: Walk, value: Any) -> bytes:
     kind = type(value)
     if kind is object:
         return node("object")
+    if kind.__name__ in ("cython_function_or_method", "fused_cython_function"):
+        return named(walk, value, str(value.__module__), str(value.__name__))
     home = libraries.of_class(kind)
     if home is None:
         return node("instance", kind_of(walk, kind), attributes_of(walk, value), _payload(walk, value))
