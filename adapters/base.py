@@ -8,10 +8,8 @@ of features)` in the dataset's declared units, tensors in and out on the adapter
 from __future__ import annotations
 
 import copy
-import hashlib
-import uuid
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
@@ -19,13 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from adapters import identity
 from adapters.errors import InvalidOutput, NotWrappable, ShapeMismatch, Unsupported
-from adapters.identity.classes import see_through
-from adapters.identity.whole import Whole
-
-NO_VERSION = "no-version"
-"""The flag of a model that cannot be seen into and has no version: its results are never reused."""
+from adapters.identified import Identified
 
 GradientKind = Literal["exact", "surrogate", "none"]
 Loss = Literal["training", "cross_entropy", "margin"]
@@ -58,8 +51,7 @@ class Movable:
             vars(self)[name] = _moved(value, device)
 
 
-@see_through
-class Adapter(Movable, ABC):
+class Adapter(Movable, Identified):
     """One fitted classifier.
 
     A subclass implements `_outputs` and `_state`, and `_logits` where it has a gradient. It receives `x` already in
@@ -71,16 +63,6 @@ class Adapter(Movable, ABC):
 
     family: ClassVar[str]
     """Short name of the model family, printed on the leaderboard."""
-    version: ClassVar[str] = "1"
-    """Part of the fingerprint: raised whenever outcomes of this adapter change."""
-
-    bystanders: ClassVar[frozenset[str]] = frozenset(
-        {"input_shape", "classes", "bounds", "device", "notes", "_nonce"}
-    )
-    """Attributes that decide no output, or are told in a way of their own."""
-    remedy: ClassVar[str] = 'a class attribute `version = "2"`, raised with every change'
-    """How a model that cannot be seen into is given a version."""
-
     gradient: GradientKind = "none"
     confidence_kind: str | None = None
     stochastic: bool = False
@@ -105,18 +87,13 @@ class Adapter(Movable, ABC):
         self.device = torch.device("cpu")
         self.notes: list[str] = []
         """Flags raised while wrapping (`train-mode`, ...), shown on every row of this model."""
-        self._nonce: str | None = uuid.uuid4().hex
-        """Stands for what cannot be seen; travels with every copy."""
+        self._draw()
 
     # -- what a subclass says -----------------------------------------------------------------------------------------
 
     @abstractmethod
     def _outputs(self, x: Tensor) -> Outputs:
         """Labels, scores and probabilities of `x`, in one pass. Called without autograd."""
-
-    @abstractmethod
-    def _state(self) -> Iterable[object]:
-        """Everything that decides the model's outputs: tensors, arrays, strings, numbers; hashed in this order."""
 
     def _logits(self, x: Tensor) -> Tensor:
         """`(N, K)` differentiable scores for attacks; a stand-in is allowed and then declared in `gradient`."""
@@ -202,55 +179,6 @@ class Adapter(Movable, ABC):
         """`(N,)` labels by the original model's own code, for audits; `predict` where there is no other code."""
         return self.predict(x)
 
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 over everything that decides the outputs, as 64 hex digits.
-
-        Of a model that cannot be seen into and has no version it is another one for every adapter made, the same for
-        copies of that; see `unseen`.
-        """
-        return self._digest(drawn=True)
-
-    @property
-    def unseen(self) -> tuple[str, ...]:
-        """Path and type of each thing that may decide outputs and cannot be seen into, such as `head: InferenceSession`.
-
-        Where there is any and no version, the flag `no-version` is among the notes.
-        """
-        return self._noted(self._seen(weigh=False))
-
-    def _digest(self, *, drawn: bool) -> str:
-        """The fingerprint; with what is drawn in place of what is unseen, or without."""
-        digest = hashlib.sha256()
-        _feed(digest, (type(self).__name__, self.version, self.input_shape, self.classes))
-        seen = self._seen()
-        if seen is None:
-            for item in self._state():
-                _feed(digest, item)
-        else:
-            _feed(digest, seen.digest)
-            if self._noted(seen) and drawn and not self._has_version():
-                _feed(digest, self._nonce)
-        return digest.hexdigest()
-
-    def _noted(self, seen: identity.Seen | None) -> tuple[str, ...]:
-        """What is unseen, with the flag that says so set or taken back."""
-        if seen is None:
-            return ()
-        if (NO_VERSION in self.notes) != (lacks := bool(seen.unseen) and not self._has_version()):
-            (self.notes.append if lacks else self.notes.remove)(NO_VERSION)
-        return seen.unseen
-
-    def _seen(self, *, weigh: bool = True) -> identity.Seen | None:
-        """What a walk over code and attributes comes to; None for this project's own classes, whose state tells all."""
-        if identity.is_ours(type(self)):
-            return None
-        return identity.see({"": Whole(self, self.bystanders), "state": list(self._state())}, weigh=weigh)
-
-    def _has_version(self) -> bool:
-        """Whether the model's owner says which version it is."""
-        return any("version" in vars(kind) and not identity.is_ours(kind) for kind in type(self).__mro__)
-
     def copied(self) -> Self:
         """A copy that can be moved and fitted to a dataset while its owner's stays as it is.
 
@@ -281,16 +209,6 @@ class Adapter(Movable, ABC):
             raise ShapeMismatch(
                 f"the model takes inputs of shape {self.input_shape}, not {tuple(x.shape[1:])}"
             ) from None
-
-
-@identity.rule(Adapter)
-def _as_part(walk: identity.Walk, adapter: Adapter) -> bytes:
-    """An adapter within another model; within itself, as in a bound method of its own, it is just that."""
-    if walk.is_within(adapter):
-        return b"itself"
-    for place in adapter.unseen if not adapter._has_version() else ():
-        walk.lacks(place)
-    return bytes.fromhex(adapter._digest(drawn=False))
 
 
 def worst(*kinds: GradientKind) -> GradientKind:
@@ -331,26 +249,3 @@ def _moved(value: Any, device: torch.device) -> Any:
         if any(new is not old for new, old in zip(parts, value, strict=True)):
             return type(value)(parts)
     return value
-
-
-def _feed(digest: Any, item: object) -> None:
-    """Add one item to a hash, with its type and extent, so that no two states read the same."""
-    if isinstance(item, Tensor):
-        item = item.detach().cpu().numpy()
-    if isinstance(item, np.ndarray):
-        array = np.ascontiguousarray(item)
-        if array.dtype.hasobject:
-            _feed(digest, [repr(value) for value in array.ravel().tolist()])
-            return
-        digest.update(f"array {array.dtype.str} {array.shape} ".encode())
-        digest.update(array.tobytes())
-    elif isinstance(item, (list, tuple)):
-        digest.update(f"{len(item)} items ".encode())
-        for part in item:
-            _feed(digest, part)
-    elif isinstance(item, bytes):
-        digest.update(f"bytes {len(item)} ".encode())
-        digest.update(item)
-    else:
-        text = repr(item.item() if isinstance(item, np.generic) else item)
-        digest.update(f"{len(text)} {text} ".encode())

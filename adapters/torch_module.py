@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from adapters import identity
-from adapters.base import NO_VERSION, Adapter, Bounds, Outputs
+from adapters.base import Adapter, Bounds, Outputs
 from adapters.errors import InvalidOutput, NotWrappable
+from adapters.identified import NO_VERSION
 from adapters.identity.whole import Whole
 
 OutputKind = Literal["logits", "probabilities"]
@@ -123,7 +124,8 @@ class TorchModule(Adapter):
 
     def _seen(self, *, weigh: bool = True) -> identity.Seen:
         # The network, the loss and every option, whatever their names: all that this class is given.
-        return identity.see({"": Whole(self, self.bystanders), "state": list(self._state())}, weigh=weigh)
+        seen = identity.see({"": Whole(self, self.bystanders), "state": list(self._state())}, weigh=weigh)
+        return seen._replace(unseen=tuple(each.removeprefix("module.") for each in seen.unseen))
 
     def _has_version(self) -> bool:
         return bool(self.owner_version) or super()._has_version()
@@ -133,4 +135,3 @@ def _per_channel(value: float | Sequence[float]) -> Tensor:
     """A scalar, or `(C, 1, 1)` to line up with images."""
     tensor = torch.as_tensor(value, dtype=torch.float32)
     return tensor.reshape(()) if tensor.numel() == 1 else tensor.reshape(-1, 1, 1)
-

@@ -89,7 +89,9 @@ def _array(walk: Walk, value: np.ndarray) -> bytes:
     if value.dtype.names is not None:  # field by field: what lies between is whatever was there before
         return node("fields", about, *(node(name, _array(walk, value[name])) for name in value.dtype.names))
     if value.dtype.hasobject:
-        return node("objects", about, *(walk.of(part, f"[{place}]") for place, part in enumerate(value.ravel().tolist())))
+        return node(
+            "objects", about, *(walk.of(part, f"[{place}]") for place, part in enumerate(value.ravel().tolist()))
+        )
     if not walk.weigh:
         return node("array", about)
     data = np.ascontiguousarray(value)
@@ -113,4 +115,6 @@ def generator(walk: Walk, value: torch.Generator) -> bytes:
 
 @rule(torch.UntypedStorage, torch.storage.TypedStorage)
 def storage(walk: Walk, value: Any) -> bytes:
-    return node("storage", str(value.dtype) if isinstance(value, torch.storage.TypedStorage) else "", bytes(value.untyped()))
+    return node(
+        "storage", str(value.dtype) if isinstance(value, torch.storage.TypedStorage) else "", bytes(value.untyped())
+    )

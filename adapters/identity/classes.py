@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import inspect
 import types
 import typing
@@ -23,10 +24,26 @@ SHOWN = frozenset(
 )
 """What shows, copies or ends an instance."""
 _BOOKKEEPING = frozenset(
-    {"__module__", "__qualname__", "__doc__", "__dict__", "__weakref__", "__slots__", "__slotnames__", "__annotations__"}
+    {
+        "__module__",
+        "__qualname__",
+        "__doc__",
+        "__dict__",
+        "__weakref__",
+        "__slots__",
+        "__slotnames__",
+        "__annotations__",
+    }
     | {"__annotate__", "__annotate_func__", "__annotations_cache__", "__firstlineno__", "__static_attributes__"}
     | {"__abstractmethods__", "__orig_bases__", "__parameters__", "__match_args__", "__dataclass_params__", "_abc_impl"}
-    | {"_value2member_map_", "_unhashable_values_", "_hashable_values_", "_member_map_", "_member_names_", "_new_member_"}
+    | {
+        "_value2member_map_",
+        "_unhashable_values_",
+        "_hashable_values_",
+        "_member_map_",
+        "_member_names_",
+        "_new_member_",
+    }
     | {"_use_args_", "_generate_next_value_", "_backward_cls", "_wrapped_call", "__type_params__", "__classdictcell__"}
 )
 """What Python, and those who make classes, note down of a class."""
@@ -109,10 +126,8 @@ def own_attributes(value: Any) -> dict[str, Any]:
                     found[name] = member.__get__(value)
                 except AttributeError:  # not set
                     continue
-    try:
+    with contextlib.suppress(AttributeError):
         found.update(object.__getattribute__(value, "__dict__"))
-    except AttributeError:
-        pass
     return {name: part for name, part in found.items() if isinstance(name, str)}
 
 

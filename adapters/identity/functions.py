@@ -112,7 +112,11 @@ def _is_a_librarys(content: Any) -> bool:
     if isinstance(content, (types.FunctionType, type, types.ModuleType, np.ndarray)) or content is _ABSENT:
         return False
     kind = type(content)
-    return kind.__module__ != "builtins" and libraries.of_class(kind) is not None and not hasattr(content, "__torch_function__")
+    return (
+        kind.__module__ != "builtins"
+        and libraries.of_class(kind) is not None
+        and not hasattr(content, "__torch_function__")
+    )
 
 
 def _value(walk: Walk, content: Any, place: str) -> bytes:

@@ -33,7 +33,7 @@ def function(walk: Walk, value: Any) -> bytes:
 
 
 def _archive(value: Any) -> bytes:
-    """The digest of what saving writes: code, constants and data, but no debugging information and no names of files."""
+    """The digest of what saving writes: code, constants and data; not what is for debuggers, nor names of files."""
     buffer = io.BytesIO()
     torch.jit.save(value, buffer)
     parts = []

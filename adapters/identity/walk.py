@@ -134,7 +134,9 @@ class Walk:
     def cannot(self, value: Any, what: str = "") -> bytes:
         """Take down that a thing here cannot be seen into."""
         kind = type(value)
-        name = what or (kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}")
+        name = what or (
+            kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+        )
         self.lacks(name)
         return node("unseen", name)
 

@@ -18,7 +18,7 @@ from bench.planning.suite import DatasetChoice, Suite, load_suite
 from bench.progress import Progress, quiet
 from bench.records.record import Failure, ModelInfo
 from bench.running.execution import Execution
-from bench.running.roster import Models, chosen, given
+from bench.running.roster import Models, blindness, chosen, given
 from bench.running.shelf import Shelf, dataset_of, on_board
 
 if TYPE_CHECKING:
@@ -119,6 +119,8 @@ class Session:
                 self.unknown_models.append(name)
                 continue
             infos[name] = self.models.info(name)
+            if infos[name].notes and (line := blindness(name, self.models.adapter(name))):
+                self.progress.say(line)
         return infos
 
     @cached_property

@@ -120,10 +120,16 @@ def attention(part: Any, x: Tensor) -> Tensor:
 NETS: dict[str, Callable[[], nn.Module]] = {
     "dense": dense,
     "named": lambda: nn.Sequential(OrderedDict(flat=nn.Flatten(), out=nn.Linear(12, 3))),
-    "batch norm": lambda: nn.Sequential(nn.Flatten(), nn.Linear(12, 8), nn.BatchNorm1d(8), nn.Dropout(), nn.Linear(8, 3)),
-    "convolutions": lambda: nn.Sequential(nn.Conv2d(1, 4, 2), nn.GELU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)),
+    "batch norm": lambda: nn.Sequential(
+        nn.Flatten(), nn.Linear(12, 8), nn.BatchNorm1d(8), nn.Dropout(), nn.Linear(8, 3)
+    ),
+    "convolutions": lambda: nn.Sequential(
+        nn.Conv2d(1, 4, 2), nn.GELU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)
+    ),
     "attention": lambda: Body(nn.MultiheadAttention(6, 2, batch_first=True), attention),
-    "transformer": lambda: Body(nn.TransformerEncoder(nn.TransformerEncoderLayer(6, 2, 8), 2), lambda part, x: part(x).mean(1)),
+    "transformer": lambda: Body(
+        nn.TransformerEncoder(nn.TransformerEncoderLayer(6, 2, 8), 2), lambda part, x: part(x).mean(1)
+    ),
     "encoder and decoder": lambda: Body(nn.Transformer(6, 2, 1, 1, 8), lambda part, x: part(x, x).mean(1)),
     "lstm": lambda: Body(nn.LSTM(6, 6, batch_first=True), lambda part, x: part(x)[0][:, -1]),
     "old weight norm": lambda: nn.Sequential(nn.Flatten(), nn.utils.weight_norm(nn.Linear(12, 3))),
@@ -171,4 +177,4 @@ def unpickled() -> dict[str, str]:
 if __name__ == "__main__":
     import ordinary_nets
 
-    print(json.dumps([ordinary_nets.digests(), ordinary_nets.unpickled()]))
+    sys.stdout.write(json.dumps([ordinary_nets.digests(), ordinary_nets.unpickled()]))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import array
 import collections
 import dataclasses
-import enum
 import functools
 import operator
 import re
@@ -16,7 +15,7 @@ import weakref
 from collections.abc import Callable
 from fractions import Fraction
 from types import SimpleNamespace
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -195,11 +194,19 @@ held("sparse matrix", lambda n: sparse.csr_matrix([[0.0, n]]), lambda h: float(h
 held("slice", lambda n: slice(n), lambda h: h.stop)
 held("pattern", lambda n: re.compile(f"{n}|x"), lambda h: float(h.pattern[:-2]))
 held("generator of torch", lambda n: torch.Generator().manual_seed(int(8 * n) + 99), lambda h: h.initial_seed() / 8)
-held("generator of NumPy", lambda n: np.random.default_rng(int(8 * n) + 99), lambda h: h.bit_generator.state["state"]["state"] % 997)
+held(
+    "generator of NumPy",
+    lambda n: np.random.default_rng(int(8 * n) + 99),
+    lambda h: h.bit_generator.state["state"]["state"] % 997,
+)
 held("module in a list", lambda n: [linear(n)], lambda h: h[0](torch.zeros(1, 1)))
-held("module in a dictionary of lists", lambda n: {"a": [nn.Sequential(linear(n))]}, lambda h: h["a"][0](torch.zeros(1, 1)))
+held(
+    "module in a dictionary of lists",
+    lambda n: {"a": [nn.Sequential(linear(n))]},
+    lambda h: h["a"][0](torch.zeros(1, 1)),
+)
 
-# -- functions ----------------------------------------------------------------------------------------------------------
+# -- functions --------------------------------------------------------------------------------------------------------
 
 
 def adding(number: float) -> Callable[[Any], Any]:
@@ -258,10 +265,16 @@ def calls(take: Callable[[Any], Any]) -> nn.Module:
 
 
 for name, make in {
-    "closure": adding, "default": by_default, "keyword default": by_keyword, "closure of a closure": twice_closed,
-    "wrapped function": wrapped, "attribute of a function": with_attribute, "constant of code": typed,
+    "closure": adding,
+    "default": by_default,
+    "keyword default": by_keyword,
+    "closure of a closure": twice_closed,
+    "wrapped function": wrapped,
+    "attribute of a function": with_attribute,
+    "constant of code": typed,
 }.items():
     PLACES[name] = functools.partial(lambda make, number: calls(make(number)), make)
+
 
 def referring(number: float) -> nn.Module:
     KEPT.append(Plain(number))
@@ -271,8 +284,8 @@ def referring(number: float) -> nn.Module:
 
 KEPT: list[Plain] = []
 PLACES["weak reference"] = referring
-PLACES["mapping proxy"] = lambda n: calls(lambda held, by=types.MappingProxyType({"a": n}): by["a"])
-PLACES["compressed tensor"] = lambda n: calls(lambda held, by=torch.tensor([[0.0, n]]).to_sparse_csr(): by.to_dense()[0, 1])
+PLACES["mapping proxy"] = lambda n: calls(functools.partial(item, types.MappingProxyType({"a": n})))
+PLACES["compressed tensor"] = lambda n: calls(functools.partial(dense_part, torch.tensor([[0.0, n]]).to_sparse_csr()))
 PLACES["partial"] = lambda n: calls(functools.partial(second, n))
 PLACES["keyword of a partial"] = lambda n: calls(functools.partial(keyed, by=n))
 PLACES["bound method"] = lambda n: calls(Bound(n).take)
@@ -280,10 +293,18 @@ PLACES["callable object"] = lambda n: calls(Called(n))
 PLACES["method of a builtin"] = lambda n: calls({None: n}.__getitem__)
 PLACES["remembering function"] = lambda n: calls(functools.lru_cache(adding(n)))
 PLACES["item getter"] = lambda n: Shifted([1.0, 2.0, 3.0, *range(4, 90)], operator.itemgetter(int(8 * n) + 40))
-PLACES["vectorised function"] = lambda n: calls(lambda held, f=np.vectorize(adding(n)): float(f(0)))
+PLACES["vectorised function"] = lambda n: Shifted(np.vectorize(adding(n)), lambda held: float(held(0)))
 PLACES["function without gradient"] = lambda n: calls(torch.no_grad()(adding(n)))
 PLACES["compiled function"] = lambda n: calls(torch.compile(adding(n), backend="eager"))
 PLACES["single dispatch"] = lambda n: calls(functools.singledispatch(adding(n)))
+
+
+def dense_part(by: Tensor, held: Any) -> Tensor:
+    return by.to_dense()[0, 1]
+
+
+def item(by: Any, held: Any) -> Any:
+    return by["a"]
 
 
 def second(first: float, held: Any) -> float:
@@ -306,7 +327,7 @@ class Called(Bound):
     __call__ = Bound.take
 
 
-# -- classes ------------------------------------------------------------------------------------------------------------
+# -- classes ----------------------------------------------------------------------------------------------------------
 
 CLASS = """
 import enum, functools
@@ -330,7 +351,9 @@ class Net(Base{bases}):
 """
 
 
-def executed(number: float, expression: str, before: str = "", of_class: str = "", inherited: str = "pass", bases: str = "") -> nn.Module:
+def executed(
+    number: float, expression: str, before: str = "", of_class: str = "", inherited: str = "pass", bases: str = ""
+) -> nn.Module:
     """A class that was typed in, with a number somewhere."""
     filled = {
         "before": before.replace("NUMBER", repr(number)),
@@ -348,14 +371,26 @@ TYPED: dict[str, dict[str, str]] = {
     "constant of forward": {"expression": "NUMBER"},
     "global": {"expression": "SHIFT", "before": "SHIFT = NUMBER"},
     "global tensor": {"expression": "SHIFT", "before": "SHIFT = torch.tensor(NUMBER)"},
-    "global object": {"expression": "config.shift", "before": "class Config: pass\nconfig = Config(); config.shift = NUMBER"},
+    "global object": {
+        "expression": "config.shift",
+        "before": "class Config: pass\nconfig = Config(); config.shift = NUMBER",
+    },
     "global dictionary": {"expression": "CONFIG['shift']", "before": "CONFIG = {'shift': NUMBER}"},
-    "global of a function called": {"expression": "shift()", "before": "SHIFT = NUMBER\ndef shift():\n    return SHIFT"},
+    "global of a function called": {
+        "expression": "shift()",
+        "before": "SHIFT = NUMBER\ndef shift():\n    return SHIFT",
+    },
     "function called": {"expression": "shift()", "before": "def shift():\n    return NUMBER"},
-    "function under another name": {"expression": "other()", "before": "def shift():\n    return NUMBER\nother = shift"},
+    "function under another name": {
+        "expression": "other()",
+        "before": "def shift():\n    return NUMBER\nother = shift",
+    },
     "function in a conditional": {
         "expression": "shift()",
-        "before": "def shift():\n    def one():\n        return NUMBER\n    def two():\n        return 0\n    return one() if True else two()",
+        "before": (
+            "def shift():\n    def one():\n        return NUMBER\n    def two():\n        return 0\n"
+            "    return one() if True else two()"
+        ),
     },
     "comprehension": {"expression": "sum([NUMBER for _ in range(1)])"},
     "global in a comprehension": {"expression": "sum(SHIFT for _ in range(1))", "before": "SHIFT = NUMBER"},
@@ -365,18 +400,27 @@ TYPED: dict[str, dict[str, str]] = {
     "inherited attribute": {"expression": "self.shift", "inherited": "shift = NUMBER"},
     "inherited method": {"expression": "self.shift()", "inherited": "def shift(self):\n    return NUMBER"},
     "static method": {"expression": "self.shift()", "of_class": "@staticmethod\ndef shift():\n    return NUMBER"},
-    "class method": {"expression": "self.shift()", "of_class": "by = NUMBER\n@classmethod\ndef shift(cls):\n    return cls.by"},
+    "class method": {
+        "expression": "self.shift()",
+        "of_class": "by = NUMBER\n@classmethod\ndef shift(cls):\n    return cls.by",
+    },
     "property": {"expression": "self.shift", "of_class": "@property\ndef shift(self):\n    return NUMBER"},
     "property computed once": {
-        "expression": "self.shift", "of_class": "@functools.cached_property\ndef shift(self):\n    return NUMBER",
+        "expression": "self.shift",
+        "of_class": "@functools.cached_property\ndef shift(self):\n    return NUMBER",
     },
     "descriptor": {
-        "expression": "self.shift", "of_class": "shift = Shift(NUMBER)",
-        "before": "class Shift:\n    def __init__(self, by):\n        self.by = by\n    def __get__(self, net, kind):\n        return self.by",
+        "expression": "self.shift",
+        "of_class": "shift = Shift(NUMBER)",
+        "before": (
+            "class Shift:\n    def __init__(self, by):\n        self.by = by\n"
+            "    def __get__(self, net, kind):\n        return self.by"
+        ),
     },
     "mixin": {"expression": "self.shift", "before": "class Mixin:\n    shift = NUMBER", "bases": ", Mixin"},
     "call overridden": {
-        "expression": "0", "of_class": "def __call__(self, x):\n    return super().__call__(x + NUMBER)",
+        "expression": "0",
+        "of_class": "def __call__(self, x):\n    return super().__call__(x + NUMBER)",
     },
     "attribute by __getattr__": {
         "expression": "self.shift",
@@ -384,39 +428,56 @@ TYPED: dict[str, dict[str, str]] = {
     },
     "attribute by its name": {"expression": "getattr(self, 'sh' + 'ift')", "of_class": "shift = NUMBER"},
     "metaclass": {
-        "expression": "type(self).shift", "of_class": "pass", "bases": ", metaclass=Meta",
+        "expression": "type(self).shift",
+        "of_class": "pass",
+        "bases": ", metaclass=Meta",
         "before": "class Meta(type):\n    @property\n    def shift(cls):\n        return NUMBER",
     },
     "member of an enumeration": {"expression": "Shift.BY.value", "before": "class Shift(enum.Enum):\n    BY = NUMBER"},
     "method of an enumeration": {
-        "expression": "Shift.BY.by()", "before": "class Shift(enum.Enum):\n    BY = 1\n    def by(self):\n        return NUMBER",
+        "expression": "Shift.BY.by()",
+        "before": "class Shift(enum.Enum):\n    BY = 1\n    def by(self):\n        return NUMBER",
     },
     "class made in forward": {
-        "expression": "Shift().by", "before": "class Shift:\n    def __init__(self):\n        self.by = NUMBER",
+        "expression": "Shift().by",
+        "before": "class Shift:\n    def __init__(self):\n        self.by = NUMBER",
     },
     "dataclass made in forward": {
         "expression": "Shift().by",
-        "before": "import dataclasses\n@dataclasses.dataclass\nclass Shift:\n    by: float = dataclasses.field(default_factory=lambda: NUMBER)",
+        "before": (
+            "import dataclasses\n@dataclasses.dataclass\nclass Shift:\n"
+            "    by: float = dataclasses.field(default_factory=lambda: NUMBER)"
+        ),
     },
     "metadata of a field": {
         "expression": "dataclasses.fields(Shift)[0].metadata['by']",
-        "before": "import dataclasses\n@dataclasses.dataclass\nclass Shift:\n    by: float = dataclasses.field(default=0, metadata={'by': NUMBER})",
+        "before": (
+            "import dataclasses\n@dataclasses.dataclass\nclass Shift:\n"
+            "    by: float = dataclasses.field(default=0, metadata={'by': NUMBER})"
+        ),
     },
     "function of autograd": {
         "expression": "0 * x + Add.apply(x)",
-        "before": "class Add(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, x):\n        return torch.full_like(x, NUMBER)\n"
+        "before": "class Add(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, x):\n"
+        "        return torch.full_like(x, NUMBER)\n"
         "    @staticmethod\n    def backward(ctx, g):\n        return g",
     },
     "matched class": {
-        "expression": "shift(self)", "of_class": "by = NUMBER",
+        "expression": "shift(self)",
+        "of_class": "by = NUMBER",
         "before": "def shift(net):\n    match net:\n        case nn.Module(by=by):\n            return by",
     },
     "raised and caught": {
-        "expression": "shift()", "before": "def shift():\n    try:\n        raise KeyError(NUMBER)\n    except KeyError as error:\n        return error.args[0]",
+        "expression": "shift()",
+        "before": (
+            "def shift():\n    try:\n        raise KeyError(NUMBER)\n    except KeyError as error:\n"
+            "        return error.args[0]"
+        ),
     },
     "decorated forward": {
         "expression": "0",
-        "before": "def adding(by):\n    def decorate(f):\n        @functools.wraps(f)\n        def g(self, x):\n            return f(self, x + by)\n"
+        "before": "def adding(by):\n    def decorate(f):\n        @functools.wraps(f)\n        def g(self, x):\n"
+        "            return f(self, x + by)\n"
         "        return g\n    return decorate",
         "of_class": "@adding(NUMBER)\ndef __call__(self, x):\n    return super().__call__(x)",
     },
@@ -425,7 +486,7 @@ for name, parts in TYPED.items():
     PLACES[name] = functools.partial(lambda parts, number: executed(number, **parts), parts)
 
 
-# -- modules that are imported --------------------------------------------------------------------------------------------
+# -- modules that are imported ----------------------------------------------------------------------------------------
 
 
 def imported(number: float, statement: str, expression: str, within: str = "") -> nn.Module:
@@ -459,7 +520,7 @@ PLACES["name imported within a function"] = functools.partial(
     imported, statement="", expression="s()", within="from prep_of_places import shift as s"
 )
 
-# -- networks -----------------------------------------------------------------------------------------------------------
+# -- networks ---------------------------------------------------------------------------------------------------------
 
 
 class Bias(nn.Module):

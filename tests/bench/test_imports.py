@@ -75,7 +75,7 @@ def test_the_probe_sees_what_is_loaded(tmp_path: Path) -> None:
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("adapters.identity",),
-    ("adapters.errors", "adapters.base"),
+    ("adapters.errors", "adapters.identified", "adapters.base"),
     ("adapters.rounding", "adapters.threads"),
     ("adapters.compiled",),
     ("adapters.trees",),
