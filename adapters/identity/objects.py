@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copyreg
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -17,18 +16,10 @@ from adapters.identity.functions import named
 from adapters.identity.walk import Walk, node, rule
 
 _HEAP = 1 << 9
-_VERSIONS = frozenset({"_sklearn_version"})
-"""What libraries write into their state that is environment."""
+_BYSTANDERS = frozenset({"_sklearn_version", "cv_results_", "refit_time_"})
+"""What scikit-learn writes into an estimator's state that differs from fit to fit and decides nothing."""
+_SEARCH_TREES = ("sklearn.neighbors._kd_tree", "sklearn.neighbors._ball_tree")
 _BUILT_IN = frozenset({"aten", "prim", "prims", "quantized", "quantized_decomposed", "inductor", "_c10d_functional"})
-_known: list[Callable[[Any], str | None]] = []
-
-
-def known(teller: Callable[[Any], str | None]) -> Callable[[Any], str | None]:
-    """Let a function tell what a library's object is; None where it does not know."""
-    _known.append(teller)
-    return teller
-
-
 @rule(object)
 def thing(walk: Walk, value: Any) -> bytes:
     kind = type(value)
@@ -39,10 +30,6 @@ def thing(walk: Walk, value: Any) -> bytes:
     home = libraries.of_class(kind)
     if home is None:
         return node("instance", kind_of(walk, kind), attributes_of(walk, value), _payload(walk, value))
-    for teller in _known:
-        told = teller(value)
-        if told is not None:
-            return node("known", told)
     if _is_named(value, kind):
         return node("of a library", home, value.__module__, value.__qualname__)
     if hasattr(kind, "__members__") and hasattr(value, "name"):  # an enumeration of C++
@@ -87,9 +74,11 @@ def _reduced(walk: Walk, value: Any) -> bytes:
     reduced = copyreg.dispatch_table[kind](value) if kind in copyreg.dispatch_table else value.__reduce_ex__(4)
     if isinstance(reduced, str):
         return node("name", kind.__module__, reduced)
+    if kind.__module__ in _SEARCH_TREES:  # which count their calls
+        return node("search tree", kind.__name__, *(walk.of(part) for part in (value.__getstate__()[0], reduced[2][-2])))
     made, arguments, state, items, entries = (*reduced, None, None, None)[:5]
     if isinstance(state, dict):
-        state = {name: part for name, part in state.items() if name not in _VERSIONS}
+        state = {name: part for name, part in state.items() if name not in _BYSTANDERS}
     return node(
         "reduced",
         kind_of(walk, made) if made is kind else walk.of(made, ""),

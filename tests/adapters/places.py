@@ -284,8 +284,8 @@ def referring(number: float) -> nn.Module:
 
 KEPT: list[Plain] = []
 PLACES["weak reference"] = referring
-PLACES["mapping proxy"] = lambda n: calls(functools.partial(item, types.MappingProxyType({"a": n})))
-PLACES["compressed tensor"] = lambda n: calls(functools.partial(dense_part, torch.tensor([[0.0, n]]).to_sparse_csr()))
+PLACES["mapping proxy"] = lambda n: calls(of_cell(item, types.MappingProxyType({"a": n})))
+PLACES["compressed tensor"] = lambda n: calls(of_cell(dense_part, torch.tensor([[0.0, n]]).to_sparse_csr()))
 PLACES["partial"] = lambda n: calls(functools.partial(second, n))
 PLACES["keyword of a partial"] = lambda n: calls(functools.partial(keyed, by=n))
 PLACES["bound method"] = lambda n: calls(Bound(n).take)
@@ -299,12 +299,17 @@ PLACES["compiled function"] = lambda n: calls(torch.compile(adding(n), backend="
 PLACES["single dispatch"] = lambda n: calls(functools.singledispatch(adding(n)))
 
 
-def dense_part(by: Tensor, held: Any) -> Tensor:
+def dense_part(by: Tensor) -> Tensor:
     return by.to_dense()[0, 1]
 
 
-def item(by: Any, held: Any) -> Any:
+def item(by: Any) -> Any:
     return by["a"]
+
+
+def of_cell(take: Callable[[Any], Any], by: Any) -> Callable[[Any], Any]:
+    """For what cannot be copied: a closure is shared."""
+    return lambda held: take(by)
 
 
 def second(first: float, held: Any) -> float:
