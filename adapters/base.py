@@ -87,7 +87,7 @@ class Adapter(Movable, Identified):
         self.device = torch.device("cpu")
         self.notes: list[str] = []
         """Flags raised while wrapping (`train-mode`, ...), shown on every row of this model."""
-        self._draw()
+        self._draw_nonce()
 
     # -- what a subclass says -----------------------------------------------------------------------------------------
 

@@ -95,8 +95,8 @@ class BlackBox(Adapter):
     def unseen(self) -> tuple[str, ...]:
         return (f"itself: {_name_of(self.function)}, of which only answers are known",)
 
-    def _seen(self, *, weigh: bool = True) -> Seen | None:
-        seen = super()._seen(weigh=weigh)
+    def _looked_at(self, *, weigh: bool = True) -> Seen | None:
+        seen = super()._looked_at(weigh=weigh)
         return None if seen is None else seen._replace(unseen=self.unseen)
 
     def _has_version(self) -> bool:

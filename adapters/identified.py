@@ -38,7 +38,7 @@ class Identified(ABC):
     def _state(self) -> Iterable[object]:
         """Everything that decides the model's outputs: tensors, arrays, strings, numbers; hashed in this order."""
 
-    def _draw(self) -> None:
+    def _draw_nonce(self) -> None:
         """Draw what stands for that which cannot be seen; it travels with every copy."""
         self._nonce: str | None = uuid.uuid4().hex
 
@@ -49,7 +49,7 @@ class Identified(ABC):
         Of a model that cannot be seen into and has no version it is another one for every adapter made, the same for
         copies of that; see `unseen`.
         """
-        return self._digest(drawn=True)
+        return self._identity(drawn=True)
 
     @property
     def unseen(self) -> tuple[str, ...]:
@@ -57,23 +57,23 @@ class Identified(ABC):
 
         Where there is any and no version, the flag `no-version` is among the notes.
         """
-        return self._noted(self._seen(weigh=False))
+        return self._flagged(self._looked_at(weigh=False))
 
-    def _digest(self, *, drawn: bool) -> str:
+    def _identity(self, *, drawn: bool) -> str:
         """The fingerprint; with what is drawn in place of what is unseen, or without."""
         digest = hashlib.sha256()
         _feed(digest, (type(self).__name__, self.version, self.input_shape, self.classes))
-        seen = self._seen()
+        seen = self._looked_at()
         if seen is None:
             for item in self._state():
                 _feed(digest, item)
         else:
             _feed(digest, seen.digest)
-            if self._noted(seen) and drawn and not self._has_version():
+            if self._flagged(seen) and drawn and not self._has_version():
                 _feed(digest, self._nonce)
         return digest.hexdigest()
 
-    def _noted(self, seen: identity.Seen | None) -> tuple[str, ...]:
+    def _flagged(self, seen: identity.Seen | None) -> tuple[str, ...]:
         """What is unseen, with the flag that says so set or taken back."""
         if seen is None:
             return ()
@@ -81,7 +81,7 @@ class Identified(ABC):
             (self.notes.append if lacks else self.notes.remove)(NO_VERSION)
         return seen.unseen
 
-    def _seen(self, *, weigh: bool = True) -> identity.Seen | None:
+    def _looked_at(self, *, weigh: bool = True) -> identity.Seen | None:
         """What a walk over code and attributes comes to; None for this project's own classes, whose state tells all."""
         if identity.is_ours(type(self)):
             return None
@@ -99,7 +99,7 @@ def _as_part(walk: identity.Walk, adapter: Identified) -> bytes:
         return b"itself"
     for place in adapter.unseen if not adapter._has_version() else ():
         walk.lacks(place)
-    return bytes.fromhex(adapter._digest(drawn=False))
+    return bytes.fromhex(adapter._identity(drawn=False))
 
 
 def _feed(digest: Any, item: object) -> None:

@@ -76,7 +76,7 @@ class TorchModule(Adapter):
         self.owner_version = version
         self.output_kind = outputs
         self.custom_loss = training_loss
-        self._noted(self._seen(weigh=False))
+        self._flagged(self._looked_at(weigh=False))
         first = next(iter([*self.module.parameters(), *self.module.buffers()]), None)
         if first is not None:
             self.to(first.device)
@@ -122,7 +122,7 @@ class TorchModule(Adapter):
         # Its notes, too: flags are kept with the results, so what earns them makes another model.
         return self.owner_version, [note for note in self.notes if note != NO_VERSION]
 
-    def _seen(self, *, weigh: bool = True) -> identity.Seen:
+    def _looked_at(self, *, weigh: bool = True) -> identity.Seen:
         # The network, the loss and every option, whatever their names: all that this class is given.
         seen = identity.see({"": Whole(self, self.bystanders), "state": list(self._state())}, weigh=weigh)
         return seen._replace(unseen=tuple(each.removeprefix("module.") for each in seen.unseen))
