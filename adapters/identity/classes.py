@@ -35,7 +35,7 @@ _BOOKKEEPING = frozenset(
         "__annotations__",
     }
     | {"__annotate__", "__annotate_func__", "__annotations_cache__", "__firstlineno__", "__static_attributes__"}
-    | {"__abstractmethods__", "__orig_bases__", "__parameters__", "__match_args__", "__dataclass_params__", "_abc_impl"}
+    | {"__abstractmethods__", "__orig_bases__", "__parameters__", "__dataclass_params__", "_abc_impl"}
     | {
         "_value2member_map_",
         "_unhashable_values_",
@@ -76,7 +76,8 @@ def _class(walk: Walk, kind: type, *, made: bool) -> bytes:
     home = libraries.of_class(kind)
     if home is not None and is_named(kind):
         outside.note(walk, kind.__module__, kind.__qualname__ if made else "")
-        return node("class of a library", home, kind.__module__, kind.__qualname__)
+        return node("class of a library", home, kind.__module__, kind.__qualname__, *patches(walk, kind))
+    walk.reading.add(name for name in vars(kind).get("__match_args__", ()) if isinstance(name, str))
     parts = [walk.of(base) if made else kind_of(walk, base) for base in kind.__mro__[1:]]
     if libraries.of_class(type(kind)) is None:
         parts.append(kind_of(walk, type(kind), "metaclass"))
@@ -86,6 +87,15 @@ def _class(walk: Walk, kind: type, *, made: bool) -> bytes:
     if "_member_map_" in vars(kind):
         parts.append(node("members", *(node(name, walk.of(part._value_)) for name, part in kind._member_map_.items())))
     return node("class", home or "", kind.__name__, *parts)
+
+
+def patches(walk: Walk, owner: type | types.ModuleType) -> list[bytes]:
+    """The functions of the user's that stand in a library's class or module in place of its own."""
+    return [
+        node(name, walk.of(value, f"{owner.__name__}.{name}"))
+        for name, value in sorted(vars(owner).items())
+        if isinstance(value, types.FunctionType) and libraries.is_users(value)
+    ]
 
 
 def is_named(kind: type) -> bool:
@@ -153,7 +163,10 @@ def _libraries_of(kind: type) -> list[type]:
 
 def _mentions(kind: type, name: str) -> bool:
     names = _mentioned(kind)
-    return name in names or (kind is not nn.Module and not names.isdisjoint({"setattr", "__dict__", "vars"}))
+    sets = (
+        kind is not nn.Module and not libraries.is_ours(kind) and not names.isdisjoint({"setattr", "__dict__", "vars"})
+    )
+    return name in names or sets
 
 
 @cache

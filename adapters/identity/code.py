@@ -8,11 +8,13 @@ Python to the next, and so does then what it is told by.
 from __future__ import annotations
 
 import dis
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from types import CodeType
 from typing import Any, NamedTuple, TypeVar
 
+from adapters.identity.reading import ANY
 from adapters.identity.walk import node
 
 T = TypeVar("T")
@@ -24,6 +26,8 @@ _GLOBAL = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
 _CELL = frozenset({"LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"})
 _ATTRIBUTE = frozenset({"LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR"})
 _IDLE = frozenset({"CACHE", "EXTENDED_ARG", "NOP", "RESUME", "PRECALL"})
+_NAME = re.compile(r"[^\W\d]\w*")
+_DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _KIND = 0x04 | 0x08 | 0x20 | 0x80 | 0x100 | 0x200
 """Flags of a code object that matter to a call: `*args`, `**kwargs`, generator, coroutine, ..."""
 
@@ -58,7 +62,7 @@ def read(code: CodeType) -> Code:
         place[instruction.offset] = count
         count += instruction.opname not in _IDLE
     nested = [read(const) for const in code.co_consts if isinstance(const, CodeType)]
-    attributes = {str(each.argval) for each in body if each.opname in _ATTRIBUTE}
+    attributes = {str(each.argval) for each in body if each.opname in _ATTRIBUTE or str(each.argval) in ANY}
     attributes.update(_strings(tuple(each.argval for each in body if each.opcode in dis.hasconst)))
     loads = list(_chains(body))
     return Code(
@@ -99,8 +103,9 @@ def _constant(value: Any) -> bytes:
 
 def _strings(value: Any) -> Iterator[str]:
     """The strings among constants that could name an attribute."""
-    if isinstance(value, str) and value.isidentifier():
-        yield value
+    if isinstance(value, str):
+        if "{" in value or _DOTTED.fullmatch(value):  # as `"{0.scale}".format(net)` does
+            yield from _NAME.findall(value)
     elif isinstance(value, (tuple, frozenset)):
         for part in value:
             yield from _strings(part)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import enum
-import functools
 import types
 import weakref
 from collections.abc import Iterable
@@ -47,11 +46,6 @@ def _device(value: torch.device) -> bytes:
     return b""  # where a model runs is no part of what it is
 
 
-PARTS = (torch.Tensor, torch.nn.Module, np.ndarray, type, types.FunctionType, types.MethodType)
-CALLED = (*PARTS, types.BuiltinFunctionType, functools.partial)
-"""What may be gone through in order, one after the other."""
-
-
 @rule(list, tuple, collections.deque)
 def sequence(walk: Walk, value: Any) -> bytes:
     payload = [walk.of(part, f"[{place}]") for place, part in enumerate(_items(value))]
@@ -85,7 +79,7 @@ def proxy(walk: Walk, value: Any) -> bytes:
 
 def pairs(walk: Walk, value: dict[Any, Any], ordered: bool = False) -> bytes:
     """Keys with their values; in their order if it says so, or if a value is one of those that may be applied."""
-    ordered = ordered or any(isinstance(part, CALLED) or _is_applied(part) for part in dict.values(value))
+    ordered = ordered or any(map(_is_applied, dict.values(value)))
     items = list(value.items())
     if not ordered:
         items.sort(key=lambda item: (type(item[0]).__name__, _name(item[0])))
@@ -94,8 +88,12 @@ def pairs(walk: Walk, value: dict[Any, Any], ordered: bool = False) -> bytes:
 
 
 def _is_applied(part: Any) -> bool:
-    """Whether a value of a dictionary holds some of what may be applied: pairs, lists of functions."""
-    return type(part) in (list, tuple) and any(isinstance(each, CALLED) for each in part)
+    """Whether something is, or holds, what may be gone through in order, one after the other."""
+    if type(part) in (list, tuple):
+        return any(map(_is_applied, part))
+    if type(part) is dict:
+        return any(map(_is_applied, part.values()))
+    return callable(part) or isinstance(part, (torch.Tensor, np.ndarray))
 
 
 def _kind(walk: Walk, value: Any, builtin: tuple[type, ...]) -> bytes:

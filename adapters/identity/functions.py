@@ -6,12 +6,14 @@ import builtins
 import functools
 import importlib
 import importlib.util
+import operator
 import sys
 import types
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from torch._ops import OpOverload, OpOverloadPacket, _OpNamespace
 
 from adapters.identity import code, libraries, outside
 from adapters.identity.classes import kind_of
@@ -96,6 +98,9 @@ def _loaded(walk: Walk, content: Any, chain: code.Chain) -> bytes:
     """What a name and the attributes loaded from it lead to: through modules, but into no other thing."""
     place = chain[0]
     for name in chain[1:]:
+        if isinstance(content, _OpNamespace):  # `torch.ops.mine.shift`
+            content = getattr(content, name, _ABSENT)
+            continue
         if not isinstance(content, types.ModuleType):
             break
         owner, content, place = content, getattr(content, name, _ABSENT), f"{place}.{name}"
@@ -162,6 +167,7 @@ def method(walk: Walk, value: types.MethodType) -> bytes:
 @rule(types.BuiltinFunctionType, types.MethodWrapperType)
 def builtin(walk: Walk, value: Any) -> bytes:
     owner = value.__self__
+    walk.reading.add([value.__name__])  # `getattr` may be handed on
     if owner is None or isinstance(owner, types.ModuleType):
         name = value.__module__ or getattr(owner, "__name__", "")
         return named(walk, value, name, value.__qualname__)
@@ -225,6 +231,14 @@ def partial(walk: Walk, value: Any) -> bytes:
     kind = b"" if type(value) in (functools.partial, functools.partialmethod) else kind_of(walk, type(value))
     parts = (walk.of(value.func, "func"), walk.of(value.args, "args"), walk.of(value.keywords, "keywords"))
     return node("partial", kind, *parts, walk.of(vars(value), ""))
+
+
+@rule(operator.attrgetter, operator.methodcaller)
+def getter(walk: Walk, value: Any) -> bytes:
+    """What loads attributes by the names that it was made with."""
+    made, arguments, *_ = value.__reduce__()
+    walk.reading.add(name for each in arguments if isinstance(each, str) for name in each.split("."))
+    return node("getter", walk.of(made), walk.of(arguments))
 
 
 @rule(types.CodeType)

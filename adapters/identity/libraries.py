@@ -13,7 +13,7 @@ import sysconfig
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
 
 BY_NAME = frozenset({"torch", "sklearn", "numpy"})
@@ -44,6 +44,12 @@ def of_code(code: CodeType, module: Any) -> str | None:
     if code.co_filename.startswith("<"):
         return None
     return _home(str(module).partition(".")[0], code.co_filename)
+
+
+def is_users(function: FunctionType) -> bool:
+    """Whether a function is the user's, and not made at run time by a library."""
+    name = str(function.__globals__.get("__name__"))
+    return of_code(function.__code__, name) is None and of_module(name) is None
 
 
 def of_module(name: str) -> str | None:

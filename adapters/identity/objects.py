@@ -20,6 +20,8 @@ _BYSTANDERS = frozenset({"_sklearn_version", "cv_results_", "refit_time_"})
 """What scikit-learn writes into an estimator's state that differs from fit to fit and decides nothing."""
 _SEARCH_TREES = ("sklearn.neighbors._kd_tree", "sklearn.neighbors._ball_tree")
 _BUILT_IN = frozenset({"aten", "prim", "prims", "quantized", "quantized_decomposed", "inductor", "_c10d_functional"})
+
+
 @rule(object)
 def thing(walk: Walk, value: Any) -> bytes:
     kind = type(value)
@@ -75,7 +77,9 @@ def _reduced(walk: Walk, value: Any) -> bytes:
     if isinstance(reduced, str):
         return node("name", kind.__module__, reduced)
     if kind.__module__ in _SEARCH_TREES:  # which count their calls
-        return node("search tree", kind.__name__, *(walk.of(part) for part in (value.__getstate__()[0], reduced[2][-2])))
+        return node(
+            "search tree", kind.__name__, *(walk.of(part) for part in (value.__getstate__()[0], reduced[2][-2]))
+        )
     made, arguments, state, items, entries = (*reduced, None, None, None)[:5]
     if isinstance(state, dict):
         state = {name: part for name, part in state.items() if name not in _BYSTANDERS}

@@ -1,4 +1,4 @@
-"""What asks the world outside: files, sockets, other programs. A model that does can be another one tomorrow."""
+"""What asks the outside world: files, sockets, other programs. A model that does can be another one tomorrow."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ ATTRIBUTES = frozenset({"read_text", "read_bytes"})
 
 
 def note(walk: Walk, module: str, name: str) -> None:
-    """Take down that code here asks the world outside, if this thing of a library does."""
+    """Take down that code here asks the outside world, if this thing of a library does."""
     full = f"{module}.{name}".strip(".")
     if module.partition(".")[0] in PACKAGES or full in FUNCTIONS:
-        walk.cannot(None, f"{full.removeprefix('builtins.')}, which asks the world outside")
+        walk.cannot(None, f"{full.removeprefix('builtins.')}, which asks the outside world")
 
 
 def note_attributes(walk: Walk, names: Iterable[str]) -> None:
-    """Take down the methods among names that ask the world outside."""
+    """Take down the methods among names that ask the outside world."""
     for name in sorted(ATTRIBUTES.intersection(names)):
-        walk.cannot(None, f"{name}(), which asks the world outside")
+        walk.cannot(None, f"{name}(), which asks the outside world")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-ANY = frozenset({"getattr", "hasattr", "vars", "__dict__", "attrgetter", "methodcaller", "__getattribute__", "asdict"})
+ANY = frozenset(
+    {"getattr", "hasattr", "vars", "dir", "__dict__", "attrgetter", "methodcaller", "__getattribute__", "getmembers"}
+)
 """With one of these, code may load an attribute by a name that is computed."""
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from adapters.identity.classes import attributes_of, kind_of
+import torch
+
+from adapters.identity.classes import attributes_of, kind_of, patches
 from adapters.identity.networks import hooks_of_all
 from adapters.identity.walk import Walk, node, rule
 
@@ -20,6 +22,8 @@ class Whole(NamedTuple):
 @rule(Whole)
 def whole(walk: Walk, asked: Whole) -> bytes:
     def within(walk: Walk, value: Any) -> bytes:
-        return node("whole", kind_of(walk, type(value)), attributes_of(walk, value, asked.without), hooks_of_all(walk))
+        patched = [each for owner in (torch, torch.Tensor, torch.nn.functional) for each in patches(walk, owner)]
+        own = (kind_of(walk, type(value)), attributes_of(walk, value, asked.without))
+        return node("whole", *own, hooks_of_all(walk), *patched)
 
     return walk.by(within, asked.value, mode="whole")
