@@ -73,7 +73,7 @@ def _quantised(value: Tensor) -> list[Tensor]:
 
 
 def _hashed(data: np.ndarray) -> bytes:
-    return hashlib.sha256(memoryview(data)).digest()
+    return hashlib.sha256(data.data).digest()
 
 
 @rule(np.ndarray)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import enum
 import inspect
 import types
 import typing
@@ -84,8 +85,9 @@ def _class(walk: Walk, kind: type, *, made: bool) -> bytes:
     for name, value in sorted(vars(kind).items()):
         if _counts_in_class(walk, kind, name, made=made):
             parts.append(node(name, walk.of(value, f"{kind.__name__}.{name}")))
-    if "_member_map_" in vars(kind):
-        parts.append(node("members", *(node(name, walk.of(part._value_)) for name, part in kind._member_map_.items())))
+    if isinstance(kind, enum.EnumType):
+        members: dict[str, Any] = dict(kind.__members__)
+        parts.append(node("members", *(node(name, walk.of(part._value_)) for name, part in members.items())))
     return node("class", home or "", kind.__name__, *parts)
 
 

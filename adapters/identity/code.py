@@ -62,7 +62,7 @@ def read(code: CodeType) -> Code:
         place[instruction.offset] = count
         count += instruction.opname not in _IDLE
     nested = [read(const) for const in code.co_consts if isinstance(const, CodeType)]
-    attributes = {str(each.argval) for each in body if each.opname in _ATTRIBUTE or str(each.argval) in ANY}
+    attributes = {str(each.argval) for each in body if each.opname in _ATTRIBUTE} | set(_by_any_name(body))
     attributes.update(_strings(tuple(each.argval for each in body if each.opcode in dis.hasconst)))
     loads = list(_chains(body))
     return Code(
@@ -109,6 +109,16 @@ def _strings(value: Any) -> Iterator[str]:
     elif isinstance(value, (tuple, frozenset)):
         for part in value:
             yield from _strings(part)
+
+
+def _by_any_name(body: list[dis.Instruction]) -> Iterator[str]:
+    """What loads attributes by a name that is computed; `getattr(net, "head")` does not."""
+    for start, instruction in enumerate(body):
+        if instruction.opname in _GLOBAL and instruction.argval in ANY:
+            owner, name = [*(each for each in body[start + 1 :] if each.opname not in _IDLE), None, None][:2]
+            plain = owner is not None and owner.opname.startswith("LOAD_")
+            if not plain or name is None or name.opcode not in dis.hasconst or not isinstance(name.argval, str):
+                yield str(instruction.argval)
 
 
 def _chains(body: list[dis.Instruction]) -> Iterator[tuple[str, Chain]]:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 from torch._ops import OpOverload, OpOverloadPacket, _OpNamespace
 
 from adapters.identity import code, libraries, outside
@@ -112,16 +113,24 @@ def _loaded(walk: Walk, content: Any, chain: code.Chain) -> bytes:
     return _value(walk, content, place)
 
 
+_PUT_THERE = (
+    types.FunctionType,
+    type,
+    types.ModuleType,
+    np.ndarray,
+    Tensor,
+    OpOverload,
+    OpOverloadPacket,
+    _OpNamespace,
+)
+
+
 def _is_a_librarys(content: Any) -> bool:
     """Whether a library's object is nothing but that: no function, class or value that somebody may have put there."""
-    if isinstance(content, (types.FunctionType, type, types.ModuleType, np.ndarray)) or content is _ABSENT:
-        return False
     kind = type(content)
-    return (
-        kind.__module__ != "builtins"
-        and libraries.of_class(kind) is not None
-        and not hasattr(content, "__torch_function__")
-    )
+    if isinstance(content, _PUT_THERE) or kind.__module__ == "builtins":
+        return False
+    return libraries.of_class(kind) is not None
 
 
 def _value(walk: Walk, content: Any, place: str) -> bytes:

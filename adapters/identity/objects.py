@@ -77,9 +77,7 @@ def _reduced(walk: Walk, value: Any) -> bytes:
     if isinstance(reduced, str):
         return node("name", kind.__module__, reduced)
     if kind.__module__ in _SEARCH_TREES:  # which count their calls
-        return node(
-            "search tree", kind.__name__, *(walk.of(part) for part in (value.__getstate__()[0], reduced[2][-2]))
-        )
+        return node("search tree", kind.__name__, *(walk.of(part) for part in _searched(value)))
     made, arguments, state, items, entries = (*reduced, None, None, None)[:5]
     if isinstance(state, dict):
         state = {name: part for name, part in state.items() if name not in _BYSTANDERS}
@@ -91,6 +89,12 @@ def _reduced(walk: Walk, value: Any) -> bytes:
         walk.of(None if items is None else list(items), ""),
         pairs(walk, dict(entries or ())),
     )
+
+
+def _searched(tree: Any) -> tuple[Any, Any]:
+    """Points and metric of a search tree."""
+    state = tree.__getstate__()
+    return state[0], state[-2]
 
 
 @rule(OpOverload, OpOverloadPacket, HigherOrderOperator)

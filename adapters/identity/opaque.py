@@ -13,6 +13,7 @@ import socket
 import threading
 import types
 import weakref
+from _ctypes import CFuncPtr
 from typing import Any
 
 import torch
@@ -31,7 +32,7 @@ def bystander(walk: Walk, value: Any) -> bytes:
 
 
 @rule(_io._IOBase, socket.socket, mmap.mmap, ctypes._SimpleCData, ctypes.Structure, ctypes.Array, ctypes.CDLL)
-@rule(ctypes._Pointer, type(ctypes.CFUNCTYPE(None)()).__base__, threading.local)
+@rule(ctypes._Pointer, CFuncPtr, threading.local)
 @rule(types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType, types.FrameType, asyncio.AbstractEventLoop)
 def closed(walk: Walk, value: Any) -> bytes:
     return walk.cannot(value)

@@ -9,6 +9,7 @@ import zipfile
 from typing import Any
 
 import torch
+from torch.jit._script import RecursiveScriptModule
 
 from adapters.identity.networks import network
 from adapters.identity.walk import Walk, node, rule
@@ -20,7 +21,7 @@ _DEVICE = re.compile(r"(cpu|cuda(:\d+)?)")
 
 @rule(torch.jit.ScriptModule)
 def program(walk: Walk, value: Any) -> bytes:
-    if not isinstance(value, torch.jit.RecursiveScriptModule):
+    if not isinstance(value, RecursiveScriptModule):
         return network(walk, value)
     if not walk.weigh:
         return node("script")
