@@ -144,7 +144,12 @@ def own_attributes(value: Any) -> dict[str, Any]:
 
 
 def _counts(walk: Walk, kind: type, name: str, part: Any) -> bool:
-    """Whether an attribute of an instance may decide anything: some code loads it, or its class's libraries could."""
+    """Whether an attribute of an instance may decide anything: some code loads it, or its class's libraries could.
+
+    What a library's own network does not have (None, False) does not count: the next release may add such an option.
+    """
+    if (part is None or part is False) and issubclass(kind, nn.Module) and libraries.of_class(kind) is not None:
+        return False
     if isinstance(part, (Tensor, nn.Module)) or walk.reading.has(name) or not _is_seen_through(kind):
         return True
     return any(name in vars(base) or _mentions(base, name) for base in _libraries_of(kind))

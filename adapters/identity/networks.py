@@ -44,15 +44,26 @@ def network(walk: Walk, value: nn.Module) -> bytes:
     names = {f"{base.__module__}.{base.__qualname__}" for base in kind.__mro__}
     if _COMPILED in names:  # it computes what the original does
         return node("compiled", walk.of(own["_modules"]["_orig_mod"]), *_hooks(walk, own))
+    kept = _KEPT | _OF_GRAPHS if _GRAPH in names else _KEPT
     state = [node(name, _state(walk, own.get(name) or {}, name)) for name in _STATE]
     return node(
         "network",
         kind_of(walk, kind),
         *state,
         *_hooks(walk, own),
-        attributes_of(walk, value, _KEPT | _OF_GRAPHS if _GRAPH in names else _KEPT),
+        attributes_of(walk, value, kept | _derived(own)),
         _saved(walk, value),
     )
+
+
+def _derived(own: Mapping[str, Any]) -> frozenset[str]:
+    """The tensors that torch's norms and prunings compute anew at every call: whatever was computed last is no matter."""
+    hooks = [hook for hook in (own.get("_forward_pre_hooks") or {}).values() if _is_norm(type(hook))]
+    return frozenset(str(getattr(hook, "name", getattr(hook, "_tensor_name", ""))) for hook in hooks)
+
+
+def _is_norm(kind: type) -> bool:
+    return any(base.__module__.startswith("torch.nn.utils.") for base in kind.__mro__)
 
 
 def _state(walk: Walk, found: Mapping[str, Any], name: str) -> bytes:

@@ -140,11 +140,11 @@ NETS: dict[str, Callable[[], nn.Module]] = {
     "hooks": hooked,
     "dynamically quantised": lambda: torch.ao.quantization.quantize_dynamic(dense(), {nn.Linear}),
     "statically quantised": static_quantised,
-    "compiled": lambda: torch.compile(dense()),  # type: ignore[dict-item, return-value]
+    "compiled": lambda: torch.compile(dense(), backend="eager"),  # type: ignore[dict-item, return-value]
     "scripted": lambda: torch.jit.script(dense()),
     "traced": lambda: torch.jit.trace(dense().eval(), torch.zeros(2, 1, 3, 4)),
     "exported": lambda: torch.export.export(dense().eval(), (torch.zeros(2, 1, 3, 4),)).module(),
-    "graph": lambda: torch.fx.symbolic_trace(dense()),
+    "graph": lambda: torch.fx.symbolic_trace(dense()).eval(),
     "pruned": lambda: prune.l1_unstructured(nn.Sequential(nn.Flatten(), nn.Linear(12, 3))[1], "weight", 2),
     "tagged": Tagged,
     "knowing": Knowing,
