@@ -57,7 +57,7 @@ def network(walk: Walk, value: nn.Module) -> bytes:
 
 
 def _derived(own: Mapping[str, Any]) -> frozenset[str]:
-    """The tensors that torch's norms and prunings compute anew at every call: whatever was computed last is no matter."""
+    """The tensors that torch's norms and prunings compute anew at every call, whatever they computed last."""
     hooks = [hook for hook in (own.get("_forward_pre_hooks") or {}).values() if _is_norm(type(hook))]
     return frozenset(str(getattr(hook, "name", getattr(hook, "_tensor_name", ""))) for hook in hooks)
 

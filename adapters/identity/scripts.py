@@ -35,10 +35,8 @@ def function(walk: Walk, value: Any) -> bytes:
 
 def _archive(value: Any) -> bytes:
     """The digest of what saving writes: code, constants and data; not what is for debuggers, nor names of files."""
-    buffer = io.BytesIO()
-    torch.jit.save(value, buffer)
     parts = []
-    with zipfile.ZipFile(buffer) as archive:
+    with zipfile.ZipFile(io.BytesIO(value.save_to_buffer())) as archive:
         for name in archive.namelist():
             inner = _MANGLED.sub("", name.partition("/")[2])
             if inner.startswith("code/") and inner.endswith(".py"):

@@ -1,4 +1,4 @@
-"""Identity: whatever changes outputs changes the fingerprint, nothing else does, and what is not seen is never reused."""
+"""Whatever changes outputs changes the fingerprint, nothing else does, and what is not seen is never reused."""
 
 from __future__ import annotations
 
