@@ -8,9 +8,8 @@ of features)` in the dataset's declared units, tensors in and out on the adapter
 from __future__ import annotations
 
 import copy
-import hashlib
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
@@ -19,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.errors import InvalidOutput, NotWrappable, ShapeMismatch, Unsupported, no_gradient
+from adapters.identified import Identified
 
 GradientKind = Literal["exact", "surrogate", "none"]
 Loss = Literal["training", "cross_entropy", "margin"]
@@ -51,19 +51,18 @@ class Movable:
             vars(self)[name] = _moved(value, device)
 
 
-class Adapter(Movable, ABC):
+class Adapter(Movable, Identified):
     """One fitted classifier.
 
     A subclass implements `_outputs` and `_state`, and `_logits` where it has a gradient. It receives `x` already in
     `input_shape`; everything public takes the dataset's shape and brings it into that. `to` moves all tensors, networks
     and adapters that it has for attributes, those in lists and dictionaries too; another way to move is its `_move`.
+
+    What the model is, is told by `_state`; of a class that is not this project's own, by its code and attributes too.
     """
 
     family: ClassVar[str]
     """Short name of the model family, printed on the leaderboard."""
-    version: ClassVar[str] = "1"
-    """Part of the fingerprint: raised whenever outcomes of this adapter change."""
-
     gradient: GradientKind = "none"
     confidence_kind: str | None = None
     stochastic: bool = False
@@ -90,16 +89,13 @@ class Adapter(Movable, ABC):
         self.device = torch.device("cpu")
         self.notes: list[str] = []
         """Flags raised while wrapping (`train-mode`, ...), shown on every row of this model."""
+        self._draw_nonce()
 
     # -- what a subclass says -----------------------------------------------------------------------------------------
 
     @abstractmethod
     def _outputs(self, x: Tensor) -> Outputs:
         """Labels, scores and probabilities of `x`, in one pass. Called without autograd."""
-
-    @abstractmethod
-    def _state(self) -> Iterable[object]:
-        """Everything that decides the model's outputs: tensors, arrays, strings, numbers; hashed in this order."""
 
     def _logits(self, x: Tensor) -> Tensor:
         """`(N, K)` differentiable scores for attacks; a stand-in is allowed and then declared in `gradient`."""
@@ -189,15 +185,6 @@ class Adapter(Movable, ABC):
         """`(N,)` labels by the original model's own code, for audits; `predict` where there is no other code."""
         return self.predict(x)
 
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 over parameters, preprocessing, adapter class and version, as 64 hex digits."""
-        digest = hashlib.sha256()
-        _feed(digest, (type(self).__name__, self.version, self.input_shape, self.classes))
-        for item in self._state():
-            _feed(digest, item)
-        return digest.hexdigest()
-
     def copied(self) -> Self:
         """A copy that can be moved and fitted to a dataset while its owner's stays as it is.
 
@@ -273,28 +260,3 @@ def _moved(value: Any, device: torch.device) -> Any:
         if any(new is not old for new, old in zip(parts, value, strict=True)):
             return type(value)(parts)
     return value
-
-
-def _feed(digest: Any, item: object) -> None:
-    """Add one item to a hash, with its type and extent, so that no two states read the same."""
-    if isinstance(item, Tensor):
-        item = item.detach().cpu()
-        # NumPy knows no bfloat16, nor what is narrower.
-        item = item.numpy() if item.dtype != torch.bfloat16 else [str(item.dtype), item.view(torch.int16).numpy()]
-    if isinstance(item, np.ndarray):
-        array = np.ascontiguousarray(item)
-        if array.dtype.hasobject:
-            _feed(digest, [repr(value) for value in array.ravel().tolist()])
-            return
-        digest.update(f"array {array.dtype.str} {array.shape} ".encode())
-        digest.update(array.tobytes())
-    elif isinstance(item, (list, tuple)):
-        digest.update(f"{len(item)} items ".encode())
-        for part in item:
-            _feed(digest, part)
-    elif isinstance(item, bytes):
-        digest.update(f"bytes {len(item)} ".encode())
-        digest.update(item)
-    else:
-        text = repr(item.item() if isinstance(item, np.generic) else item)
-        digest.update(f"{len(text)} {text} ".encode())

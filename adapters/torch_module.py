@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import inspect
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
-from inspect import isfunction
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from adapters import identity
 from adapters.base import Adapter, Bounds, Outputs, wide
 from adapters.errors import InvalidOutput, NotWrappable, Unclear
+from adapters.identity.whole import Whole
 from adapters.networks import probing
-from adapters.networks.copies import STOCHASTIC, own_copy, settle_mode
+from adapters.networks.copies import STOCHASTIC, TRAIN_MODE, own_copy, settle_mode
 from adapters.networks.outputs import KINDS, Answer, OutputKind, answer
 from adapters.networks.precision import SIXTEEN, Scale
 from adapters.networks.returned import outputs_of
 from adapters.networks.watching import Watch
 from adapters.rounding import topped
 from adapters.scaling import Scaling
-
-_LIBRARIES = {"torch", "torchvision", *sys.stdlib_module_names}
-"""Whose classes do not change without their version."""
-
-_PLAIN = (bool, int, float, complex, str, bytes, type(None))
 
 
 class TorchModule(Adapter):
@@ -43,6 +37,12 @@ class TorchModule(Adapter):
     """
 
     family: ClassVar[str] = "network"
+    version: ClassVar[str] = "2"
+    bystanders: ClassVar[frozenset[str]] = Adapter.bystanders | {
+        *("owner_version", "size", "gradient", "stochastic", "confidence_kind"),
+        *("_kind", "_takes", "_narrow"),  # found out of the network and the options, which are not
+    }
+    remedy: ClassVar[str] = 'wrap(net, version="1"), raised with every change'
     confidence_kind: str | None = "softmax"
 
     def __init__(
@@ -74,8 +74,8 @@ class TorchModule(Adapter):
                 logits unless `outputs` says otherwise. None for a tensor, `logits` of an object or dictionary, or the
                 only tensor that can be meant.
             training_loss: `(logits (N, K), y (N,)) -> (N,)`, if it was not trained on cross-entropy.
-            version: to be raised when the network changes in what its fingerprint cannot see. It sees weights, buffers,
-                plain attributes, the source of its classes, and plain values and functions that these use by name.
+            version: names what the fingerprint cannot see into (see `unseen`), such as a session of another library;
+                raise it whenever that changes. Without one, results of such a network are never reused.
 
         Raises:
             NotWrappable: `outputs` is no such kind, `std` or `scale` is not positive, or parameters that hold nothing.
@@ -103,6 +103,7 @@ class TorchModule(Adapter):
         """The precision of a network whose parameters do not tell; None for that of the inputs."""
         self._narrow = False
         """Whether it computes in 16 bits."""
+        self._flagged(self._looked_at(weigh=False))
         for first in [*self.module.parameters(), *self.module.buffers()][:1]:
             self.to(first.device)
 
@@ -193,20 +194,16 @@ class TorchModule(Adapter):
         return loss
 
     def _state(self) -> Iterable[object]:
-        # Its notes, too: flags are kept with the results, so what earns them makes another model.
-        yield from (repr(self.module), self.owner_version, self.notes, self.output_kind, *self.scaling.state())
-        yield from (None if part is None else _source(part) for part in (self.custom_loss, self.pick))
-        kinds = {kind for part in self.module.modules() for kind in type(part).__mro__}
-        for kind in sorted(kinds, key=lambda kind: (kind.__module__, kind.__qualname__)):
-            if kind.__module__.partition(".")[0] not in _LIBRARIES:
-                yield _source(kind)
-                yield from _globals_of(kind)
-        for name, part in self.module.named_modules():
-            yield from ((name, key, value) for key, value in sorted(vars(part).items()) if isinstance(value, _PLAIN))
-            yield from ((name, key, _source(value)) for key, value in sorted(vars(part).items()) if isfunction(value))
-        for name, tensor in sorted([*self.module.named_parameters(), *self.module.named_buffers()]):
-            yield name
-            yield tensor
+        # A flag is kept with the results, so what earns it makes another model; all others follow from the network.
+        return self.owner_version, [note for note in self.notes if note == TRAIN_MODE]
+
+    def _looked_at(self, *, weigh: bool = True) -> identity.Seen:
+        # The network, the loss and every option, whatever their names: all that this class is given.
+        seen = identity.see({"": Whole(self, self.bystanders), "state": list(self._state())}, weigh=weigh)
+        return seen._replace(unseen=tuple(each.removeprefix("module.") for each in seen.unseen))
+
+    def _has_version(self) -> bool:
+        return bool(self.owner_version) or super()._has_version()
 
 
 def _dtypes(module: nn.Module) -> set[torch.dtype]:
@@ -216,23 +213,3 @@ def _dtypes(module: nn.Module) -> set[torch.dtype]:
         if found:
             return found
     return set()
-
-
-def _globals_of(kind: type) -> Iterable[object]:
-    """Plain values and functions of its module that the methods of a class use by name."""
-    for name, method in sorted(vars(kind).items()):
-        if isfunction(method):
-            for used in sorted(set(method.__code__.co_names) & method.__globals__.keys()):
-                value = method.__globals__[used]
-                if isinstance(value, _PLAIN):
-                    yield name, used, value
-                elif isfunction(value) and value.__module__ == kind.__module__:
-                    yield name, used, _source(value)
-
-
-def _source(code: Any) -> str:
-    """Source of a class or function, which decides outputs as much as the weights do; its name where none is kept."""
-    try:
-        return inspect.getsource(code)
-    except (OSError, TypeError):
-        return f"{getattr(code, '__module__', '')}.{getattr(code, '__qualname__', type(code).__qualname__)}"

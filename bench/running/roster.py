@@ -92,7 +92,9 @@ class Models:
             given = self._guests[name]()
             # Of its owner's adapter a copy: what is settled here of its shape, device and name stays here.
             adapter = given.copied() if isinstance(given, Adapter) else wrap(given)
-            return fit(adapter.to(device), self.dataset.input_shape, self.dataset.classes).called(name)
+            fitted = fit(adapter.to(device), self.dataset.input_shape, self.dataset.classes).called(name)
+            _ = fitted.unseen  # which sets or takes back the flag, now that all of it is there
+            return fitted
         except AdapterError as error:
             raise UsageError(f"model {name}: {error} (dataset {self.dataset.name})") from error
         except (Exception, SystemExit) as error:
@@ -121,6 +123,19 @@ class Models:
             notes=notes,
             effort=zoo.recipe(self.dataset.name, name, "quick").effort if quick else None,
         )
+
+
+def blindness(name: str, adapter: Adapter) -> str | None:
+    """A line about a model that cannot be seen into and has no version; None where there is nothing to say."""
+    from adapters.identified import NO_VERSION
+
+    if NO_VERSION not in adapter.notes or not (unseen := adapter.unseen):
+        return None
+    more = f" (and {len(unseen) - 1} more)" if len(unseen) > 1 else ""
+    return (
+        f"model {name}: cannot see into {unseen[0]}{more}, so nothing tells whether it is the same the next time, and "
+        f"its results are never reused; if it stays what it is, say so: {adapter.remedy}"
+    )
 
 
 def chosen(specs: list[str], models: Models, references: list[str]) -> tuple[list[str], list[str]]:

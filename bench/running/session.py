@@ -18,7 +18,7 @@ from bench.progress import Progress, quiet
 from bench.records.asked import note
 from bench.records.record import Failure, ModelInfo
 from bench.running.execution import Execution
-from bench.running.roster import Models, chosen, given
+from bench.running.roster import Models, blindness, chosen, given
 from bench.running.shelf import Shelf, board_of, dataset_of
 
 if TYPE_CHECKING:
@@ -129,6 +129,8 @@ class Session:
                 self.unknown_models.append(name)
                 continue
             infos[name] = self.models.info(name)
+            if infos[name].notes and (line := blindness(name, self.models.adapter(name))):
+                self.progress.say(line)
         return infos
 
     @cached_property

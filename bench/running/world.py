@@ -13,6 +13,7 @@ from importlib.metadata import version
 import torch
 
 from adapters.base import Adapter
+from adapters.identified import NO_VERSION
 from bench.datasets.base import Dataset
 from bench.records.cell import ModelInfo
 from bench.records.record import Run
@@ -65,7 +66,8 @@ class World:
         """
         if info.name not in self._known:
             adapter = self._adapter(info.name)
-            self._known[info.name] = None if info.name in self._sent else adapter.fingerprint, adapter
+            untold = info.name in self._sent or NO_VERSION in adapter.notes  # of these nothing tells, in any process
+            self._known[info.name] = None if untold else adapter.fingerprint, adapter
         fingerprint, adapter = self._known[info.name]
         if fingerprint not in (None, info.fingerprint):
             raise Changed(f"model {info.name} has changed since it was planned; run the same command again")

@@ -74,7 +74,8 @@ def test_the_probe_sees_what_is_loaded(tmp_path: Path) -> None:
 # -- floors -----------------------------------------------------------------------------------------------------------
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("adapters.errors", "adapters.base"),
+    ("adapters.identity",),
+    ("adapters.errors", "adapters.identified", "adapters.base"),
     ("adapters.rounding", "adapters.threads"),
     ("adapters.compiled",),
     ("adapters.trees",),
