@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.choices import Budget, Device, Rerun, Style, check_choice
 from bench.errors import UsageError
+from bench.running.isolation.limits import START_TIMEOUT, TIMEOUT, Limits
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -26,6 +28,8 @@ class Board:
     suite: Suite
     rows: list[Row]
     failures: list[Failure]
+    lost: dict[str, str] = field(default_factory=dict)
+    """Models that did not start, which have no cells, each with the reason."""
 
     def __str__(self) -> str:
         from bench.report.boards import tables
@@ -51,6 +55,10 @@ def run(
     jobs: int = 1,
     executor: Executor | None = None,
     shard: tuple[int, int] | None = None,
+    isolate: bool | None = None,
+    timeout: float = TIMEOUT,
+    start_timeout: float = START_TIMEOUT,
+    memory_limit: float | None = None,
 ) -> Board:
     """Run what is missing of a suite and return its board.
 
@@ -69,9 +77,15 @@ def run(
         executor: runs the parts in place of these: Dask's, submitit's, a process pool, whatever `concurrent.futures`
             calls one. Models handed over as objects travel to its workers as they are (docs/scale.md).
         shard: `(i, n)`: run the i-th of n shares, from 1; others run the rest, into this folder or their own.
+        isolate: whether models run in processes of their own (docs/isolation.md): all of them, none, or with None
+            those that are named by a file or offered by an installed package.
+        timeout: seconds that such a process has for one batch.
+        start_timeout: seconds that it has for importing the file and making the model.
+        memory_limit: gigabytes of data that it may hold; None for as much as there is.
 
     Raises:
         UsageError: bad input, in one line that says what to do.
+        LostModels: none of the models asked for did start, because their processes ended or took too long.
         KeyboardInterrupt: after Ctrl-C, once the records at hand are written.
     """
     from bench.progress import progress as telling
@@ -81,6 +95,7 @@ def run(
 
     _check(limit, device, budget, rerun, progress)
     specs, objects = _models(models)
+    limits = Limits(timeout, start_timeout, memory_limit)
     with telling(progress) as teller:
         session = Session(
             suite,
@@ -93,8 +108,11 @@ def run(
             budget=budget,
             data=None if data is None else Path(data),
             execution=Execution(jobs, executor, shard),
+            limits=None if isolate is False else limits,
+            isolate=isolate is True,
         )
-        return _finished(session, rerun)
+        with closing(session):
+            return _finished(session, rerun)
 
 
 def _finished(session: Session, rerun: Rerun | None) -> Board:
@@ -106,7 +124,7 @@ def _finished(session: Session, rerun: Rerun | None) -> Board:
     write_leaderboard(session.shelf, session.suite, session.only or ())
     if summary is not None and summary.interrupted:
         raise KeyboardInterrupt
-    return Board(session.suite, session.board(), session.failures())
+    return Board(session.suite, session.board(), session.failures(), session.models.lost)
 
 
 def _check(limit: int | None, device: Device, budget: Budget, rerun: Rerun | None, progress: Style) -> None:

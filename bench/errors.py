@@ -14,6 +14,10 @@ class UsageError(Exception):
     """Bad input. The message is one line that names the bad value and the remedy."""
 
 
+class LostModels(Exception):
+    """None of the models asked for did start: their processes ended, or took too long. The message is one line."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that is in no table, with the nearest right names."""
     known = list(known)

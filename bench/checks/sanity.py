@@ -10,8 +10,9 @@ from __future__ import annotations
 from torch import Tensor
 
 from adapters.base import Adapter
+from adapters.memory import is_out_of_memory
 from bench.checks import CHECKS
-from bench.checks.base import Subject, is_out_of_memory
+from bench.checks.base import Subject
 
 SAMPLE = 100
 """Examples looked at."""

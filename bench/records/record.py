@@ -145,6 +145,8 @@ class Run(Block):
     """Examples in the largest batch."""
     host: str
     versions: dict[str, str]
+    files: dict[str, str] | None = None
+    """SHA-256 of the files that models came from, by the models' names; None where none did."""
 
     @classmethod
     def unknown(cls) -> Run:

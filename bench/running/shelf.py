@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,27 +31,39 @@ class Shelf:
     """The records that are read: the published ones, if any, and those of the out folder."""
 
     out: Path
+    """As it was named, for people."""
     with_published: bool = True
+    _folder: Path = field(default_factory=Path.cwd, repr=False)
+    """Where the call was made: a model that changes the folder moves no results."""
+
+    @property
+    def root(self) -> Path:
+        """The out folder, from the start of the call."""
+        return self._folder / self.out
 
     @property
     def own(self) -> Store:
-        return Store(self.out / "results")
+        return Store(self.root / "results")
+
+    @property
+    def published(self) -> Path:
+        return self._folder / PUBLISHED
 
     def records(self, warn: Say) -> dict[str, Record]:
-        published = Store(PUBLISHED).records(warn) if self._reads_published else {}
+        published = Store(self.published).records(warn) if self._reads_published else {}
         return published | self.own.records(warn)
 
     def failures(self, warn: Say) -> dict[str, Failure]:
-        published = Store(PUBLISHED).failures(warn) if self._reads_published else {}
+        published = Store(self.published).failures(warn) if self._reads_published else {}
         return published | self.own.failures(warn)
 
     def stores(self) -> list[Store]:
         """The folders that are read, the own one first."""
-        return [self.own, *([Store(PUBLISHED)] if self._reads_published else [])]
+        return [self.own, *([Store(self.published)] if self._reads_published else [])]
 
     @property
     def _reads_published(self) -> bool:
-        return self.with_published and PUBLISHED.resolve() != (self.out / "results").resolve()
+        return self.with_published and self.published.resolve() != (self.root / "results").resolve()
 
 
 def dataset_of(suite: Suite) -> Dataset:
@@ -123,6 +135,6 @@ def leaderboard(shelf: Shelf, warn: Say = quiet, extra: Suite | None = None, kee
 
 def write_leaderboard(shelf: Shelf, extra: Suite | None = None, keep: Collection[str] = ()) -> Path:
     """Bring the out folder's leaderboard up to date."""
-    path = shelf.out / "leaderboard.md"
+    path = shelf.root / "leaderboard.md"
     replace_file(path, leaderboard(shelf, extra=extra, keep=keep).encode())
     return path

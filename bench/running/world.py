@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -14,7 +14,7 @@ import torch
 
 from adapters.base import Adapter
 from bench.datasets.base import Dataset
-from bench.records.cell import ModelInfo
+from bench.records.cell import Cell, ModelInfo
 from bench.records.record import Run
 
 BATCHES = {"cpu": 500, "cuda": 1000}
@@ -35,6 +35,7 @@ class World:
         device: str,
         batch: int | None = None,
         sent: Collection[str] = (),
+        files: Mapping[str, str] | None = None,
     ) -> None:
         """
         Args:
@@ -44,6 +45,7 @@ class World:
             batch: examples crafted or asked at once, at most; None for the device's usual number.
             sent: names of models that came as objects from the process that planned: they are what it says they are,
                 and show another process less of themselves, such as no source of classes.
+            files: SHA-256 of the files of models that have one, by their names, for the record.
         """
         self.dataset = dataset
         self.device = device
@@ -51,6 +53,7 @@ class World:
         """Examples crafted or asked at once, at most: what did not fit once is not tried again."""
         self._adapter = adapter
         self._sent = frozenset(sent)
+        self._files = dict(files or {})
         self._known: dict[str, tuple[str | None, Adapter]] = {}
         if device == "cuda":  # rounding products to 10 bits would move labels that a CPU does not
             torch.backends.cudnn.allow_tf32 = False
@@ -63,22 +66,27 @@ class World:
         """
         if info.name not in self._known:
             adapter = self._adapter(info.name)
-            self._known[info.name] = None if info.name in self._sent else adapter.fingerprint, adapter
+            # What no fingerprint sees into has another one in each process; of a file the bytes were compared.
+            same = info.name in self._sent or (info.name in self._files and bool(getattr(adapter, "unseen", ())))
+            self._known[info.name] = None if same else adapter.fingerprint, adapter
         fingerprint, adapter = self._known[info.name]
         if fingerprint not in (None, info.fingerprint):
             raise Changed(f"model {info.name} has changed since it was planned; run the same command again")
         return adapter
 
-    def how(self, started: float, cells: int, batch: int) -> Run:
-        """How a run went that began at `started` (of `time.perf_counter`) and made so many cells."""
+    def how(self, started: float, cells: Sequence[Cell], batch: int) -> Run:
+        """How a run went that began at `started` (of `time.perf_counter`) and made these cells."""
+        names = {model.name for cell in cells for model in (cell.craft.source, cell.target) if model is not None}
+        files = {name: digest for name, digest in sorted(self._files.items()) if name in names}
         return Run(
             finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            seconds=round((time.perf_counter() - started) / max(cells, 1), 4),
+            seconds=round((time.perf_counter() - started) / max(len(cells), 1), 4),
             device=_device_name(self.device),
             threads=torch.get_num_threads(),
             batch=batch,
             host=platform.node(),
             versions=_versions(),
+            files=files or None,
         )
 
 
