@@ -47,6 +47,8 @@ def told(error: BaseException) -> str:
     """Somebody's exception in one line of some 300 characters at most, whatever lines its text has, if it has one."""
     if isinstance(error, Raised):
         return str(error)
+    if isinstance(error, Ended):
+        return f"{error.kind}: {error}"
     try:
         text = " ".join(str(error).split())[:300]
     except Exception:  # noqa: BLE001 - somebody's __str__ is as much their code as what raised

@@ -251,6 +251,6 @@ class _Linked(torch.autograd.Function):
         return values[0]
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, weight: Tensor) -> tuple[Tensor, None, None]:
         return ctx.pulled(weight), None, None

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Argument, Option
 
-from adapters.errors import Ended
 from bench.cli.options import AsJson, Device, Isolate, MemoryLimit, StartTimeout, Timeout, limits_of
 from bench.cli.output import print_json, print_table
 from bench.running.isolation.limits import START_TIMEOUT, TIMEOUT, Limits
 
 if TYPE_CHECKING:
+    from adapters.errors import Ended
     from bench.checks.report import Report
     from bench.running.roster import Models
 
@@ -51,6 +51,7 @@ def _reports(
     spec: str, dataset: str | None, n: int, device: str, limits: Limits | None
 ) -> Iterator[tuple[str, str, Report]]:
     """Name, dataset and report of each model; a file of several is checked model by model."""
+    from adapters.errors import Ended
     from bench import zoo
     from bench.datasets import open_dataset
     from bench.progress import SILENT, Plain
@@ -76,6 +77,7 @@ def _reports(
 
 
 def _report(models: Models, name: str, n: int) -> Report:
+    from adapters.errors import Ended
     from bench.planning.plan import indices
     from bench.records.record import Slice
     from bench.testing import check_adapter

@@ -23,7 +23,7 @@ from bench.cli.options import (
     limits_of,
 )  # fmt: skip
 from bench.cli.output import print_board
-from bench.errors import LostModels, UsageError
+from bench.errors import UsageError
 from bench.running.isolation.limits import START_TIMEOUT, TIMEOUT
 
 Models = Annotated[
@@ -69,25 +69,20 @@ def command(
     from bench.running.session import Session
     from bench.running.shelf import Shelf, write_leaderboard
 
-    execution = Execution(jobs, shard=_shard(shard))
-    limits = limits_of(isolate, timeout, start_timeout, memory_limit)
     with telling(progress) as teller:
-        try:
-            session = Session(
-                name,
-                progress=teller,
-                shelf=Shelf(out, with_published=not ignore_published),
-                model_specs=model or [],
-                limit=limit,
-                device=device,
-                budget=budget,
-                data=data,
-                load=not dry_run,
-                execution=execution,
-                limits=limits,
-            )
-        except LostModels:  # each of which was told of
-            raise typer.Exit(1) from None
+        session = Session(
+            name,
+            progress=teller,
+            shelf=Shelf(out, with_published=not ignore_published),
+            model_specs=model or [],
+            limit=limit,
+            device=device,
+            budget=budget,
+            data=data,
+            load=not dry_run,
+            execution=Execution(jobs, shard=_shard(shard)),
+            limits=limits_of(isolate, timeout, start_timeout, memory_limit),
+        )
         with contextlib.closing(session):
             missing = session.missing(rerun)
             if dry_run:
@@ -97,11 +92,10 @@ def command(
     if shard is None:  # of a share a board is next to empty
         print_board(session.suite, session.board())
     write_leaderboard(session.shelf, session.suite, session.only or ())
-    again = ["bench suite", name, *(f"--model {spec}" for spec in model or [])]
-    told = {"budget": (budget, "full"), "data": (data, None), "out": (out, DEFAULT_OUT), "jobs": (jobs, 1)}
+    told: dict[str, tuple[object, object]] = {"budget": (budget, "full"), "data": (data, None)}
+    told |= {"out": (out, DEFAULT_OUT), "jobs": (jobs, 1), "memory-limit": (memory_limit, None)}
     told |= {"timeout": (timeout, TIMEOUT), "start-timeout": (start_timeout, START_TIMEOUT)}
-    told |= {"memory-limit": (memory_limit, None)}
-    again += [] if isolate else ["--no-isolate"]
+    again = ["bench suite", name, *(f"--model {spec}" for spec in model or []), *(["--no-isolate"] * (not isolate))]
     again += [f"--{option} {value}" for option, (value, default) in told.items() if value != default]
     lines, code = outcome(session, summary, " ".join(again))
     typer.echo("\n".join(lines))

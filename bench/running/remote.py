@@ -12,8 +12,8 @@ from adapters.registry import Registration
 from bench.errors import UsageError
 from bench.planning.plan import Job
 from bench.records.part import Part
-from bench.running.isolation import Limits, Origin
-from bench.running.isolation.origin import files_of
+from bench.running.isolation.limits import Limits
+from bench.running.isolation.origin import Origin, files_of
 from bench.zoo import Budget
 
 if TYPE_CHECKING:

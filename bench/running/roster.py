@@ -15,8 +15,8 @@ from bench.datasets.base import Dataset
 from bench.errors import UsageError, unknown
 from bench.progress import SILENT, Progress
 from bench.records.record import ModelInfo
-from bench.running.isolation import Origin
 from bench.running.isolation.models import Isolated
+from bench.running.isolation.origin import Origin
 from bench.running.making import adapter_of
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from bench.planning.suite import DatasetChoice, Suite, load_suite
 from bench.progress import Progress, quiet
 from bench.records.record import Failure, ModelInfo
 from bench.running.execution import Execution
-from bench.running.isolation import Limits
+from bench.running.isolation.limits import Limits
 from bench.running.isolation.models import Isolated
 from bench.running.roster import Models, chosen, given
 from bench.running.shelf import Shelf, dataset_of, on_board

@@ -13,10 +13,10 @@ from torch import Tensor
 from adapters.errors import AdapterError, Ended, Raised, told
 from adapters.remote import Reply, Told
 from bench.errors import UsageError
-from bench.progress import Say
 from bench.running.isolation.asking import asked
 from bench.running.isolation.limits import Limits, setup
 from bench.running.isolation.origin import Origin
+from bench.running.isolation.printing import Heard
 from bench.running.isolation.process import ModelProcess
 from bench.running.isolation.wire import Message
 
@@ -42,7 +42,7 @@ class ProcessChannel:
     """A `Channel` to the process of one model, whichever process that is by now."""
 
     def __init__(
-        self, name: str, origin: Origin, place: Place, limits: Limits, say: Say, process: ModelProcess | None = None
+        self, name: str, origin: Origin, place: Place, limits: Limits, heard: Heard, process: ModelProcess | None = None
     ) -> None:
         """
         Args:
@@ -50,11 +50,12 @@ class ProcessChannel:
             origin: where the model comes from.
             place: what it is fitted to.
             limits: of its process.
-            say: told what it prints.
+            heard: told what it prints.
             process: one that has been set up, for the first start; None to start one.
         """
-        self._name, self._origin, self._place, self._limits, self._say = name, origin, place, limits, say
-        self._spare, self._process = process, None
+        self._name, self._origin, self._place, self._limits, self._heard = name, origin, place, limits, heard
+        self._spare = process
+        self._process: ModelProcess | None = None
         self._info: Reply | None = None
         self._told: Told | None = None
         self._strikes = 0.0
@@ -119,7 +120,7 @@ class ProcessChannel:
             Ended: where its process ends; and where another model comes of a later start.
         """
         self._origin.verify()
-        process, self._spare = self._spare or ModelProcess(self._say), None
+        process, self._spare = self._spare or ModelProcess(self._heard), None
         process.belongs_to(self._name)
         try:
             found = asked(process, self._making(), self._limits.start_timeout)

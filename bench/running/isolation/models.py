@@ -9,6 +9,7 @@ from adapters.registry import Registration
 from bench.progress import Say
 from bench.running.isolation.limits import Limits
 from bench.running.isolation.origin import Origin
+from bench.running.isolation.printing import Heard
 from bench.running.isolation.process import ModelProcess
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class Isolated:
         """`say` is told what models print."""
         self.limits = limits
         self.origins: dict[str, Origin] = {}
-        self._say = say
+        self._heard = Heard(say)
         self._blank: list[ModelProcess] = []
         """Started, and of nobody yet."""
         self._imported: dict[str, ModelProcess] = {}
@@ -33,7 +34,7 @@ class Isolated:
     def expect(self, count: int) -> None:
         """Start so many processes, no more at once than there are cores."""
         while len(self._blank) < min(count, os.cpu_count() or 1):
-            self._blank.append(ModelProcess(self._say))
+            self._blank.append(ModelProcess(self._heard))
 
     def offers(self, spec: str) -> list[Registration]:
         """The models of `FILE.py[:OBJECT]`, each with its `Origin` for an offer. The file is run, elsewhere.
@@ -69,12 +70,14 @@ class Isolated:
         origin = self.origins[name]
         process = self._imported.pop(origin.spec, None) or (self._blank.pop() if self._blank else None)
         self.expect(len(self.origins.keys() - self._channels.keys() - {name}) - len(self._imported))
-        channel = self._channels[name] = ProcessChannel(name, origin, place, self.limits, self._say, process)
+        channel = self._channels[name] = ProcessChannel(name, origin, place, self.limits, self._heard, process)
         adapter = Remote(channel)
         return adapter.to(place.device)
 
     def close(self) -> None:
         """End all processes."""
-        for process in (*self._blank, *self._imported.values(), *self._channels.values()):
+        for process in (*self._blank, *self._imported.values()):
             process.close()
+        for channel in self._channels.values():
+            channel.close()
         self._blank, self._imported, self._channels = [], {}, {}

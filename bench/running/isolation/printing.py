@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
 from io import FileIO
 from threading import Thread
 
+from bench.progress import Say
+
 LINES = 20
-"""Shown of one process."""
+"""Shown of one model."""
 WIDTH = 400
 """Characters of a line that are shown."""
 LAST = 8
 """Lines kept for whoever asks why the process ended."""
 
 
+class Heard:
+    """What the models of a run have printed so far, in however many processes each."""
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+        self._lines: Counter[str] = Counter()
+
+    def line(self, owner: str, line: str) -> None:
+        """Tell of a line, if it is not one too many."""
+        self._lines[owner] += 1
+        if self._lines[owner] <= LINES:
+            self._say(f"{owner} prints: {line}")
+        elif self._lines[owner] == LINES + 1:
+            self._say(f"{owner} prints more, which is not shown")
+
+
 class Printed:
     """A process's output, read to its end by a thread of its own, so that nothing waits for a full pipe."""
 
-    def __init__(self, stream: FileIO, say: Callable[[str], None]) -> None:
-        """`stream` is what it prints into; `say` is told each line."""
-        self._stream, self._say = stream, say
+    def __init__(self, stream: FileIO, heard: Heard) -> None:
+        """`stream` is what it prints into; `heard` is told each line."""
+        self._stream, self._heard = stream, heard
         self.owner = "a model"
         """Whose it is, for people."""
         self.last: deque[str] = deque(maxlen=LAST)
-        self._shown = 0
         self._thread = Thread(target=self._read, daemon=True)
         self._thread.start()
 
@@ -46,14 +62,9 @@ class Printed:
 
     def _take(self, raw: bytes) -> None:
         line = shown(raw.decode(errors="replace")).strip()
-        if not line:
-            return
-        self.last.append(line)
-        self._shown += 1
-        if self._shown <= LINES:
-            self._say(f"{self.owner} prints: {line}")
-        elif self._shown == LINES + 1:
-            self._say(f"{self.owner} prints more, which is not shown")
+        if line:
+            self.last.append(line)
+            self._heard.line(self.owner, line)
 
 
 def shown(text: str, most: int = WIDTH) -> str:

@@ -10,12 +10,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
 
 from adapters.errors import Ended
-from bench.running.isolation.printing import Printed
+from bench.running.isolation.printing import Heard, Printed
 from bench.running.workers.protocol import LENGTHS, Frame
 
 GRACE = 1.0
@@ -33,8 +32,8 @@ OF_MEMORY = ("MemoryError", "bad_alloc", "annot allocate memory", "ut of memory"
 class ModelProcess:
     """A `python -m bench.worker` that holds one model, and the pipes to it. Nothing it sends is ever unpickled."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        """Start it, without waiting for it. `say` is told the lines that it prints.
+    def __init__(self, heard: Heard) -> None:
+        """Start it, without waiting for it. `heard` is told the lines that it prints.
 
         Raises:
             Ended: no process can be started.
@@ -64,7 +63,7 @@ class ModelProcess:
                 os.close(descriptor)
         self._requests, self._replies = FileIO(mine[0], "wb"), FileIO(mine[1], "rb")
         self._life = FileIO(mine[2], "wb")  # when it closes, as by the end of this process, that one is killed
-        self._printed = Printed(FileIO(mine[3], "rb"), say)
+        self._printed = Printed(FileIO(mine[3], "rb"), heard)
 
     def belongs_to(self, owner: str) -> None:
         """Say whose it is, for what it prints."""
