@@ -25,7 +25,7 @@ from torch import Tensor
 
 from adapters.base import Adapter
 from adapters.errors import InvalidOutput
-from adapters.inside import has_own_code, in_float64, known_classes, parts, training_modules
+from adapters.inside import classes_told_apart, has_own_code, in_float64, kind, parts, training_modules
 from adapters.remote import Reply
 
 
@@ -137,6 +137,7 @@ def _info(adapter: Adapter) -> Reply:
     unseen = getattr(adapter, "unseen", None)
     if unseen is None:
         unseen = [note for note in adapter.notes if note == "no-version"]
+    known = getattr(adapter, "known_classes", None)
     return Reply(
         tensors,
         {
@@ -150,7 +151,10 @@ def _info(adapter: Adapter) -> Reply:
             "notes": [str(note) for note in adapter.notes],
             "fingerprint": adapter.fingerprint,
             "unseen": [str(what) for what in unseen],
-            "known": known_classes(adapter),
+            "remedy": str(getattr(adapter, "remedy", "")),
+            "kind": kind(adapter),
+            "known_classes": None if known is None else [int(each) for each in known],
+            "told_apart": classes_told_apart(adapter),
             "parts": sum(1 for _ in parts(adapter)),
             "training": training_modules(adapter),
             "own_code": has_own_code(adapter),

@@ -12,7 +12,7 @@ from torch import Tensor
 from adapters.aligned import Aligned
 from adapters.base import Adapter
 from adapters.ensembles import Ensemble
-from adapters.remote import Remote
+from adapters.remote import Kind, Remote
 
 
 def parts(adapter: Adapter) -> Iterator[Adapter]:
@@ -41,11 +41,23 @@ def modules(thing: Any) -> Iterator[torch.nn.Module]:
         yield from modules(list(vars(thing).values()))
 
 
-def known_classes(adapter: Adapter) -> int | None:
+def classes_told_apart(adapter: Adapter) -> int | None:
     """Number of the dataset's classes that the model itself tells apart; None where it does not know fewer."""
     if isinstance(adapter, Remote):
-        return adapter.told.known
+        return adapter.told.told_apart
     return len(adapter.positions) if isinstance(adapter, Aligned) else None
+
+
+def kind(adapter: Adapter) -> Kind:
+    """What somebody gave to `wrap` or `black_box` for one model; `adapter` where it was an adapter of their own."""
+    if isinstance(adapter, Remote):
+        return adapter.told.kind
+    homes = {base.__module__ for base in type(adapter).__mro__}  # the families of estimators are not imported for it
+    if "adapters.compiled" in homes:
+        return "estimator"
+    if type(adapter).__module__ == "adapters.torch_module":
+        return "network"
+    return "function" if "adapters.function" in homes else "adapter"
 
 
 def training_modules(adapter: Adapter) -> int:

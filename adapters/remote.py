@@ -10,15 +10,17 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, Protocol, Self, get_args
+from typing import Any, Literal, NamedTuple, Protocol, Self, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from adapters.base import Adapter, GradientKind, Loss, Outputs
-from adapters.errors import InvalidOutput, Unsupported
+from adapters.errors import InvalidOutput
 
+Kind = Literal["estimator", "network", "function", "adapter"]
+"""What a model was before it was wrapped."""
 _HEXADECIMAL = frozenset("0123456789abcdef")
 _tokens = itertools.count(1)
 
@@ -58,7 +60,11 @@ class Told(NamedTuple):
     fingerprint: str
     unseen: tuple[str, ...]
     """What its fingerprint could not see into: of these two processes hold different models."""
-    known: int | None
+    remedy: str
+    """What to do about that."""
+    kind: Kind
+    known_classes: tuple[int, ...] | None
+    told_apart: int | None
     parts: int
     training: int
     own_code: bool
@@ -85,11 +91,12 @@ class Told(NamedTuple):
             return tuple(found)
 
         none = type(None)
-        fingerprint, gradient = item("fingerprint", str), item("gradient", str)
+        fingerprint, gradient, kind = item("fingerprint", str), item("gradient", str), item("kind", str)
         if len(fingerprint) != 64 or not _HEXADECIMAL.issuperset(fingerprint):
             raise InvalidOutput(f"what the model's process tells of it has no fingerprint: {fingerprint[:80]!r}")
-        if gradient not in get_args(GradientKind):
-            raise InvalidOutput(f"what the model's process tells of it has no gradient: {gradient[:80]!r}")
+        for name, value, known in (("gradient", gradient, GradientKind), ("kind", kind, Kind)):
+            if value not in get_args(known):
+                raise InvalidOutput(f"what the model's process tells of it has no {name}: {value[:80]!r}")
         low, high = reply.tensors.get("low"), reply.tensors.get("high")
         return cls(
             item("family", str), gradient, item("confidence_kind", str, none), item("stochastic", bool),
@@ -97,7 +104,9 @@ class Told(NamedTuple):
             None if values.get("input_shape") is None else several("input_shape", int),
             None if values.get("classes") is None else several("classes", int, float, str, bool, none, most=100_000),
             None if low is None or high is None else (low.double().numpy(), high.double().numpy()),
-            several("notes", str), fingerprint, several("unseen", str), item("known", int, none), item("parts", int),
+            several("notes", str), fingerprint, several("unseen", str), item("remedy", str), kind,
+            None if values.get("known_classes") is None else several("known_classes", int, most=100_000),
+            item("told_apart", int, none), item("parts", int),
             item("training", int), item("own_code", bool),
         )  # fmt: skip
 
@@ -120,7 +129,9 @@ class Remote(Adapter):
         self.family = self.told.family  # type: ignore[misc]  # an instance speaks for the model that it asks
         self.gradient, self.confidence_kind = self.told.gradient, self.told.confidence_kind
         self.stochastic, self.takes_missing = self.told.stochastic, self.told.takes_missing
+        self.known_classes = self.told.known_classes
         self.notes = list(self.told.notes)
+        self.remedy = self.told.remedy
 
     # -- what it is asked ---------------------------------------------------------------------------------------------
 
@@ -144,8 +155,6 @@ class Remote(Adapter):
         return self._followed("loss", x, {"y": y}, {"loss": kind}, (len(x),))
 
     def input_gradient(self, x: Tensor, y: Tensor, loss: Loss = "training") -> Tensor:
-        if self.gradient == "none":
-            raise Unsupported(f"{self.family} has no gradient")
         gradient = _of_shape(self._asked("input_gradient", {"x": x.detach(), "y": y}, loss=loss), "gradient", x.shape)
         if bool(gradient.isnan().any()):
             raise InvalidOutput("the input gradient is NaN")
@@ -182,7 +191,8 @@ class Remote(Adapter):
     def _asked(self, question: str, tensors: Mapping[str, Tensor], **options: Any) -> Reply:
         reply = self._channel.ask(question, tensors, {**self._view, **options})
         device = tensors["x"].device
-        on_host = reply.values.get("on_host", ())  # by the model's own doing, for all to see
+        on_host = reply.values.get("on_host")  # by the model's own doing, for all to see
+        on_host = on_host if isinstance(on_host, list) else []
         for name, value in reply.tensors.items():
             if device.type != "cpu" and name not in on_host:
                 reply.tensors[name] = value.to(device)

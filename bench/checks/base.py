@@ -13,7 +13,7 @@ from torch import Tensor
 
 from adapters.base import Adapter, Outputs
 from adapters.errors import Unsupported, told
-from adapters.inside import known_classes
+from adapters.inside import classes_told_apart
 from bench.checks.report import Finding, failed, skipped
 from bench.draws import Draws
 from bench.threats.linf import LInf
@@ -68,7 +68,7 @@ class Subject:
     @cached_property
     def known(self) -> int:
         """Number of classes that the model itself tells apart: of the dataset's it may know some only."""
-        return known_classes(self.adapter) or self.classes
+        return classes_told_apart(self.adapter) or self.classes
 
     @property
     def given(self) -> Tensor:

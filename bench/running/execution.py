@@ -88,6 +88,7 @@ class Execution:
         from bench.running.costs import cost
         from bench.running.workers import LocalWorkers
 
+        models.close()  # they are made again in each process
         work = sorted(work, key=lambda job: -cost(job, 0))  # what takes longest is not left to the end
         with contextlib.ExitStack() as stack:
             live = None
@@ -102,7 +103,7 @@ class Execution:
                 options=tuple(sorted(options.items())),
                 device=models.resolved_device,
                 budget=models.budget,
-                guests=tuple(models.specs.items()),
+                guests=tuple((name, given) for name, given in models.specs.items() if name not in isolated),
                 live=live,
                 live_key=live.digest if live is not None else "",
                 isolated=tuple(isolated.items()),

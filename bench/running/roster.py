@@ -187,8 +187,7 @@ def chosen(specs: list[str], models: Models, references: list[str]) -> tuple[lis
             if offer.name in made:
                 raise UsageError(f"{offer.name!r} is a reference model's name; register yours under another")
             models.add(offer)
-            if not isinstance(offer.offer, Origin):
-                models.specs[offer.name] = named_again(spec, offer.name)
+            models.specs[offer.name] = named_again(spec, offer.name)
             guests.append(offer.name)
     return known, guests
 

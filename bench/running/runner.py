@@ -238,7 +238,7 @@ class Runner:
 
     def _publish(self, cell: Cell, result: Result, run: Run) -> None:
         self._settled.add(cell.id)
-        record = Record(id=cell.id, cell=cell, result=result, run=run)
+        record = Record(id=cell.id, cell=cell, result=result, run=run.of(cell))
         present = self.known.get(cell.id)
         if present is None and self.store.publish(record, self.progress.say) != "new":
             present = self.store.record(cell.id)
@@ -258,7 +258,7 @@ class Runner:
 
     def _fail(self, cell: Cell, kind: str, message: str, run: Run) -> None:
         self._settled.add(cell.id)
-        failure = Failure(id=cell.id, cell=cell, kind=kind, message=message, run=run)
+        failure = Failure(id=cell.id, cell=cell, kind=kind, message=message, run=run.of(cell))
         self.store.publish_failure(failure)
         self.summary.failed.append(failure)
 

@@ -66,9 +66,8 @@ class World:
         """
         if info.name not in self._known:
             adapter = self._adapter(info.name)
-            # What no fingerprint sees into has another one in each process; of a file the bytes were compared.
-            same = info.name in self._sent or (info.name in self._files and bool(getattr(adapter, "unseen", ())))
-            self._known[info.name] = None if same else adapter.fingerprint, adapter
+            untold = info.name in self._sent or "no-version" in adapter.notes  # of these nothing tells, in any process
+            self._known[info.name] = None if untold else adapter.fingerprint, adapter
         fingerprint, adapter = self._known[info.name]
         if fingerprint not in (None, info.fingerprint):
             raise Changed(f"model {info.name} has changed since it was planned; run the same command again")

@@ -80,8 +80,16 @@ class ProcessChannel:
                     self._last = error
                     if error.kind != "crash":
                         break
+            else:
+                self._last = Ended("crash", f"{self._last}, {ATTEMPTS} times")
             self._count(self._last)
             raise self._last
+
+    def let_go(self) -> None:
+        """Ask nothing more for now."""
+        for process in (self._spare, self._process):
+            if process is not None:
+                process.let_go()
 
     def close(self) -> None:
         """End the process."""
@@ -120,7 +128,9 @@ class ProcessChannel:
             Ended: where its process ends; and where another model comes of a later start.
         """
         self._origin.verify()
-        process, self._spare = self._spare or ModelProcess(self._heard), None
+        process, self._spare = self._spare, None
+        if process is None or not process.alive:
+            process = ModelProcess(self._heard)
         process.belongs_to(self._name)
         try:
             found = asked(process, self._making(), self._limits.start_timeout)

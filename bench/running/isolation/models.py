@@ -75,9 +75,12 @@ class Isolated:
         return adapter.to(place.device)
 
     def close(self) -> None:
-        """End all processes."""
-        for process in (*self._blank, *self._imported.values()):
-            process.close()
-        for channel in self._channels.values():
-            channel.close()
+        """End all processes. A model that is asked again is made again."""
+        for process in self._blank:
+            process.kill()
+        used = [*self._imported.values(), *self._channels.values()]
+        for each in used:
+            each.let_go()
+        for each in used:
+            each.close()
         self._blank, self._imported, self._channels = [], {}, {}

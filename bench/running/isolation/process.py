@@ -104,6 +104,10 @@ class ModelProcess:
         """End it and its children, with force where they do not go by themselves."""
         self._finish(signal.SIGTERM, GRACE)
 
+    def let_go(self) -> None:
+        """Ask nothing more of it: it ends by itself, while others are let go."""
+        self._requests.close()
+
     def close(self) -> None:
         """Let it end by itself, in a moment."""
         self._finish(None, 2 * GRACE)

@@ -19,8 +19,10 @@ DTYPES = {
     )
 }  # fmt: skip
 ALIGNMENT = 16
-DIMENSIONS = 16
+DIMENSIONS = 8
 """Of a tensor, at most."""
+MOST = 1 << 31
+"""Extent of a dimension, at most."""
 
 
 class Garbled(Exception):
@@ -81,20 +83,24 @@ def unpacked(frame: Frame) -> Message:
 
 def _tensor(entry: Any, blob: bytes | bytearray, start: int) -> tuple[Tensor, int]:
     """The tensor that begins there, and where it ends. It shares the memory of the blob."""
-    if not isinstance(entry, Mapping) or entry.get("dtype") not in DTYPES or not isinstance(entry.get("name"), str):
+    if not isinstance(entry, Mapping) or not all(isinstance(entry.get(name), str) for name in ("name", "dtype")):
         raise Garbled("a tensor that is none")
-    shape, dtype = entry.get("shape"), DTYPES[entry["dtype"]]
+    shape, dtype = entry.get("shape"), DTYPES.get(entry["dtype"])
+    if dtype is None:
+        raise Garbled("a tensor of no kind of number")
     if not isinstance(shape, list) or len(shape) > DIMENSIONS:
         raise Garbled("a tensor of no shape")
     count = 1
     for extent in shape:
-        if type(extent) is not int or not 0 <= extent <= 1 << 40:
+        if type(extent) is not int or not 0 <= extent <= MOST:
             raise Garbled("a tensor of no shape")
         count *= extent
     end = start + count * dtype.itemsize
     if end > len(blob):
         raise Garbled("fewer bytes than its tensors have")
     if not count:
+        if max(shape) > len(blob) + (1 << 16):  # extents beside a 0 are backed by no bytes
+            raise Garbled("a tensor of no shape")
         return torch.empty(shape, dtype=dtype), end
     flat = torch.frombuffer(blob, dtype=dtype, count=count, offset=start)
     if dtype == torch.bool:  # of any other byte than 0 and 1 arithmetic makes what it likes
