@@ -38,7 +38,7 @@ class Ensemble(Adapter):
             self.known_classes = tuple(sorted({index for indices in known for index in indices or ()}))
         self.notes = sorted({note for member in members for note in member.notes})
         blind = [member for member in members if NO_VERSION in member.notes]
-        self.remedy = blind[0].remedy if blind else type(self).remedy  # type: ignore[misc]  # what its members need
+        self.remedy = blind[0].remedy if blind else type(self).remedy  # what its members need
         kinds = {"votes"} if rule == "vote" else {member.confidence_kind for member in members}
         self.confidence_kind = kinds.pop() if len(kinds) == 1 else "mixed"
         own: GradientKind = "exact" if self.confidence_kind == "softmax" else "surrogate"

@@ -51,8 +51,25 @@ def no_gradient(family: str, notes: Iterable[str]) -> str:
     return "; ".join([f"a {family} model does not have one", *reasons])
 
 
+class Raised(AdapterError):
+    """An exception of a model in another process, as it was told there: its type and its text."""
+
+
+class Ended(AdapterError):
+    """The process of a model is gone: it ended, was ended for taking too long, or holds another model by now."""
+
+    def __init__(self, kind: str, text: str) -> None:
+        """`kind` is that of the failures that come of it: `crash`, `timeout`, `oom`, `changed`, `invalid-output`."""
+        super().__init__(text)
+        self.kind = kind
+
+
 def told(error: BaseException) -> str:
     """Somebody's exception in one line of some 300 characters at most, whatever lines its text has, if it has one."""
+    if isinstance(error, Raised):
+        return str(error)
+    if isinstance(error, Ended):
+        return f"{error.kind}: {error}"
     try:
         text = " ".join(str(error).split())[:300]
     except Exception:  # noqa: BLE001 - somebody's __str__ is as much their code as what raised

@@ -25,7 +25,7 @@ class BlackBox(Adapter):
 
     family: ClassVar[str] = "black box"
     bystanders: ClassVar[frozenset[str]] = Adapter.bystanders | {"function", "label_version", "_name"}
-    remedy: ClassVar[str] = 'black_box(function, version="1"), raised with every change'
+    remedy: str = 'black_box(function, version="1"), raised with every change'
 
     def __init__(
         self,

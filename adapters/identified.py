@@ -28,7 +28,7 @@ class Identified(ABC):
     """Part of the fingerprint: raised whenever outcomes of this adapter change."""
     bystanders: ClassVar[frozenset[str]] = frozenset({"input_shape", "classes", "bounds", "device", "notes", "_nonce"})
     """Attributes that decide no output, or are told in a way of their own."""
-    remedy: ClassVar[str] = 'a class attribute `version = "2"`, raised with every change'
+    remedy: str = 'a class attribute `version = "2"`, raised with every change'
     """How a model that cannot be seen into is given a version."""
 
     input_shape: tuple[int, ...] | None

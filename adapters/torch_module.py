@@ -42,7 +42,7 @@ class TorchModule(Adapter):
         *("owner_version", "size", "gradient", "stochastic", "confidence_kind"),
         *("_kind", "_takes", "_narrow"),  # found out of the network and the options, which are not
     }
-    remedy: ClassVar[str] = 'wrap(net, version="1"), raised with every change'
+    remedy: str = 'wrap(net, version="1"), raised with every change'
     confidence_kind: str | None = "softmax"
 
     def __init__(

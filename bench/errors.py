@@ -36,6 +36,10 @@ class DiskError(UsageError, OSError):
         return f"cannot write {self.filename}: {self.strerror}; {_REMEDIES.get(self.errno or 0, _OTHERWISE)}"
 
 
+class LostModels(Exception):
+    """None of the models asked for did start: their processes ended, or took too long. The message is one line."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that is in no table, with the nearest right names."""
     known = list(known)

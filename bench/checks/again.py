@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from adapters.base import Outputs
-from bench.checks.base import is_out_of_memory
+from adapters.errors import Ended
+from adapters.memory import is_out_of_memory
 from bench.errors import UsageError
 
 ORDER, REPEAT = "order-dependent", "not-repeatable"
@@ -92,7 +93,7 @@ def answered(ask: Ask, batch: Tensor) -> tuple[np.ndarray, Tensor | None]:
     """
     try:
         outputs = ask(batch)
-    except UsageError:  # about our own files, not about the model
+    except (UsageError, Ended):  # about our own files, or of a process that is gone: no answer of the model
         raise
     except (Exception, SystemExit) as error:
         if isinstance(error, Exception) and is_out_of_memory(error) and len(batch) > 1:

@@ -7,9 +7,10 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from adapters.base import Adapter
 from adapters.errors import told
-from bench.checks.base import POINTS, Subject, better_than_chance, is_out_of_memory, modules, parts
+from adapters.inside import has_own_code, training_modules
+from adapters.memory import is_out_of_memory
+from bench.checks.base import POINTS, Subject, better_than_chance
 from bench.checks.outputs import verified
 from bench.checks.report import Finding, failed, passed, share, skipped, warned
 
@@ -127,7 +128,7 @@ def probabilities(subject: Subject) -> Finding:
 
 def own_labels(subject: Subject) -> Finding:
     """The labels are those of the original model's own code, on clean and on attacked inputs."""
-    if all(type(part).reference_predict is Adapter.reference_predict for part in parts(subject.adapter)):
+    if not has_own_code(subject.adapter):
         return skipped("there is no other code to compare with")
     shown = {"clean": subject.x}
     if subject.adapter.gradient != "none":
@@ -167,7 +168,7 @@ def enough_classes(subject: Subject) -> Finding:
 
 def evaluation_mode(subject: Subject) -> Finding:
     """No network is in training mode, where dropout draws and batch statistics move."""
-    training = sum(part.training for module in modules(subject.adapter) for part in module.modules())
+    training = training_modules(subject.adapter)
     if training:
         return failed(f"{training} module{'s' if training > 1 else ''} in training mode")
     if "train-mode" in subject.adapter.notes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import product
@@ -13,7 +12,8 @@ from torch.nn import functional as F
 
 from adapters.base import Adapter
 from adapters.errors import Unsupported
-from bench.checks.base import POINTS, Subject, modules, parts
+from adapters.inside import in_float64, parts
+from bench.checks.base import POINTS, Subject
 from bench.checks.report import Finding, failed, passed, share, skipped
 
 STEPS = {torch.float64: (1e-6, 1e-5, 1e-4), torch.float32: (1e-3, 3e-3, 1e-2)}
@@ -201,17 +201,3 @@ def _cosine(expected: Tensor, measured: Tensor, noise: Tensor) -> Tensor:
     both = (expected.norm(dim=1) <= flat) & (measured.norm(dim=1) <= flat)
     found: Tensor = F.cosine_similarity(expected, measured, dim=1, eps=1e-300)
     return torch.where(both, 1.0, found)
-
-
-def in_float64(adapter: Adapter, x: Tensor) -> Adapter | None:
-    """The model itself if it computes in the precision of its inputs, or a copy that does; None where neither works."""
-    try:
-        twin = adapter
-        if any(True for _ in modules(adapter)):
-            twin = copy.deepcopy(adapter)
-            for module in modules(twin):
-                module.double()
-        with torch.no_grad():
-            return twin if twin.logits(x.double()).dtype == torch.float64 else None
-    except Exception:  # noqa: BLE001 - what a float32-only model raises is its own affair
-        return None

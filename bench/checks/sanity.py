@@ -11,8 +11,9 @@ from torch import Tensor
 
 from adapters.base import Adapter
 from adapters.errors import Unsupported
+from adapters.memory import is_out_of_memory
 from bench.checks import CHECKS
-from bench.checks.base import Subject, is_out_of_memory
+from bench.checks.base import Subject
 
 SAMPLE = 100
 """Examples looked at."""

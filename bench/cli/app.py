@@ -15,7 +15,7 @@ from typing import Annotated, cast
 
 import typer
 
-from bench.errors import UsageError
+from bench.errors import LostModels, UsageError
 from bench.table import visible
 
 LONGEST = 2_000
@@ -63,6 +63,8 @@ def main(arguments: list[str] | None = None) -> None:
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("interrupted; the same command goes on from here\n")
         sys.exit(130)
+    except LostModels:  # each of which was told of
+        sys.exit(1)
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

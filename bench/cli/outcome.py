@@ -49,6 +49,7 @@ def outcome(session: Session, summary: Summary | None, command: str) -> tuple[li
     lines += [f"  failed: {failure.cell}: {failure.kind}: {failure.message}" for failure in failures[:SHOWN]]
     if len(failures) > SHOWN:
         lines.append(f"  and {len(failures) - SHOWN} more")
+    lines += [f"  lost: {told}" for told in session.models.lost.values()]
     if summary is not None and summary.interrupted:
         return [*lines, "Interrupted; the same command goes on from here."], 130
     results = session.shelf.out / "results"
@@ -63,7 +64,7 @@ def outcome(session: Session, summary: Summary | None, command: str) -> tuple[li
         lines.append(f"Incomplete models were only met in transfer; to run them: bench suite {session.suite.suite}")
     if any(row.flags for row in rows):
         lines.append("Flags are explained at the foot of the board; bench check MODEL says what to do about a model's.")
-    return lines, 1 if without or (summary is not None and summary.conflicts) else 0
+    return lines, 1 if without or session.models.lost or (summary is not None and summary.conflicts) else 0
 
 
 def unranked(session: Session, summary: Summary | None, rows: Sequence[Row]) -> list[str]:

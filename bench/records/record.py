@@ -154,6 +154,17 @@ class Run(Block):
     """Examples that the target was asked again, drawn from a secret: no two runs ask the same ones."""
     findings: tuple[str, ...] | None = None
     """What that found: `order-dependent`, `not-repeatable`. None in records of before, and where there is nothing."""
+    files: dict[str, str] | None = None
+    """SHA-256 of the files that models came from, by the models' names; None where none did."""
+
+    def of(self, cell: Cell) -> Run:
+        """The same for one cell of those that were run together: with the files of its own models alone."""
+        if self.files is None:
+            return self
+        names = {model.name for model in (cell.craft.source, cell.target) if model is not None}
+        return self.model_copy(
+            update={"files": {name: found for name, found in self.files.items() if name in names} or None}
+        )
 
     @classmethod
     def unknown(cls) -> Run:

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from adapters.base import Adapter, Outputs
+from adapters.memory import is_out_of_memory
 from bench.checks.again import Given, answered, settled
-from bench.checks.base import is_out_of_memory
 from bench.running.judge import ask
 
 BEFORE, AFTER, ALONE = 8, 8, 2

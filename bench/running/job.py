@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from adapters.errors import InvalidOutput, Unsupported, told
+from adapters.errors import Ended, InvalidOutput, Unsupported, told
+from adapters.memory import is_out_of_memory
 from bench.attacks.base import Attack
 from bench.checks import sanity
-from bench.checks.base import is_out_of_memory
 from bench.draws import Draws
 from bench.errors import UsageError
 from bench.planning.plan import Job, attack_of, indices
@@ -78,7 +78,7 @@ class _PartRun:
                 self.world.fits = max(1, self.world.fits // 2)
                 self.costs.clear()
         index = self.taken if self.job.craft.slice.partial else None
-        run = self.world.how(self.started, len(self.job.cells), min(self.world.fits, len(self.taken)))
+        run = self.world.how(self.started, self.job.cells, min(self.world.fits, len(self.taken)))
         cells = [
             CellPart(cell=cell, broken=self.broken[cell.id])
             if cell.id in self.broken
@@ -254,6 +254,8 @@ class _PartRun:
             self._break(cells, "invalid-output", str(error))
         except Changed as error:
             self._break(cells, "changed", str(error))
+        except Ended as error:
+            self._break(cells, error.kind, f"{stage}: {error}")
         except Unsupported as error:
             self._break(cells, "unsupported", f"{stage}: {error}")
         except (Exception, SystemExit) as error:  # a script may well end in sys.exit()

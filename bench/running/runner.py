@@ -242,7 +242,7 @@ class Runner:
 
     def _publish(self, cell: Cell, result: Result, run: Run) -> None:
         self._settled.add(cell.id)
-        record = Record(id=cell.id, cell=cell, result=result, run=run)
+        record = Record(id=cell.id, cell=cell, result=result, run=run.of(cell))
         if run.findings:
             self.summary.findings.setdefault(cell.target.name, set()).update(run.findings)
         present = self.known.get(cell.id)
@@ -264,7 +264,7 @@ class Runner:
 
     def _fail(self, cell: Cell, kind: str, message: str, run: Run) -> None:
         self._settled.add(cell.id)
-        failure = Failure(id=cell.id, cell=cell, kind=kind, message=message, run=run)
+        failure = Failure(id=cell.id, cell=cell, kind=kind, message=message, run=run.of(cell))
         self.store.publish_failure(failure)
         self.summary.failed.append(failure)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -45,30 +45,42 @@ class Shelf:
     """The records that are read: the published ones, if any, and those of the out folder."""
 
     out: Path
+    """As it was named, for people."""
     with_published: bool = True
+    _folder: Path = field(default_factory=Path.cwd, repr=False)
+    """Where the call was made: a model that changes the folder moves no results."""
+
+    @property
+    def root(self) -> Path:
+        """The out folder, from the start of the call."""
+        return self._folder / self.out
 
     @property
     def own(self) -> Store:
-        return Store(self.out / "results")
+        return Store(self.root / "results")
+
+    @property
+    def published(self) -> Path:
+        return self._folder / PUBLISHED
 
     def records(self, warn: Say) -> dict[str, Record]:
-        published = Store(PUBLISHED).records(warn) if self._reads_published else {}
+        published = Store(self.published).records(warn) if self._reads_published else {}
         return published | self.own.records(warn)
 
     def failures(self, warn: Say) -> dict[str, Failure]:
-        published = Store(PUBLISHED).failures(warn) if self._reads_published else {}
+        published = Store(self.published).failures(warn) if self._reads_published else {}
         return published | self.own.failures(warn)
 
     def contents(self, warn: Say) -> Contents:
         """All that boards are made of."""
-        shown = Store(PUBLISHED)
+        shown = Store(self.published)
         published = {*shown.ids("cells", ""), *shown.ids("failures", "")} if self._reads_published else set()
         asked = [found for store in self.stores() for found in notes(store)]
         return Contents(self.records(warn), self.failures(warn), published, asked)
 
     def stores(self) -> list[Store]:
         """The folders that are read, the own one first."""
-        return [self.own, *([Store(PUBLISHED)] if self._reads_published else [])]
+        return [self.own, *([Store(self.published)] if self._reads_published else [])]
 
     def state(self) -> frozenset[tuple[str, int, int]]:
         """Names, sizes and times of all files that are read: what it tells of has changed where this has."""
@@ -76,7 +88,7 @@ class Shelf:
 
     @property
     def _reads_published(self) -> bool:
-        return self.with_published and PUBLISHED.resolve() != (self.out / "results").resolve()
+        return self.with_published and self.published.resolve() != (self.root / "results").resolve()
 
 
 def dataset_of(suite: Suite) -> Dataset:
@@ -182,7 +194,7 @@ def write_leaderboard(shelf: Shelf, extra: Suite | None = None, keep: Collection
 
     Whoever writes last has then seen all records, however many write at once.
     """
-    path = shelf.out / "leaderboard.md"
+    path = shelf.root / "leaderboard.md"
     for _ in range(AT_MOST):
         before = shelf.state()
         replace_file(path, leaderboard(shelf, extra=extra, keep=keep).encode())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -15,7 +15,7 @@ import torch
 from adapters.base import Adapter
 from adapters.identified import NO_VERSION
 from bench.datasets.base import Dataset
-from bench.records.cell import ModelInfo
+from bench.records.cell import Cell, ModelInfo
 from bench.records.record import Run
 from bench.running.blind import Memory
 
@@ -37,6 +37,7 @@ class World:
         device: str,
         batch: int | None = None,
         sent: Collection[str] = (),
+        files: Mapping[str, str] | None = None,
     ) -> None:
         """
         Args:
@@ -46,6 +47,7 @@ class World:
             batch: examples crafted or asked at once, at most; None for the device's usual number.
             sent: names of models that came as objects from the process that planned: they are what it says they are,
                 and show another process less of themselves, such as no source of classes.
+            files: SHA-256 of the files of models that have one, by their names, for the record.
         """
         self.dataset = dataset
         self.device = device
@@ -53,6 +55,7 @@ class World:
         """Examples crafted or asked at once, at most: what did not fit once is not tried again."""
         self._adapter = adapter
         self._sent = frozenset(sent)
+        self._files = dict(files or {})
         self._known: dict[str, tuple[str | None, Adapter]] = {}
         self._memories: dict[str, Memory] = {}
         if device == "cuda":  # rounding products to 10 bits would move labels that a CPU does not
@@ -77,16 +80,19 @@ class World:
         """What the model has answered in this process."""
         return self._memories.setdefault(info.name, Memory())
 
-    def how(self, started: float, cells: int, batch: int) -> Run:
-        """How a run went that began at `started` (of `time.perf_counter`) and made so many cells."""
+    def how(self, started: float, cells: Sequence[Cell], batch: int) -> Run:
+        """How a run went that began at `started` (of `time.perf_counter`) and made these cells."""
+        names = {model.name for cell in cells for model in (cell.craft.source, cell.target) if model is not None}
+        files = {name: digest for name, digest in sorted(self._files.items()) if name in names}
         return Run(
             finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            seconds=round((time.perf_counter() - started) / max(cells, 1), 4),
+            seconds=round((time.perf_counter() - started) / max(len(cells), 1), 4),
             device=_device_name(self.device),
             threads=torch.get_num_threads(),
             batch=batch,
             host=platform.node(),
             versions=_versions(),
+            files=files or None,
         )
 
 

@@ -164,7 +164,7 @@ def package_of(module: str) -> str:
 
 def test_imports_are_seen_wherever_they_are() -> None:
     assert "bench.zoo" in IMPORTS["bench.running.roster"]
-    assert "adapters.fitting" in IMPORTS["bench.running.roster"]  # within a function
+    assert "adapters.fitting" in IMPORTS["bench.running.making"]  # within a function
     assert "adapters.base" in IMPORTS["bench.running.roster"]  # for types alone
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}})
 

@@ -78,7 +78,7 @@ def test_a_bad_model_file_is_one_line(text: str, pieces: list[str], bench: Bench
 def test_a_file_in_place_of_the_out_folder(bench: Bench) -> None:
     Path("taken").write_text("mine")
     said = bench("suite", "tiny.yaml", "--model", "mine.py:net", "--out", "taken")
-    refused(said, "cannot write into taken/results", "--out")
+    refused(said, f"cannot write into {Path('taken/results').absolute()}", "--out")
     assert Path("taken").read_text() == "mine"
 
 
@@ -251,7 +251,7 @@ def test_torn_and_newer_records_are_told_of_and_run_again(bench: Bench) -> None:
     run = ("suite", "tiny.yaml", "--model", "mine.py:net")
     bench(*run)
     board = bench("leaderboard", "tiny.yaml").out
-    torn, newer, *_ = sorted(Path("bench-out/results/cells").glob("*.json"))
+    torn, newer, *_ = sorted(Path("bench-out/results/cells").absolute().glob("*.json"))
     torn.write_bytes(torn.read_bytes()[:200])
     newer.write_text(newer.read_text().replace('"schema": 2', '"schema": 3'))
     said = bench(*run)

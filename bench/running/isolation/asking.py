@@ -1,0 +1,51 @@
+"""A question to a model's process and what comes of it: a reply, or the model's exception, raised here."""
+
+from __future__ import annotations
+
+from adapters.errors import (
+    AdapterError,
+    Ended,
+    InvalidOutput,
+    NotRegistrable,
+    NotWrappable,
+    Raised,
+    ShapeMismatch,
+    Unsupported,
+)
+from adapters.remote import Reply
+from bench.running.isolation.printing import shown
+from bench.running.isolation.process import ModelProcess
+from bench.running.isolation.wire import Garbled, Message, packed, unpacked
+
+KNOWN: dict[str, type[AdapterError]] = {
+    "Unsupported": Unsupported,
+    "InvalidOutput": InvalidOutput,
+    "ShapeMismatch": ShapeMismatch,
+    "NotWrappable": NotWrappable,
+    "NotRegistrable": NotRegistrable,
+    "AdapterError": AdapterError,
+}
+"""What the judge meets as it was raised; of all others it meets the text, as `Raised`."""
+
+
+def asked(process: ModelProcess, message: Message, seconds: float) -> Reply:
+    """The reply to a message.
+
+    Raises:
+        Exception: the model's.
+        Ended: there is none within so many seconds, or none that makes sense. The process is gone by then.
+    """
+    try:
+        answer = unpacked(process.ask(packed(message), seconds))
+        if answer.kind not in ("answer", "error"):
+            raise Garbled("something that is no reply")
+    except Garbled as error:
+        process.kill()
+        raise Ended("invalid-output", f"its process answers with {error}") from None
+    if answer.kind == "answer":
+        return Reply(answer.tensors, answer.values)
+    text = shown(str(answer.values.get("text")), 1000)
+    if answer.values.get("short") is True:
+        raise MemoryError(text)
+    known = KNOWN.get(str(answer.values.get("type")))
+    raise Raised(text) if known is None else known(text)
