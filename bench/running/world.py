@@ -45,8 +45,7 @@ class World:
             adapter: gives the model of a name, on the device.
             device: `cpu` or `cuda`.
             batch: examples crafted or asked at once, at most; None for the device's usual number.
-            sent: names of models that came as objects from the process that planned: they are what it says they are,
-                and show another process less of themselves, such as no source of classes.
+            sent: names of models that came as objects from the process that planned: they are what it says they are.
             files: SHA-256 of the files of models that have one, by their names, for the record.
         """
         self.dataset = dataset
