@@ -16,6 +16,7 @@ from adapters.remote import Reply
 from bench.running.isolation.printing import shown
 from bench.running.isolation.process import ModelProcess
 from bench.running.isolation.wire import Garbled, Message, packed, unpacked
+from bench.running.workers.protocol import Frame
 
 KNOWN: dict[str, type[AdapterError]] = {
     "Unsupported": Unsupported,
@@ -35,8 +36,17 @@ def asked(process: ModelProcess, message: Message, seconds: float) -> Reply:
         Exception: the model's.
         Ended: there is none within so many seconds, or none that makes sense. The process is gone by then.
     """
+    return _reply(process, process.ask(packed(message), seconds))
+
+
+def awaited(process: ModelProcess, seconds: float) -> Reply:
+    """The reply to a message that was sent before; raises as `asked`."""
+    return _reply(process, process.receive(seconds))
+
+
+def _reply(process: ModelProcess, frame: Frame) -> Reply:
     try:
-        answer = unpacked(process.ask(packed(message), seconds))
+        answer = unpacked(frame)
         if answer.kind not in ("answer", "error"):
             raise Garbled("something that is no reply")
     except Garbled as error:

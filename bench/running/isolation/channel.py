@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import RLock
@@ -13,12 +14,12 @@ from torch import Tensor
 from adapters.errors import AdapterError, Ended, Raised, told
 from adapters.remote import Reply, Told
 from bench.errors import UsageError
-from bench.running.isolation.asking import asked
+from bench.running.isolation.asking import asked, awaited
 from bench.running.isolation.limits import Limits, setup
 from bench.running.isolation.origin import Origin
 from bench.running.isolation.printing import Heard
 from bench.running.isolation.process import ModelProcess
-from bench.running.isolation.wire import Message
+from bench.running.isolation.wire import Message, packed
 
 ATTEMPTS = 3
 """Of a question during which the process ended: a crash may be an accident. One that hung is not asked again."""
@@ -55,6 +56,8 @@ class ProcessChannel:
         """
         self._name, self._origin, self._place, self._limits, self._heard = name, origin, place, limits, heard
         self._spare = process
+        self._begun = False
+        """Whether the spare one is making the model already."""
         self._process: ModelProcess | None = None
         self._info: Reply | None = None
         self._told: Told | None = None
@@ -84,6 +87,15 @@ class ProcessChannel:
                 self._last = Ended("crash", f"{self._last}, {ATTEMPTS} times")
             self._count(self._last)
             raise self._last
+
+    def begin(self) -> None:
+        """Have the model made, without waiting for it: what comes of that shows when it is asked."""
+        if self._spare is None:
+            self._spare = ModelProcess(self._heard)
+        self._spare.belongs_to(self._name)
+        with contextlib.suppress(Ended):
+            self._spare.send(packed(self._making()), self._limits.start_timeout)
+            self._begun = True
 
     def let_go(self) -> None:
         """Ask nothing more for now."""
@@ -128,12 +140,13 @@ class ProcessChannel:
             Ended: where its process ends; and where another model comes of a later start.
         """
         self._origin.verify()
-        process, self._spare = self._spare, None
-        if process is None or not process.alive:
-            process = ModelProcess(self._heard)
+        (process, self._spare), (begun, self._begun) = (self._spare, None), (self._begun, False)
+        if process is None or not (begun or process.alive):
+            process, begun = ModelProcess(self._heard), False
         process.belongs_to(self._name)
+        limit = self._limits.start_timeout
         try:
-            found = asked(process, self._making(), self._limits.start_timeout)
+            found = awaited(process, limit) if begun else asked(process, self._making(), limit)
             self._origin.verify()  # what was imported is what was there before and after
             now = Told.of(found)
         except BaseException as error:  # noqa: BLE001 - what it means is told

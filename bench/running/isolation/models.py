@@ -65,14 +65,23 @@ class Isolated:
             Ended: its process ended in the making, or took too long.
         """
         from adapters.remote import Remote
-        from bench.running.isolation.channel import ProcessChannel
 
-        origin = self.origins[name]
-        process = self._imported.pop(origin.spec, None) or (self._blank.pop() if self._blank else None)
-        self.expect(len(self.origins.keys() - self._channels.keys() - {name}) - len(self._imported))
-        channel = self._channels[name] = ProcessChannel(name, origin, place, self.limits, self._heard, process)
+        channel = self._channel(name, place)
+        others = [other for other in self.origins if other not in self._channels and other != name]
+        for other in others[: max(1, (os.cpu_count() or 1) - 1)]:
+            if self.origins[other].source != "object":  # whose pickle may be larger than a pipe is
+                self._channel(other, place).begin()
         adapter = Remote(channel)
         return adapter.to(place.device)
+
+    def _channel(self, name: str, place: Place) -> ProcessChannel:
+        from bench.running.isolation.channel import ProcessChannel
+
+        if name not in self._channels:
+            origin = self.origins[name]
+            process = self._imported.pop(origin.spec, None) or (self._blank.pop() if self._blank else None)
+            self._channels[name] = ProcessChannel(name, origin, place, self.limits, self._heard, process)
+        return self._channels[name]
 
     def close(self) -> None:
         """End all processes. A model that is asked again is made again."""

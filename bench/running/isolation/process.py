@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import select
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
 
@@ -80,14 +82,33 @@ class ModelProcess:
             Ended: there is none within so many seconds. The process is gone by then.
         """
         deadline = time.monotonic() + seconds
-        try:
-            header = json.dumps(frame.header).encode()
+        self.send(frame, seconds, deadline)
+        return self.receive(seconds, 4 * len(frame.blob), deadline)
+
+    def send(self, frame: Frame, seconds: float, deadline: float | None = None) -> None:
+        """Send a frame, whose reply somebody will wait for."""
+        header = json.dumps(frame.header).encode()
+        with self._answerable(seconds, deadline) as deadline:
             self._write(LENGTHS.pack(len(header), len(frame.blob)) + header, deadline)
             self._write(frame.blob, deadline)
+
+    def receive(self, seconds: float, more: int = 0, deadline: float | None = None) -> Frame:
+        """Wait for the reply to the frame sent, of `BLOB` bytes and so many `more` at most."""
+        with self._answerable(seconds, deadline) as deadline:
             header_size, blob_size = LENGTHS.unpack(self._read(LENGTHS.size, deadline))
-            if header_size > HEADER or blob_size > BLOB + 4 * len(frame.blob):
+            if header_size > HEADER or blob_size > BLOB + more:
                 raise ValueError("more bytes than a reply has")
             return Frame(json.loads(self._read(header_size, deadline)), self._read(blob_size, deadline))
+
+    @contextlib.contextmanager
+    def _answerable(self, seconds: float, deadline: float | None) -> Iterator[float]:
+        """Within, until the deadline (by default so many seconds on), a process that fails is ended, and that is told.
+
+        Raises:
+            Ended: it does not.
+        """
+        try:
+            yield time.monotonic() + seconds if deadline is None else deadline
         except TimeoutError:
             self.kill()
             raise Ended("timeout", f"no answer within {seconds:g} s") from None
@@ -183,8 +204,10 @@ def _pipes() -> tuple[tuple[int, int, int, int], tuple[int, int, int, int]]:
     reply, said = os.pipe()
     living, life = os.pipe()
     heard, printed = os.pipe()
-    os.set_blocking(request, False)
-    os.set_blocking(reply, False)
+    for descriptor in (request, reply):
+        os.set_blocking(descriptor, False)
+        with contextlib.suppress(AttributeError, OSError):  # of Linux; a batch goes in two pieces in place of thirty
+            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, 1 << 20)
     return (asked, said, living, printed), (request, reply, life, heard)
 
 
