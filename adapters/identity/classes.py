@@ -117,7 +117,7 @@ def _counts_in_class(walk: Walk, kind: type, name: str, *, made: bool) -> bool:
         return walk.reading.names(name)
     if name.startswith("__") or walk.reading.has(name) or not _is_seen_through(kind):
         return True
-    return any(name in vars(base) for base in _libraries_of(kind))
+    return _is_asked_for(kind, name)
 
 
 def attributes_of(walk: Walk, value: Any, without: frozenset[str] = frozenset()) -> bytes:
@@ -152,6 +152,11 @@ def _counts(walk: Walk, kind: type, name: str, part: Any) -> bool:
         return False
     if isinstance(part, (Tensor, nn.Module)) or walk.reading.has(name) or not _is_seen_through(kind):
         return True
+    return _is_asked_for(kind, name)
+
+
+def _is_asked_for(kind: type, name: str) -> bool:
+    """Whether the code of the libraries' classes that a class is derived from could ask for an attribute."""
     return any(name in vars(base) or _mentions(base, name) for base in _libraries_of(kind))
 
 

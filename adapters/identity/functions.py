@@ -41,7 +41,9 @@ def function(walk: Walk, value: types.FunctionType) -> bytes:
 def _of_library(walk: Walk, value: types.FunctionType, home: str, module: str) -> list[bytes | str]:
     """A function that a library made by another function is told by its closure, too: a decorated one of the user's."""
     name = value.__code__.co_qualname
-    outside.note(walk, module, name)
+    outside.note(walk, module, name, home)
+    if " " in home:  # of no known package: it may be handed a network
+        walk.reading.add(code.read(value.__code__).attributes)
     parts: list[bytes | str] = [home, module, name]
     if "<lambda>" in name:
         parts.append(read(walk, value.__code__))
@@ -107,7 +109,7 @@ def _loaded(walk: Walk, content: Any, chain: code.Chain) -> bytes:
         owner, content, place = content, getattr(content, name, _ABSENT), f"{place}.{name}"
         home = libraries.of_module(owner.__name__)
         if home is not None:
-            outside.note(walk, owner.__name__, name)
+            outside.note(walk, owner.__name__, name, home)
             if _is_a_librarys(content):
                 return node("of a library", home, owner.__name__, name)
     return _value(walk, content, place)
@@ -202,7 +204,7 @@ def named(walk: Walk, value: Any, module: str, name: str) -> bytes:
     home = libraries.of_module(module)
     if home is None:
         return walk.cannot(value, f"{module}.{name}, a function of no Python code")
-    outside.note(walk, module, name)
+    outside.note(walk, module, name, home)
     return node("builtin", home, module, name)
 
 

@@ -91,6 +91,11 @@ def _saved(walk: Walk, value: nn.Module) -> bytes:
     return b""
 
 
+def hooks_of(walk: Walk, value: nn.Module) -> list[bytes]:
+    """The hooks of a network itself, in their order."""
+    return _hooks(walk, vars(value))
+
+
 def hooks_of_all(walk: Walk) -> bytes:
     """The hooks of all networks of this process."""
     return node("hooks", *_hooks(walk, vars(global_hooks), "_global"))

@@ -9,6 +9,7 @@ import ctypes
 import io
 import logging
 import mmap
+import os
 import socket
 import threading
 import types
@@ -32,7 +33,7 @@ def bystander(walk: Walk, value: Any) -> bytes:
 
 
 @rule(_io._IOBase, socket.socket, mmap.mmap, ctypes._SimpleCData, ctypes.Structure, ctypes.Array, ctypes.CDLL)
-@rule(ctypes._Pointer, CFuncPtr, threading.local)
+@rule(ctypes._Pointer, CFuncPtr, threading.local, type(os.environ))
 @rule(types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType, types.FrameType, asyncio.AbstractEventLoop)
 def closed(walk: Walk, value: Any) -> bytes:
     return walk.cannot(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 ANY = frozenset(
     {"getattr", "hasattr", "vars", "dir", "__dict__", "attrgetter", "methodcaller", "__getattribute__", "getmembers"}
@@ -17,6 +18,8 @@ class Reading:
         self._names: set[str] = set()
         self.all = False
         """Whether code is met that may load an attribute by any name."""
+        self.settled: dict[int, tuple[Any, bytes]] = {}
+        """Containers of plain values by their addresses: whatever else is read, they are what they are."""
 
     def add(self, names: Iterable[str]) -> None:
         self._names.update(names)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.jit._script import RecursiveScriptModule
 
-from adapters.identity.networks import network
+from adapters.identity.networks import hooks_of, network
 from adapters.identity.walk import Walk, node, rule
 
 _MANGLED = re.compile(r"___torch_mangle_\d+\.?|_potemkin_user_\w+?_[0-9a-f]{12}\b")
@@ -23,9 +23,8 @@ _DEVICE = re.compile(r"(cpu|cuda(:\d+)?)")
 def program(walk: Walk, value: Any) -> bytes:
     if not isinstance(value, RecursiveScriptModule):
         return network(walk, value)
-    if not walk.weigh:
-        return node("script")
-    return node("script", _archive(value))
+    hooks = hooks_of(walk, value)
+    return node("script", _archive(value), *hooks) if walk.weigh else node("script", *hooks)
 
 
 @rule(torch.jit.ScriptFunction)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import Any, NamedTuple
 
 from adapters.identity.reading import Reading
@@ -112,6 +113,8 @@ class Walk:
     def by(self, how: Rule, value: Any, place: str = "", mode: str = "") -> bytes:
         """The digest of a value by a rule; things seen in different modes are different things."""
         key = (mode, id(value))
+        if not mode and key[1] in self.reading.settled:
+            return self.reading.settled[key[1]][1]
         if key in self._done:
             return self._done[key]
         if key in self._open:
@@ -129,6 +132,8 @@ class Walk:
             del self._open[key]
         self._done[key] = digest
         self._kept.append(value)
+        if type(value) in _CONTAINERS and all(type(part) in _plain for part in _parts(value)):
+            self.reading.settled[key[1]] = value, digest
         return digest
 
     def cannot(self, value: Any, what: str = "") -> bytes:
@@ -152,6 +157,13 @@ class Walk:
     def path(self) -> str:
         """Where the walk is."""
         return ".".join(place for place in self._trail if place)
+
+
+_CONTAINERS = frozenset({list, tuple, dict, set, frozenset})
+
+
+def _parts(container: Any) -> Iterable[Any]:
+    return chain(container, container.values()) if type(container) is dict else container
 
 
 def _rule_of(kind: type) -> Rule:

@@ -631,3 +631,21 @@ def estimator_in_a_net(number: float) -> nn.Module:
 def part_of_another_net(number: float) -> nn.Module:
     other = linear(number)
     return calls(lambda held: other(torch.zeros(1, 1)))
+
+
+@place
+def property_that_a_library_asks_for(number: float) -> nn.Module:
+    class Constant(nn.Linear):
+        """Nothing of the user's loads its bias."""
+
+        @property
+        def bias(self) -> Tensor:  # type: ignore[override]
+            return torch.full((3,), number)
+
+        def register_parameter(self, name: str, param: nn.Parameter | None) -> None:
+            if name != "bias":
+                super().register_parameter(name, param)
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Flatten(), Constant(12, 3, bias=False))
