@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from adapters.errors import (
     AdapterError,
     Ended,
@@ -54,8 +57,18 @@ def _reply(process: ModelProcess, frame: Frame) -> Reply:
         raise Ended("invalid-output", f"its process answers with {error}") from None
     if answer.kind == "answer":
         return Reply(answer.tensors, answer.values)
-    text = shown(str(answer.values.get("text")), 1000)
-    if answer.values.get("short") is True:
-        raise MemoryError(text)
-    known = KNOWN.get(str(answer.values.get("type")))
-    raise Raised(text) if known is None else known(text)
+    raise _told(answer.values) from Raised(f"in the model's process\n\n{_lines(answer.values.get('trace'))}")
+
+
+def _told(values: Mapping[str, Any]) -> Exception:
+    """The exception that a reply tells."""
+    text = shown(str(values.get("text")), 1000)
+    if values.get("short") is True:
+        return MemoryError(text)
+    known = KNOWN.get(str(values.get("type")))
+    return Raised(text) if known is None else known(text)
+
+
+def _lines(trace: object) -> str:
+    """A traceback for whoever asks for it, with `--debug`."""
+    return "\n".join(map(shown, str(trace).splitlines()))

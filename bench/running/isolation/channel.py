@@ -151,7 +151,7 @@ class ProcessChannel:
             now = Told.of(found)
         except BaseException as error:  # noqa: BLE001 - what it means is told
             process.kill()
-            raise self._refusal(error) from None
+            raise self._refusal(error) from error.__cause__
         before, self._process = self._told, process
         if before is not None and not before.unseen and now.fingerprint != before.fingerprint:
             process.kill()

@@ -7,6 +7,7 @@ import importlib
 import os
 import signal
 import sys
+import traceback
 from io import FileIO
 from threading import Thread
 from typing import Any, TextIO, cast
@@ -22,6 +23,9 @@ from bench.running.isolation.asking import KNOWN
 from bench.running.isolation.wire import DTYPES, Message, packed, unpacked
 from bench.running.making import adapter_of
 from bench.running.workers.protocol import Frame, loads, receive, send
+
+TRACE = 20_000
+"""Characters of a traceback that are told, the last ones."""
 
 
 def serve(requests: int, replies: int, life: int) -> None:
@@ -136,6 +140,7 @@ def _failure(error: BaseException) -> dict[str, Any]:
     try:
         kind = next((name for name, known in KNOWN.items() if isinstance(error, known)), "")
         text = " ".join(str(error).split()) if kind else told(error)
-        return {"type": kind, "text": text, "short": is_out_of_memory(error)}
+        trace = "".join(traceback.format_exception(error))[-TRACE:]
+        return {"type": kind, "text": text, "short": is_out_of_memory(error), "trace": trace}
     except BaseException:  # noqa: BLE001 - its text is somebody's code, too
         return {"type": "", "text": f"{type(error).__name__}: (its text cannot be had)", "short": False}
