@@ -62,6 +62,7 @@ class TorchModule(Adapter):
     ) -> None:
         """
         Args:
+            module: the network.
             input_shape: as the network takes it, such as `(784,)`; None to try the dataset's shape, then flat.
             classes: labels in output order; None for the dataset's.
             bounds: lowest and highest valid input, each a number or an array of one a feature, if the network knows.
@@ -80,11 +81,7 @@ class TorchModule(Adapter):
         Raises:
             NotWrappable: `outputs` is no such kind, `std` or `scale` is not positive, or parameters that hold nothing.
         """
-        if outputs is not None and outputs not in KINDS:
-            raise NotWrappable(f"outputs={outputs!r}: use 'logits', 'probabilities' or 'sigmoids'")
-        for name, function in (("logits", logits), ("training_loss", training_loss)):
-            if function is not None and not callable(function):
-                raise NotWrappable(f"{name}={function!r}: give a function, such as {name}=lambda out: out[0]")
+        _check_options(outputs, logits=logits, training_loss=training_loss)
         super().__init__(input_shape=input_shape, classes=classes, bounds=bounds)
         self.gradient = "exact"
         self.scaling = Scaling(mean, std, scale)
@@ -204,6 +201,15 @@ class TorchModule(Adapter):
 
     def _has_version(self) -> bool:
         return bool(self.owner_version) or super()._has_version()
+
+
+def _check_options(outputs: OutputKind | None, **functions: Callable[..., Tensor] | None) -> None:
+    """Raise NotWrappable for a kind of outputs that is none, and for a function that is none."""
+    if outputs is not None and outputs not in KINDS:
+        raise NotWrappable(f"outputs={outputs!r}: use 'logits', 'probabilities' or 'sigmoids'")
+    for name, function in functions.items():
+        if function is not None and not callable(function):
+            raise NotWrappable(f"{name}={function!r}: give a function, such as {name}=lambda out: out[0]")
 
 
 def _dtypes(module: nn.Module) -> set[torch.dtype]:

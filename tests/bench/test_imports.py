@@ -76,8 +76,8 @@ def test_the_probe_sees_what_is_loaded(tmp_path: Path) -> None:
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("adapters.identity",),
     ("adapters.errors", "adapters.identified", "adapters.base"),
-    ("adapters.rounding", "adapters.threads"),
-    ("adapters.compiled",),
+    ("adapters.rounding", "adapters.threads", "adapters.precision"),
+    ("adapters.compiled", "adapters.categories"),
     ("adapters.trees",),
     ("adapters.sklearn", "adapters.boosters"),
     ("adapters",),

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from adapters.errors import AdapterError, Ended, Raised, told
+from adapters.identified import NO_VERSION
 from adapters.remote import Reply, Told
 from bench.errors import UsageError
 from bench.running.isolation.asking import asked, awaited
@@ -153,7 +154,7 @@ class ProcessChannel:
             process.kill()
             raise self._refusal(error) from error.__cause__
         before, self._process = self._told, process
-        if before is not None and not before.unseen and now.fingerprint != before.fingerprint:
+        if before is not None and NO_VERSION not in before.notes and now.fingerprint != before.fingerprint:
             process.kill()
             raise Ended("changed", "started again it is another model; make it the same way each time, seeds included")
         self._info, self._told = found, before or now

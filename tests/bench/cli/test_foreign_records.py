@@ -97,7 +97,7 @@ def test_a_bad_record_is_told_of_once_and_the_rest_is_shown(bench: Bench) -> Non
     assert said.code == 0
     assert "| net" in said.out
     assert said.err.count("\n") == 1
-    assert said.err.startswith(f"ignored {RESULTS / 'cells'}/{'0' * 32}.json: is a pipe")
+    assert said.err.startswith(f"ignored {Path.cwd() / RESULTS / 'cells'}/{'0' * 32}.json: is a pipe")
 
 
 def test_a_damaged_record_of_ones_own_is_made_again(bench: Bench) -> None:
@@ -147,7 +147,7 @@ def test_a_full_disk_is_a_line_and_the_same_command_goes_on(
         patch.setattr(os, "fsync", full)
         refused(
             bench("suite", "tiny.yaml", "--model", "mine.py:net", "--progress", "none"),
-            f"cannot write {RESULTS}/",
+            f"cannot write {Path.cwd() / RESULTS}/",
             os.strerror(number),
             remedy,
             "--out",
@@ -177,7 +177,7 @@ def test_no_way_to_publish_is_told_before_any_work(bench: Bench, monkeypatch: py
     monkeypatch.setattr("fcntl.flock", unsupported)
     refused(
         bench("suite", "tiny.yaml", "--model", "mine.py:net"),
-        f"cannot write into {RESULTS}",
+        f"cannot write into {Path.cwd() / RESULTS}",
         "neither hard links nor locks",
         "--out",
     )

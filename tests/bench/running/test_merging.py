@@ -14,7 +14,7 @@ from handmade import cell, failure, model, record, run
 
 from adapters.base import Outputs
 from bench.records.cell import Cell
-from bench.records.part import CellPart, Part
+from bench.records.part import CellPart, Part, packed
 from bench.records.record import Record, Slice
 from bench.records.store import Store
 from bench.running.judge import Audit
@@ -88,15 +88,20 @@ def test_what_asking_again_found_is_not_lost(tmp_path: Path) -> None:
 def test_findings_of_parts_are_those_of_their_cell(tmp_path: Path) -> None:
     """And examples asked again are added up; a cell of which none were says nothing of it."""
     pieces = Pieces()
-    of = cell(model("a"))
-    for number, (found, asked) in enumerate([((), 3), (("order-dependent",), 4)]):
-        item = CellPart(cell=of, findings=found, asked_again=asked)
-        pieces.add(Part(craft=of.craft.id, number=number, of=2, classes=3, cells=(item,), run=run()))
-    whole, how = pieces.take(of.id, Part(craft=of.craft.id, number=1, of=2, classes=3, cells=(), run=run()))
+    of, alone = cell(model("a"), part=Slice(split="test", stop=1006, of=1006)), cell(model("b"))
+
+    def part(of: Cell, number: int, count: int, *items: CellPart) -> Part:
+        return Part(craft=of.craft.id, number=number, of=count, classes=3, cells=items, run=run())
+
+    for number, (n, found, asked) in enumerate([(1000, (), 3), (6, ("order-dependent",), 4)]):
+        columns = {name: packed(np.zeros(n, dtype=np.int64)) for name in ("labels", "true")}
+        item = CellPart(cell=of, columns=columns, findings=found, asked_again=asked)
+        pieces.add(part(of, number, 2, item))
+    whole, how = pieces.take(of.id, part(of, 1, 2))
     assert len(whole) == 2
     assert (how.findings, how.asked_again) == (("order-dependent",), 7)
-    pieces.add(Part(craft=of.craft.id, number=0, of=1, classes=3, cells=(CellPart(cell=of),), run=run()))
-    _, how = pieces.take(of.id, Part(craft=of.craft.id, number=0, of=1, classes=3, cells=(), run=run()))
+    pieces.add(part(alone, 0, 1, CellPart(cell=alone, columns=columns)))
+    _, how = pieces.take(alone.id, part(alone, 0, 1))
     assert (how.findings, how.asked_again) == (None, None)
 
 
