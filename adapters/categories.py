@@ -7,7 +7,7 @@ batch are the ones that round to them.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,10 @@ from torch import Tensor
 from adapters.compiled import refuse
 
 
-def named(estimator: Any, columns: Sequence[int]) -> str:
+def named(estimator: Any, columns: Iterable[int]) -> str:
     """Such as `column 'city'` or `columns 0 and 3`: by their names in the table that the estimator was fitted on."""
     names = getattr(estimator, "feature_names_in_", getattr(estimator, "feature_names_", None))
-    shown = [str(column) if names is None else repr(str(names[column])) for column in columns]
+    shown = [str(column) if names is None else repr(str(names[column])) for column in columns] or ["none"]
     return f"column{'s' if len(shown) > 1 else ''} {' and '.join(filter(None, [', '.join(shown[:-1]), shown[-1]]))}"
 
 

@@ -94,6 +94,11 @@ class SklearnAdapter(Adapter):
         """`(N, K)` or `(N, 1)` float64 values of the estimator's `decision_function`, to `AGREEMENT`."""
         return self.soft_decision(x.double())
 
+    def bounded_decision(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """`decision_values`, and a bound on how far each is from the estimator's own: `AGREEMENT`, or less if known."""
+        values = self.decision_values(x)
+        return values, self.agreement * (1 + values.abs())
+
     def log_probabilities(self, x: Tensor) -> Tensor:
         """`(N, K)` differentiable logarithm of `predict_proba`, finite and with a gradient where that underflows."""
         if self.probability == "none":

@@ -45,16 +45,20 @@ def in_either(x: Tensor, rough: Tensor, of: Callable[[Tensor, Tensor], Tensor]) 
 def loses_direction(logits: Callable[[Tensor], Tensor], points: Tensor) -> bool:
     """Whether the gradients of `(N, K)` logits at some `(N, D)` float64 points are others in float32.
 
-    Of one fixed sum of the logits: which of them leads is not at stake here.
+    Of one fixed sum of the logits; and which of them leads, for attacks go by that, is told by their values.
     """
     narrow = points.float()
-    found = []
+    found, values = [], []
     with torch.enable_grad():
         for point in (narrow.clone().requires_grad_(), narrow.double().requires_grad_()):
             scores = logits(point)
             weights = torch.linspace(-1, 1, scores.shape[1], dtype=scores.dtype, device=scores.device)
             (gradient,) = torch.autograd.grad((scores @ weights).sum(), point)
             found.append(gradient.double())
+            values.append(scores.detach().double())
+    off, told = (values[0] - values[1]).abs().amax(1), values[1].amax(1) - values[1].amin(1)
+    if bool(~(off <= ROUGH * told).all()):
+        return True
     size = found[1].abs().amax(1, keepdim=True)
     first, second = (gradient / size.where(size > 0, 1) for gradient in found)
     cosine = F.cosine_similarity(first, second, dim=1, eps=1e-30)

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import Outputs
-from adapters.compiled import SklearnAdapter, refuse_if, settled
+from adapters.compiled import AGREEMENT, SklearnAdapter, refuse_if, settled
 from adapters.rounding import gap, one_sided, softmax, sum_roundoff, topped
 
 BLOCK = 512
@@ -73,7 +73,12 @@ class CentroidAdapter(SklearnAdapter):
         return scores - self._standardised(x).square().sum(1, keepdim=True)
 
     def decision_values(self, x: Tensor) -> Tensor:
-        return self._own_decision(x) if self._is_noise else super().decision_values(x)
+        if self._is_noise or not self._euclidean:
+            return self._own_decision(x) if self._is_noise else super().decision_values(x)
+        wide = x.double()
+        values = self.soft_decision(wide)
+        blurred = ~(self._error(wide, "standard") <= AGREEMENT / 4 * (1 + values.abs().amin(1)))
+        return settled(values, x, blurred, self._own_decision)
 
     def log_probabilities(self, x: Tensor) -> Tensor:
         return self._linear(x)[1].log_softmax(1) if self._euclidean else super().log_probabilities(x)
@@ -84,14 +89,16 @@ class CentroidAdapter(SklearnAdapter):
 
     def _compiled(self, x: Tensor) -> Outputs:
         wide, probabilities = x.double(), None
+        goes_by = "raw" if self._by_distance else "standard"
         if self._euclidean:
             by_distance, discriminant = self._linear(wide)
             scores, probabilities = by_distance if self._by_distance else discriminant, softmax(discriminant)
         else:
             scores = self._logits(wide)
-        labels = settled(scores.argmax(1), x, ~(gap(scores) > 2 * self._error(wide)), self._own_labels)
-        if self._is_noise and probabilities is not None:
-            probabilities = self._own_probabilities(x)
+        labels = settled(scores.argmax(1), x, ~(gap(scores) > 2 * self._error(wide, goes_by)), self._own_labels)
+        if probabilities is not None:
+            blurred = ~(self._error(wide, "standard") <= AGREEMENT / 4) | self._is_noise
+            probabilities = settled(probabilities, x, blurred, self._own_probabilities)
         return Outputs(labels, topped(scores, labels), probabilities)
 
     def _linear(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -99,17 +106,18 @@ class CentroidAdapter(SklearnAdapter):
         both: Tensor = F.linear(self._constant("weight", x.dtype), x).T + self._constant("bias", x.dtype)
         return both[:, : both.shape[1] // 2], both[:, both.shape[1] // 2 :]
 
-    def _error(self, x: Tensor) -> Tensor:
-        """`(N,)` bound on how far the scores, and the estimator's own, can be from the exact ones.
+    def _error(self, x: Tensor, name: str) -> Tensor:
+        """`(N,)` bound on how far the scores of `raw` or `standard` centroids, and the estimator's, are from the exact.
 
         What is summed up are products or differences of two numbers: none of it is above the sum of their lengths,
         squared unless it is a distance.
         """
-        inputs, name = (x, "raw") if self._by_distance else (self._standardised(x), "standard")
+        by_distance = name == "raw"
+        inputs = x if by_distance else self._standardised(x)
         order = 2 if self._euclidean else 1
         size = torch.linalg.vector_norm(inputs, ord=order, dim=1)
         size = size + torch.linalg.vector_norm(self._constant(name), ord=order, dim=1).amax()
-        if self._euclidean or not self._by_distance:
+        if self._euclidean or not by_distance:
             size = size**2 + self._constant("bonus").abs().amax()
         error: Tensor = 4 * sum_roundoff(x.shape[1], x.dtype) * size
         return error

@@ -82,6 +82,13 @@ class LinearAdapter(SklearnAdapter):
                 return finite(self._own_decision(x))
         return super().decision_values(x)
 
+    def bounded_decision(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        if x.device.type == "cpu":  # they are its own
+            values = self.decision_values(x)
+            return values, torch.zeros_like(values)
+        scores, error = self._bounded(x)
+        return (scores[:, 1:], error[:, 1:]) if scores.shape[1] == 2 else (scores, error)
+
     def _own_decision(self, x: Tensor) -> Tensor:
         """As the base's, without the estimator's search of the batch for what is not finite: it would show here."""
         with config_context(assume_finite=True):

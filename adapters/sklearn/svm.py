@@ -96,12 +96,16 @@ class SVCAdapter(SklearnAdapter):
         return (leaning.sum(2) + len(self._sizes) - 1) / 2 + squashed(decisions.sum(2))
 
     def decision_values(self, x: Tensor) -> Tensor:
-        if self.decision != "surrogate":
-            return super().decision_values(x)
+        return super().decision_values(x) if self.decision == "none" else self.bounded_decision(x)[0]
+
+    def bounded_decision(self, x: Tensor) -> tuple[Tensor, Tensor]:
         decisions, error = self._bounded(x.double())
+        if self.decision == "exact":
+            return decisions[:, 1, :1], error[:, 1, :1]
         values = self._ranked(decisions, self._wins(decisions, first_takes_ties=True))
         close = ~(decisions.abs() > error) & others(len(self._sizes), x.device)
-        return settled(values, x, close.flatten(1).any(1), self._own_decision)
+        values = settled(values, x, close.flatten(1).any(1), self._own_decision)
+        return values, error.sum(2) / 3 + torch.finfo(values.dtype).eps * values.abs()  # no steeper is the squashing
 
     def log_probabilities(self, x: Tensor) -> Tensor:
         """Logarithm of the probabilities that fit all pairs best, which libsvm's iteration stops short of.

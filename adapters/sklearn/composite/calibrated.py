@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import GradientKind, Movable, Outputs, worst
-from adapters.compiled import refuse
+from adapters.compiled import AGREEMENT, refuse, settled
 from adapters.rounding import log_odds_against, topped
 from adapters.sklearn.composite.parts import ROUNDING, CompositeAdapter
 from adapters.sklearn.composite.responses import (
@@ -35,7 +35,7 @@ class CalibratedAdapter(CompositeAdapter):
     """CalibratedClassifierCV: the first largest mean, over the folds, of calibrated and normalised scores.
 
     What a score is uncertain by, a monotone curve turns into an interval of probabilities: rows whose label the
-    intervals leave open are the estimator's to decide.
+    intervals leave open are the estimator's to decide, and so are the probabilities of those wider than `AGREEMENT`.
     """
 
     family = "calibrated"
@@ -71,9 +71,12 @@ class CalibratedAdapter(CompositeAdapter):
         self.gradient = self.probability = worst(*(fold.kind for fold in self._folds))
 
     def _compiled(self, x: Tensor) -> Outputs:
-        found = [fold.calibrated(fold.response.values(x)) for fold in self._folds]
+        found = [fold.calibrated(*fold.response.bounded(x)) for fold in self._folds]
         mean = torch.stack([probabilities for probabilities, _ in found]).mean(0).clamp_max(1)
-        labels = self._labels(x, mean, torch.stack([error for _, error in found]).mean(0))
+        error = torch.stack([error for _, error in found]).mean(0)
+        wide = ~(error <= AGREEMENT).all(1)
+        mean = settled(mean, x, wide, self._own_probabilities)
+        labels = self._labels(x, mean, torch.where(wide[:, None], 0, error))
         return Outputs(labels, topped(mean, labels), mean)
 
     def log_probabilities(self, x: Tensor) -> Tensor:
@@ -107,7 +110,7 @@ class _Curves(Movable):
         self.positions = positions[: len(calibrators)]
         self.isotonic: _Isotonic | None = None
         if hasattr(calibrators[0], "X_thresholds_"):
-            self.isotonic = _Isotonic(calibrators, response.part.agreement)
+            self.isotonic = _Isotonic(calibrators)
             lines = [_sigmoid_of(curve.X_thresholds_, curve.y_thresholds_) for curve in calibrators]
         else:
             lines = [(-curve.a_, -curve.b_) for curve in calibrators]
@@ -115,14 +118,14 @@ class _Curves(Movable):
         self.kind: GradientKind = worst(response.kind, "surrogate" if self.isotonic else "exact")
 
     @one_thread()
-    def calibrated(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        """`(N, K)` probabilities of the scores, and how far the estimator's own may be from them."""
+    def calibrated(self, values: Tensor, error: Tensor) -> tuple[Tensor, Tensor]:
+        """`(N, K)` probabilities of scores that may be off by `error`, and how far the estimator's own may be off."""
         if self.isotonic:
-            heights, off = self.isotonic.heights(values)
-            one, other = (heights - off).clamp_min(0), heights + off
+            off = self.isotonic.rounding
+            heights, one, other = map(self.isotonic.heights, (values, values - error, values + error))
+            one, other = (one - off).clamp_min(0), other + off
         else:
             slope, offset = self.lines
-            error = self.response.error(values)
             heights, one, other = (
                 (each * slope + offset).sigmoid() for each in (values, values - error, values + error)
             )
@@ -151,28 +154,21 @@ class _Curves(Movable):
 class _Isotonic(Movable):
     """Increasing curves of straight lines between points, flat outside of them."""
 
-    def __init__(self, curves: Sequence[Any], agreement: float) -> None:
-        """Take `C` fitted isotonic regressions, and how far values may be off, relative to 1 plus their size."""
+    def __init__(self, curves: Sequence[Any]) -> None:
+        """Take `C` fitted isotonic regressions."""
         self.ends = torch.tensor(np.array([curve.X_thresholds_[[0, -1]] for curve in curves]))
+        self.rounding = 2 * float(np.finfo(self.ends.numpy().dtype).eps)
         most = max(2, *(len(curve.X_thresholds_) for curve in curves))
         tables: list[list[np.ndarray]] = []
         for curve in curves:
             x, y = curve.X_thresholds_, curve.y_thresholds_.astype(np.float64)
             slope = np.append(np.diff(y) / np.diff(x.astype(np.float64)), 0)
-            # A value that is off by so much is on its own line or one of those within reach of it.
-            reach = agreement * (1 + float(np.abs(x).max()))
-            first = np.maximum(np.searchsorted(x, x - reach, side="right") - 1, 0)
-            last = np.maximum(np.searchsorted(x, np.append(x[1:], x[-1]) + reach), np.arange(len(x)) + 1)
-            steepest = [slope[start:end].max() for start, end in zip(first, last, strict=True)]
-            off = reach * np.array(steepest) + 2 * np.finfo(x.dtype).eps
             missing = (0, most - len(x))
-            tables.append(
-                [np.pad(x, missing, constant_values=np.inf), *(np.pad(each, missing) for each in (y, slope, off))]
-            )
-        self.x, self.y, self.slope, self.off = (torch.tensor(np.array(table)) for table in zip(*tables, strict=True))
+            tables.append([np.pad(x, missing, constant_values=np.inf), *(np.pad(each, missing) for each in (y, slope))])
+        self.x, self.y, self.slope = (torch.tensor(np.array(table)) for table in zip(*tables, strict=True))
 
-    def heights(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        """`(N, C)` float64 heights of the curves at `(N, C)` values, and how far the estimator's own may be from them.
+    def heights(self, values: Tensor) -> Tensor:
+        """`(N, C)` float64 heights of the curves at `(N, C)` values, up to `rounding`.
 
         Values are taken in the precision of the points, as the estimator does.
         """
@@ -180,8 +176,7 @@ class _Isotonic(Movable):
         right = torch.searchsorted(self.x, place).clamp_min(1)
         # Positions in the tables laid out in one row.
         left = right - 1 + torch.arange(0, self.x.numel(), self.x.shape[1], device=place.device)[:, None]
-        heights = self.y.take(left) + (place - self.x.take(left)).double() * self.slope.take(left)
-        return heights.T, self.off.take(left).T
+        return (self.y.take(left) + (place - self.x.take(left)).double() * self.slope.take(left)).T
 
 
 class _Temperature:
@@ -194,9 +189,8 @@ class _Temperature:
         self.rounding = 4 * float(np.finfo(calibrator.beta_.dtype).eps) + ROUNDING
 
     @one_thread()
-    def calibrated(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        """`(N, K)` probabilities of the scores, and how far the estimator's own may be from them."""
-        error = self.response.error(values)
+    def calibrated(self, values: Tensor, error: Tensor) -> tuple[Tensor, Tensor]:
+        """`(N, K)` probabilities of scores that may be off by `error`, and how far the estimator's own may be off."""
         logits, *ends = self._scaled(torch.cat([values, values - error, values + error])).chunk(3)
         shares, one, other = ((each - logits.amax(1, keepdim=True)).exp() for each in (logits, *ends))
         return _bounded(shares, torch.minimum(one, other), torch.maximum(one, other), self.rounding)

@@ -40,6 +40,13 @@ class Response:
         """`(N, C)` float64 values of the method, to the part's `agreement`; labels are their numbers."""
         return self.part.decision_values(x) if self.method == "decision_function" else self.answers(x)[0]
 
+    def bounded(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """`values`, and a bound on how far they are from the part's own."""
+        if self.method == "decision_function":
+            return self.part.bounded_decision(x)
+        values = self.values(x)
+        return values, self.error(values)
+
     def answers(self, x: Tensor) -> tuple[Tensor, Outputs]:
         """`values` and all outputs of the part, in one pass where it tells both."""
         outputs = self.part.outputs(x)

@@ -42,6 +42,10 @@ TABLE = {
 }
 """Transformer class -> module and class of what compiles it. Exact types only: a subclass may override `transform`."""
 
+ENCODERS = ("sklearn.preprocessing._encoders.", "sklearn.preprocessing._target_encoder.")
+"""Where the transformers of categories are at home."""
+OF_CATEGORIES = "fit the classifier alone on what it makes of them and wrap that, or " + REMEDY
+
 
 def compile_transformer(transformer: Any) -> Transformer:
     """What a fitted scikit-learn transformer is compiled to.
@@ -52,6 +56,11 @@ def compile_transformer(transformer: Any) -> Transformer:
     """
     kind = type(transformer)
     path = f"{kind.__module__}.{kind.__qualname__}"
+    if path.startswith(ENCODERS):
+        from adapters.categories import named
+
+        where = named(transformer, range(getattr(transformer, "n_features_in_", 0)))
+        raise NotWrappable(f"{kind.__name__} of {where} is not compiled; {OF_CATEGORIES}")
     if path not in TABLE:
         raise NotWrappable(f"{kind.__name__} is not among the compiled scikit-learn transformers; {REMEDY}")
     compiled: Transformer = compiled_by(TABLE[path], transformer)

@@ -37,6 +37,8 @@ from torch import Tensor, nn
 import adapters
 from bench import UsageError, zoo
 from bench.checks import CHECKS
+from bench.checks.base import Subject
+from bench.checks.gradients import _off_the_data, as_differences
 from bench.datasets import Dataset, open_dataset
 from bench.testing import Report, check_adapter
 
@@ -174,6 +176,34 @@ def test_a_surrogate_is_held_to_its_own_logits(digits_net: nn.Module, examples: 
         assert statuses(report, "fail") == wrong
         (seen,) = [verdict.seen for verdict in report.verdicts if verdict.check == "gradient"]
         assert seen.startswith("surrogate's")
+
+
+class Kinked(nn.Module):
+    """Of three classes the first wins everywhere; the others are as good as tied at some points."""
+
+    def __init__(self, points: Tensor) -> None:
+        super().__init__()
+        slopes = torch.randn(2, points[0].numel(), generator=torch.Generator().manual_seed(0))
+        self.register_buffer("slopes", slopes.double())
+        self.register_buffer("points", points.flatten(1).double())
+
+    def forward(self, x: Tensor) -> Tensor:
+        flat = x.flatten(1).to(self.slopes.dtype)
+        apart = flat[:, None] - self.points
+        nearest = apart.abs().sum(2).argmin(1)
+        near = apart[torch.arange(len(flat)), nearest]
+        return torch.cat(
+            [near.new_full((len(flat), 1), 9.0), near @ self.slopes.T + near.new_tensor([0, 1e-13])], dim=1
+        )
+
+
+def test_two_rivals_as_good_as_tied_are_no_wrong_gradient(examples: tuple[Tensor, Tensor]) -> None:
+    """There the margin has a kink, closer than any difference is small."""
+    x = examples[0][:8]
+    points = _off_the_data(Subject(adapters.wrap(nn.Flatten()), x, torch.zeros(8, dtype=torch.int64), (0.0, 1.0)), 8)
+    model = adapters.wrap(Kinked(points).eval())
+    subject = Subject(model, x, torch.zeros(8, dtype=torch.int64), clip=(0.0, 1.0), thorough=True)
+    assert as_differences(subject).status == "pass"
 
 
 @pytest.mark.parametrize("wrong", [False, True])
