@@ -129,6 +129,16 @@ class QuadraticAdapter(GaussianAdapter):
     def soft_decision(self, x: Tensor) -> Tensor:
         return one_sided(self._scores(self._squares(x)))
 
+    def decision_values(self, x: Tensor) -> Tensor:
+        return self.bounded_decision(x)[0]
+
+    def bounded_decision(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        if x.device.type == "cpu":  # they are its own
+            values = self._own_decision(x)
+            return values, torch.zeros_like(values)
+        scores, error = self._bounded(x)
+        return one_sided(scores), error.sum(1, keepdim=True) if scores.shape[1] == 2 else error
+
     def _own_scores(self, x: Tensor) -> Tensor:
         return two_sided(self._own_decision(x))
 

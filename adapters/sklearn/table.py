@@ -76,8 +76,8 @@ TABLE = {
     "sklearn.calibration.CalibratedClassifierCV": Entry(
         f"{_PARTS}.calibrated:CalibratedAdapter", "calibrated", _BY_PARTS
     ),
-    "sklearn.ensemble._voting.VotingClassifier": Entry(f"{_PARTS}.votes:VotingAdapter", "voting", _BY_PARTS),
-    "sklearn.ensemble._bagging.BaggingClassifier": Entry(f"{_PARTS}.votes:BaggingAdapter", "bagging", _BY_PARTS),
+    "sklearn.ensemble._voting.VotingClassifier": Entry(f"{_PARTS}.votes:VotingAdapter", "voting", "surrogate"),
+    "sklearn.ensemble._bagging.BaggingClassifier": Entry(f"{_PARTS}.votes:BaggingAdapter", "bagging", "surrogate"),
     "sklearn.ensemble._stacking.StackingClassifier": Entry(f"{_PARTS}.stacking:StackingAdapter", "stacking", _BY_PARTS),
     "sklearn.ensemble._weight_boosting.AdaBoostClassifier": Entry(
         f"{_PARTS}.votes:AdaBoostAdapter", "adaboost", "surrogate"

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from adapters.base import GradientKind, Outputs
 from adapters.compiled import SklearnAdapter, as_array, refuse_if
-from adapters.rounding import log_odds_against
 from adapters.threads import one_thread
 from adapters.trees.arrays import leaf_sums, node_tables, of_sklearn, only_steps
 from adapters.trees.soft import SoftTrees
@@ -88,10 +87,6 @@ class ForestAdapter(TreeAdapter):
 
     family = "forest"
     attacked_by = "margin"
-
-    def _margin_loss(self, x: Tensor, y: Tensor) -> Tensor:
-        """The log-odds, which the training loss, a margin here, is not: together they are the stronger attack."""
-        return log_odds_against(self._logits(x), y)
 
     def __init__(self, estimator: Any) -> None:
         super().__init__(estimator)

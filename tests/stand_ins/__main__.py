@@ -19,9 +19,7 @@ from adapters.compiled import SklearnAdapter
 from tests.stand_ins.data import DATA, Data
 from tests.stand_ins.losses import Loss, candidates
 from tests.stand_ins.models import MODELS
-from tests.stand_ins.report import Measured, lines
-
-document = None
+from tests.stand_ins.report import Measured, document, lines
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "stand-ins.md"
 

@@ -9,10 +9,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.compiled import SklearnAdapter
-from adapters.rounding import log_odds_against, two_sided
+from adapters.rounding import log_odds_against, margin_against, two_sided
 from adapters.sklearn.composite.multiclass import BinaryParts, CodesAdapter, PairsAdapter
 from adapters.sklearn.composite.responses import placed, relaxed_choice
+from adapters.sklearn.composite.stacking import StackingAdapter
 from adapters.sklearn.composite.votes import EnsembleAdapter
+from adapters.sklearn.pairs import places
 
 Loss = Callable[[Tensor], Tensor]
 FAINT = -40.0
@@ -27,27 +29,27 @@ def candidates(model: SklearnAdapter, y: Tensor) -> Iterator[tuple[str, Loss]]:
     yield "margin", lambda x: model.loss(x, y, "margin")
     yield "log-odds", lambda x: log_odds_against(model.logits(x), y)
     if model.decision != "none":
-        yield "decision margin", lambda x: margin(two_sided(model.soft_decision(x)), y)
+        yield "decision margin", lambda x: margin_against(two_sided(model.soft_decision(x)), y)
     if model.probability != "none":
-        yield "share margin", lambda x: margin(model.log_probabilities(x), y)
-        yield "plain share margin", lambda x: margin(model.log_probabilities(x).exp(), y)
+        yield "share margin", lambda x: margin_against(model.log_probabilities(x), y)
+        yield "plain share margin", lambda x: margin_against(model.log_probabilities(x).exp(), y)
         yield "share log-odds", lambda x: log_odds_against(model.log_probabilities(x), y)
     if isinstance(model, EnsembleAdapter):
-        yield "summed log-shares", lambda x: margin(log_shares(model, x), y)
+        yield "mean share", lambda x: margin_against(model._log_shares(x), y)
+        yield "mean share, log-odds", lambda x: log_odds_against(model._log_shares(x), y)
+        yield "summed log-shares", lambda x: margin_against(log_shares(model, x), y)
         yield "summed log-shares, log-odds", lambda x: log_odds_against(log_shares(model, x), y)
-        yield "summed logits", lambda x: margin(log_shares(model, x, logits=True), y)
+        yield "summed logits", lambda x: margin_against(log_shares(model, x, logits=True), y)
         yield "summed logits, log-odds", lambda x: log_odds_against(log_shares(model, x, logits=True), y)
         if all(len(columns) == len(model.classes or ()) for columns in model._columns):
             yield "summed losses", lambda x: summed_losses(model, x, y)
+    if isinstance(model, StackingAdapter):
+        yield "final margin", lambda x: margin_against(model.logits(x), y)
+        yield "summed losses", lambda x: torch.stack([part._training_loss(x, y) for part in model.parts]).sum(0)
     if isinstance(model, BinaryParts):
         yield "parts' log-odds", lambda x: by_parts(model, x, y, F.logsigmoid)
         yield "parts' margins", lambda x: by_parts(model, x, y, lambda margins: margins)
         yield "weakest part", lambda x: by_parts(model, x, y, lambda margins: margins, weakest=True)
-
-
-def margin(scores: Tensor, y: Tensor) -> Tensor:
-    own = scores.gather(1, y[:, None])[:, 0]
-    return scores.scatter(1, y[:, None], -torch.inf).amax(1) - own
 
 
 def log_shares(model: EnsembleAdapter, x: Tensor, logits: bool = False) -> Tensor:
@@ -73,7 +75,8 @@ def by_parts(model: BinaryParts, x: Tensor, y: Tensor, of: Callable[[Tensor], Te
     margins = model._margins(x)
     count = len(model.classes or ())
     if isinstance(model, PairsAdapter):
-        signs = (model._constant("second") - model._constant("first")).T.to(x)[y]
+        first, second = places(count)
+        signs = ((y[:, None] == second).to(x) - (y[:, None] == first).to(x)).to(x)
     elif isinstance(model, CodesAdapter):
         codes = model._constant("codes").to(x)
         signs = torch.where(codes > 0, 1.0, -1.0).to(x)[y]
