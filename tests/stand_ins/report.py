@@ -17,8 +17,9 @@ HEAD = """# Stand-ins
 
 What an attack on a compiled estimator climbs is chosen for its strength, not for its likeness to the rule
 (`adapters/sklearn/`). The suites climb two losses by FGSM, the training loss and the `margin`, and count an example as
-wrong if either makes it so: these two are to be the two strongest *different* directions known for a family. This page is written by `python -m tests.stand_ins`, which measures every loss in `tests/stand_ins/losses.py` on
-every family and on three data sets: scikit-learn's digits, 2,000 images of MNIST, and a table of clustered features.
+wrong if either makes it so: these two are to be the two strongest *different* directions known for a family. This page
+is written by `python -m tests.stand_ins`, which measures every loss in `tests/stand_ins/losses.py` on every family and
+on three data sets: scikit-learn's digits, 2,000 images of MNIST, and a table of clustered features.
 
 A cell is the error under FGSM by the training loss, by the margin, by both pointwise, and by all losses that were
 tried, pointwise: how far the last two are apart is what the suites' two losses leave to be found. The size of the
