@@ -3,6 +3,7 @@
 # make test-lowest   the fast tests with the lowest versions that pyproject.toml claims; best with PYTHON=python3.11.
 #              TORCH=2.13.0 takes that torch in place of the lowest, of which there may be no small build without CUDA
 # make speed   compare with other libraries in an environment of its own; writes docs/performance.md
+# make faults  kill, break and damage on purpose, some thousand times (half an hour); writes docs/faults.md
 # make publish run the published suites into results/ and leaderboard.md
 #
 # All of them set themselves up. PYTHON chooses the interpreter, PIP_ARGS passes options to pip, such as an index, and
@@ -17,7 +18,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PUBLISHED := mnist-fgsm mnist-transfer mnist-rubbish
 
-.PHONY: bench test test-lowest speed publish clean
+.PHONY: bench test test-lowest speed faults publish clean
 
 bench: $(VENV)/.ready
 	$(BIN)/bench suite mnist-fgsm --ignore-published
@@ -38,6 +39,9 @@ publish: $(VENV)/.ready
 
 speed: .venv-speed/.ready
 	.venv-speed/bin/python -m tests.speed
+
+faults: $(VENV)/.ready
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults
 
 clean:
 	rm -rf .venv .venv-lowest .venv-lowest.txt .venv-speed bench-out

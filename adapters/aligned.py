@@ -20,8 +20,18 @@ class Aligned(Adapter):
 
     def __init__(self, inner: Adapter, positions: Sequence[int], size: int) -> None:
         super().__init__(input_shape=inner.input_shape, classes=None, bounds=inner.bounds)
-        for said in ("family", "gradient", "confidence_kind", "stochastic", "takes_missing", "notes", "device"):
+        for said in (
+            "family",
+            "gradient",
+            "confidence_kind",
+            "stochastic",
+            "takes_missing",
+            "notes",
+            "device",
+            "remedy",
+        ):
             setattr(self, said, getattr(inner, said))  # an instance speaks for the model that it wraps
+        self.known_classes = tuple(sorted(positions)) if len(positions) < size else None
         self.inner, self.positions, self.size = inner, torch.tensor(positions), size
 
     def _outputs(self, x: Tensor) -> Outputs:
@@ -60,6 +70,10 @@ class Aligned(Adapter):
     def called(self, name: str) -> Self:
         self.inner.called(name)
         return self
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        return self.inner.unseen
 
     def _state(self) -> Iterable[object]:
         return self.inner.fingerprint, self.positions, self.size

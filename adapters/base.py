@@ -8,9 +8,8 @@ of features)` in the dataset's declared units, tensors in and out on the adapter
 from __future__ import annotations
 
 import copy
-import hashlib
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
@@ -18,7 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from adapters.errors import InvalidOutput, NotWrappable, ShapeMismatch, Unsupported
+from adapters.errors import InvalidOutput, NotWrappable, ShapeMismatch, Unsupported, no_gradient
+from adapters.identified import Identified
 
 GradientKind = Literal["exact", "surrogate", "none"]
 Loss = Literal["training", "cross_entropy", "margin"]
@@ -51,22 +51,23 @@ class Movable:
             vars(self)[name] = _moved(value, device)
 
 
-class Adapter(Movable, ABC):
+class Adapter(Movable, Identified):
     """One fitted classifier.
 
     A subclass implements `_outputs` and `_state`, and `_logits` where it has a gradient. It receives `x` already in
     `input_shape`; everything public takes the dataset's shape and brings it into that. `to` moves all tensors, networks
     and adapters that it has for attributes, those in lists and dictionaries too; another way to move is its `_move`.
+
+    What the model is, is told by `_state`; of a class that is not this project's own, by its code and attributes too.
     """
 
     family: ClassVar[str]
     """Short name of the model family, printed on the leaderboard."""
-    version: ClassVar[str] = "1"
-    """Part of the fingerprint: raised whenever outcomes of this adapter change."""
-
     gradient: GradientKind = "none"
     confidence_kind: str | None = None
     stochastic: bool = False
+    known_classes: tuple[int, ...] | None = None
+    """Indices of the classes that the model can answer, ascending; None for all that there are."""
     takes_missing: bool = False
     """Whether NaN stands for a missing value, which the model was made to take."""
 
@@ -88,6 +89,7 @@ class Adapter(Movable, ABC):
         self.device = torch.device("cpu")
         self.notes: list[str] = []
         """Flags raised while wrapping (`train-mode`, ...), shown on every row of this model."""
+        self._draw_nonce()
 
     # -- what a subclass says -----------------------------------------------------------------------------------------
 
@@ -95,17 +97,13 @@ class Adapter(Movable, ABC):
     def _outputs(self, x: Tensor) -> Outputs:
         """Labels, scores and probabilities of `x`, in one pass. Called without autograd."""
 
-    @abstractmethod
-    def _state(self) -> Iterable[object]:
-        """Everything that decides the model's outputs: tensors, arrays, strings, numbers; hashed in this order."""
-
     def _logits(self, x: Tensor) -> Tensor:
         """`(N, K)` differentiable scores for attacks; a stand-in is allowed and then declared in `gradient`."""
         raise Unsupported(f"{self.family} gives no differentiable scores")
 
     def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
         """`(N,)` the loss that the model was trained on, or the strongest stand-in for it."""
-        return F.cross_entropy(self._logits(x), y, reduction="none")
+        return F.cross_entropy(wide(self._logits(x)), y, reduction="none")
 
     # -- what everybody calls -----------------------------------------------------------------------------------------
 
@@ -117,7 +115,8 @@ class Adapter(Movable, ABC):
             InvalidOutput: the model returned something that is no batch of outputs.
         """
         with torch.no_grad():
-            return self._outputs(self._shaped(x))
+            labels, scores, p = self._outputs(self._shaped(x))
+        return Outputs(labels, scores if scores is None else wide(scores), p if p is None else wide(p))
 
     def predict(self, x: Tensor) -> Tensor:
         """`(N,)` class indices by the model's own rule; -1 where it abstains."""
@@ -154,7 +153,7 @@ class Adapter(Movable, ABC):
         """
         if kind == "training":
             return self._training_loss(self._shaped(x), y)
-        logits = self.logits(x)
+        logits = wide(self.logits(x))
         if kind == "cross_entropy":
             return F.cross_entropy(logits, y, reduction="none")
         if kind == "margin":
@@ -171,10 +170,13 @@ class Adapter(Movable, ABC):
             Unsupported: `gradient` is `none`. It never returns zeros in place of a gradient that does not exist.
         """
         if self.gradient == "none":
-            raise Unsupported(f"{self.family} has no gradient")
+            raise Unsupported(f"it needs a gradient: {no_gradient(self.family, self.notes)}")
         with torch.enable_grad():
             point = x.detach().clone().requires_grad_()
-            (gradient,) = torch.autograd.grad(self.loss(point, y, loss).sum(), point)
+            climbed = self.loss(point, y, loss).sum()
+            if not climbed.requires_grad:
+                raise Unsupported(f"the loss of {self.family} is cut off from the inputs, as by no_grad() or detach()")
+            (gradient,) = torch.autograd.grad(climbed, point)
         if bool(gradient.isnan().any()):  # its sign would be 0: the attack would pass for one that changes nothing
             raise InvalidOutput("the input gradient is NaN")
         return gradient
@@ -182,15 +184,6 @@ class Adapter(Movable, ABC):
     def reference_predict(self, x: Tensor) -> Tensor:
         """`(N,)` labels by the original model's own code, for audits; `predict` where there is no other code."""
         return self.predict(x)
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 over parameters, preprocessing, adapter class and version, as 64 hex digits."""
-        digest = hashlib.sha256()
-        _feed(digest, (type(self).__name__, self.version, self.input_shape, self.classes))
-        for item in self._state():
-            _feed(digest, item)
-        return digest.hexdigest()
 
     def copied(self) -> Self:
         """A copy that can be moved and fitted to a dataset while its owner's stays as it is.
@@ -222,6 +215,11 @@ class Adapter(Movable, ABC):
             raise ShapeMismatch(
                 f"the model takes inputs of shape {self.input_shape}, not {tuple(x.shape[1:])}"
             ) from None
+
+
+def wide(values: Tensor) -> Tensor:
+    """The values in float32 at least, in which losses, softmax and margins are computed."""
+    return values.to(torch.promote_types(values.dtype, torch.float32)) if values.is_floating_point() else values
 
 
 def worst(*kinds: GradientKind) -> GradientKind:
@@ -262,26 +260,3 @@ def _moved(value: Any, device: torch.device) -> Any:
         if any(new is not old for new, old in zip(parts, value, strict=True)):
             return type(value)(parts)
     return value
-
-
-def _feed(digest: Any, item: object) -> None:
-    """Add one item to a hash, with its type and extent, so that no two states read the same."""
-    if isinstance(item, Tensor):
-        item = item.detach().cpu().numpy()
-    if isinstance(item, np.ndarray):
-        array = np.ascontiguousarray(item)
-        if array.dtype.hasobject:
-            _feed(digest, [repr(value) for value in array.ravel().tolist()])
-            return
-        digest.update(f"array {array.dtype.str} {array.shape} ".encode())
-        digest.update(array.tobytes())
-    elif isinstance(item, (list, tuple)):
-        digest.update(f"{len(item)} items ".encode())
-        for part in item:
-            _feed(digest, part)
-    elif isinstance(item, bytes):
-        digest.update(f"bytes {len(item)} ".encode())
-        digest.update(item)
-    else:
-        text = repr(item.item() if isinstance(item, np.generic) else item)
-        digest.update(f"{len(text)} {text} ".encode())

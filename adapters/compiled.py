@@ -22,7 +22,7 @@ import importlib
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -50,6 +50,7 @@ class SklearnAdapter(Adapter):
     fitted estimator and raises `NotWrappable` for what it does not compile, see `refuse`.
     """
 
+    bystanders: ClassVar[frozenset[str]] = Adapter.bystanders | {"estimator", "_casts"}
     decision: GradientKind = "none"
     """What `soft_decision` is to the estimator's `decision_function`: the same, a stand-in, or there is none."""
     probability: GradientKind = "none"

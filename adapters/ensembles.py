@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from adapters.base import Adapter, GradientKind, Outputs, worst
 from adapters.errors import InvalidOutput, NotWrappable
+from adapters.identified import NO_VERSION
 from adapters.wrapping import wrap
 
 Rule = Literal["mean", "vote"]
@@ -32,7 +33,12 @@ class Ensemble(Adapter):
         self.rule = rule
         self.stochastic = any(member.stochastic for member in members)
         self.takes_missing = all(member.takes_missing for member in members)
+        known = [member.known_classes for member in members]
+        if None not in known:  # what one of them can answer, all of them together can
+            self.known_classes = tuple(sorted({index for indices in known for index in indices or ()}))
         self.notes = sorted({note for member in members for note in member.notes})
+        blind = [member for member in members if NO_VERSION in member.notes]
+        self.remedy = blind[0].remedy if blind else type(self).remedy  # what its members need
         kinds = {"votes"} if rule == "vote" else {member.confidence_kind for member in members}
         self.confidence_kind = kinds.pop() if len(kinds) == 1 else "mixed"
         own: GradientKind = "exact" if self.confidence_kind == "softmax" else "surrogate"
@@ -70,6 +76,10 @@ class Ensemble(Adapter):
         for place, member in enumerate(self.members):
             member.called(f"{name}/{place}")
         return self
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        return tuple(f"member {place}, {each}" for place, member in enumerate(self.members) for each in member.unseen)
 
     def _state(self) -> Iterable[object]:
         return self.rule, [member.fingerprint for member in self.members]

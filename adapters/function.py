@@ -13,15 +13,19 @@ from torch import Tensor
 
 from adapters.base import Adapter, Outputs
 from adapters.errors import InvalidOutput
+from adapters.identified import NO_VERSION
+from adapters.identity import Seen
 
 
 class BlackBox(Adapter):
     """An adapter for a plain predict function: labels only. Its identity is its name on the board and its version.
 
-    It has no gradient; transfer and noise attacks still measure it.
+    It has no gradient; transfer, noise and attacks that ask for labels alone measure it.
     """
 
     family: ClassVar[str] = "black box"
+    bystanders: ClassVar[frozenset[str]] = Adapter.bystanders | {"function", "label_version", "_name"}
+    remedy: str = 'black_box(function, version="1"), raised with every change'
 
     def __init__(
         self,
@@ -53,7 +57,7 @@ class BlackBox(Adapter):
         self._name = ""
         self._nonce = uuid.uuid4().hex if version is None else None
         if version is None:
-            self.notes.append("no-version")
+            self.notes.append(NO_VERSION)
 
     def _outputs(self, x: Tensor) -> Outputs:
         # A copy: a function that writes into its input must not reach the batch that the next model is shown.
@@ -87,12 +91,26 @@ class BlackBox(Adapter):
         self._name = name
         return self
 
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        return (f"itself: {_name_of(self.function)}, of which only answers are known",)
+
+    def _looked_at(self, *, weigh: bool = True) -> Seen | None:
+        seen = super()._looked_at(weigh=weigh)
+        return None if seen is None else seen._replace(unseen=self.unseen)
+
+    def _has_version(self) -> bool:
+        return self.label_version is not None
+
     def _state(self) -> Iterable[object]:
-        name = getattr(self.function, "__qualname__", type(self.function).__qualname__)
-        return self._name, name, self.label_version, self._nonce
+        return self._name, _name_of(self.function), self.label_version, self._nonce
 
     def _move(self, device: torch.device) -> None:
         """The function stays where it is; batches are brought to it."""
+
+
+def _name_of(function: object) -> str:
+    return str(getattr(function, "__qualname__", type(function).__qualname__))
 
 
 black_box = BlackBox

@@ -60,7 +60,8 @@ def loses_direction(logits: Callable[[Tensor], Tensor], points: Tensor) -> bool:
     if bool(~(off <= ROUGH * told).all()):
         return True
     size = found[1].abs().amax(1, keepdim=True)
-    cosine = F.cosine_similarity(*(gradient / size.where(size > 0, 1) for gradient in found), dim=1, eps=1e-30)
+    first, second = (gradient / size.where(size > 0, 1) for gradient in found)
+    cosine = F.cosine_similarity(first, second, dim=1, eps=1e-30)
     return bool(~(cosine[size[:, 0] > 0] > 1 - ROUGH / 10).all())
 
 

@@ -34,6 +34,8 @@ class Registration:
     """An adapter, a model that `wrap` knows, or a function of no arguments that returns one."""
     dataset: str | None = None
     """The dataset that the model is for; None for any."""
+    packaged: bool = False
+    """Whether an installed package offers it, by entry point."""
 
     def resolve(self) -> Any:
         """The adapter or model itself.
@@ -100,6 +102,19 @@ def registered() -> dict[str, Registration]:
     return offers | _registered
 
 
+def located(spec: str) -> tuple[Path, str]:
+    """The file of `FILE.py` or `FILE.py:OBJECT`, and the object, empty where none is named.
+
+    Raises:
+        NotRegistrable: there is no such file.
+    """
+    path_text, _, attribute = spec.partition(".py:")
+    path = Path(path_text + ".py" if attribute else spec).resolve()
+    if not path.is_file():
+        raise NotRegistrable(f"no file {path}; --model takes a name, FILE.py or FILE.py:OBJECT")
+    return path, attribute
+
+
 def from_file(spec: str) -> list[Registration]:
     """The models of `FILE.py` (all that it registers) or `FILE.py:OBJECT` (that one).
 
@@ -108,10 +123,7 @@ def from_file(spec: str) -> list[Registration]:
     Raises:
         NotRegistrable: the file does not exist or import, lacks the object, or registers nothing.
     """
-    path_text, _, attribute = spec.partition(".py:")
-    path = Path(path_text + ".py" if attribute else spec).resolve()
-    if not path.is_file():
-        raise NotRegistrable(f"no file {path}; --model takes a name, FILE.py or FILE.py:OBJECT")
+    path, attribute = located(spec)
     module, registrations = _run(path)
     if attribute:
         for registration in registrations:
@@ -183,7 +195,7 @@ def _from_entry_point(point: EntryPoint) -> Registration:
             raise NotRegistrable(f"package {_package(point)}: {reason}") from error
         return Registration(point.name, offer).resolve()
 
-    return Registration(point.name, resolve)
+    return Registration(point.name, resolve, packaged=True)
 
 
 def _package(point: EntryPoint) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.choices import Budget, Device, Rerun, Style, check_choice
 from bench.errors import UsageError
+from bench.running.isolation.limits import START_TIMEOUT, TIMEOUT, Limits
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from bench.board.rows import Row
     from bench.planning.suite import Suite
     from bench.records.record import Failure
-    from bench.running.session import Session
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,18 @@ class Board:
     suite: Suite
     rows: list[Row]
     failures: list[Failure]
+    lost: dict[str, str] = field(default_factory=dict)
+    """Models that did not start, which have no cells, each with the reason."""
 
     def __str__(self) -> str:
         from bench.report.boards import tables
 
         return "\n\n".join(table.markdown() for table in tables(self.suite, self.rows))
+
+    @property
+    def unranked(self) -> dict[str, str]:
+        """Why, of every model that can have no rank whatever its numbers: at chance, order-dependent, ..."""
+        return {row.model: row.unranked for row in self.rows if row.unranked is not None}
 
     def of(self, model: str) -> list[Row]:
         """The rows of one model."""
@@ -51,6 +59,10 @@ def run(
     jobs: int = 1,
     executor: Executor | None = None,
     shard: tuple[int, int] | None = None,
+    isolate: bool | None = None,
+    timeout: float = TIMEOUT,
+    start_timeout: float = START_TIMEOUT,
+    memory_limit: float | None = None,
 ) -> Board:
     """Run what is missing of a suite and return its board.
 
@@ -69,44 +81,45 @@ def run(
         executor: runs the parts in place of these: Dask's, submitit's, a process pool, whatever `concurrent.futures`
             calls one. Models handed over as objects travel to its workers as they are (docs/scale.md).
         shard: `(i, n)`: run the i-th of n shares, from 1; others run the rest, into this folder or their own.
+        isolate: whether models run in processes of their own (docs/isolation.md): all, none, or with None those of
+            files and installed packages. Each has `timeout` seconds for a batch and `start_timeout` seconds to be
+            imported and made, and may hold `memory_limit` gigabytes of data.
 
     Raises:
         UsageError: bad input, in one line that says what to do.
+        LostModels: none of the models asked for did start, because their processes ended or took too long.
         KeyboardInterrupt: after Ctrl-C, once the records at hand are written.
     """
-    from bench.progress import progress as telling
     from bench.running.execution import Execution
-    from bench.running.session import Session
     from bench.running.shelf import Shelf
 
     _check(limit, device, budget, rerun, progress)
     specs, objects = _models(models)
-    with telling(progress) as teller:
-        session = Session(
-            suite,
-            progress=teller,
-            shelf=Shelf(Path(out)),
-            model_specs=specs,
-            objects=objects,
-            limit=limit,
-            device=device,
-            budget=budget,
-            data=None if data is None else Path(data),
-            execution=Execution(jobs, executor, shard),
-        )
-        return _finished(session, rerun)
+    limits = Limits(timeout, start_timeout, memory_limit)
+    options: dict[str, Any] = {
+        "limit": limit,
+        "device": device,
+        "budget": budget,
+        "data": None if data is None else Path(data),
+    }
+    options |= {"model_specs": specs, "objects": objects, "execution": Execution(jobs, executor, shard)}
+    options |= {"limits": None if isolate is False else limits, "isolate": isolate is True}
+    return _board(suite, progress, rerun, shelf=Shelf(Path(out)), **options)
 
 
-def _finished(session: Session, rerun: Rerun | None) -> Board:
-    """The board of a session, once it is run."""
+def _board(suite: str | Suite, style: Style, rerun: Rerun | None, **options: Any) -> Board:
+    """The board of a session with these options, once it is run."""
+    from bench.progress import progress as telling
+    from bench.running.session import Session
     from bench.running.shelf import write_leaderboard
 
-    missing = session.missing(rerun)
-    summary = session.run(missing) if missing else None
-    write_leaderboard(session.shelf, session.suite, session.only or ())
-    if summary is not None and summary.interrupted:
-        raise KeyboardInterrupt
-    return Board(session.suite, session.board(), session.failures())
+    with telling(style) as teller, closing(Session(suite, progress=teller, **options)) as session:
+        missing = session.missing(rerun)
+        summary = session.run(missing) if missing else None
+        write_leaderboard(session.shelf, session.suite, session.only or ())
+        if summary is not None and summary.interrupted:
+            raise KeyboardInterrupt
+        return Board(session.suite, session.board(), session.failures(), session.models.lost)
 
 
 def _check(limit: int | None, device: Device, budget: Budget, rerun: Rerun | None, progress: Style) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -12,6 +13,31 @@ if TYPE_CHECKING:
 
 class UsageError(Exception):
     """Bad input. The message is one line that names the bad value and the remedy."""
+
+
+_ROOM = "make room there or take another place (--out, or BENCH_HOME for what is kept); the same command goes on"
+_RIGHTS = "make it writable or take another place (--out, or BENCH_HOME for what is kept)"
+_REMEDIES = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f); the same command goes on",
+    errno.EROFS: _RIGHTS,
+    errno.EACCES: _RIGHTS,
+    errno.EPERM: _RIGHTS,
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+}
+_OTHERWISE = "check the disk or take another place (--out, or BENCH_HOME for what is kept); the same command goes on"
+
+
+class DiskError(UsageError, OSError):
+    """A file that cannot be written. Made like an OSError, of number, text and path; its line adds the remedy."""
+
+    def __str__(self) -> str:
+        return f"cannot write {self.filename}: {self.strerror}; {_REMEDIES.get(self.errno or 0, _OTHERWISE)}"
+
+
+class LostModels(Exception):
+    """None of the models asked for did start: their processes ended, or took too long. The message is one line."""
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from bench.choices import Style
+from bench.table import visible
 
 EVERY = 15.0
 """Seconds between plain lines."""
@@ -31,7 +32,7 @@ class Progress:
 
     def say(self, line: str) -> None:
         """A line that a person must see."""
-        sys.stderr.write(line + "\n")
+        sys.stderr.write(visible(line) + "\n")
         sys.stderr.flush()
 
     def starting(self, text: str) -> None:
@@ -72,13 +73,13 @@ class _Bar(Progress):
         self._task = self.rich.add_task("planning", total=1.0)
 
     def say(self, line: str) -> None:
-        self.rich.console.print(line, markup=False, highlight=False)
+        self.rich.console.print(visible(line), markup=False, highlight=False)
 
     def starting(self, text: str) -> None:
-        self.rich.update(self._task, description=text)
+        self.rich.update(self._task, description=visible(text))
 
     def doing(self, text: str, share: float) -> None:
-        self.rich.update(self._task, completed=share, description=text)
+        self.rich.update(self._task, completed=share, description=visible(text))
 
 
 @contextmanager

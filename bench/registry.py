@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from adapters.errors import told
 from bench.errors import UsageError, unknown
+from bench.table import visible
 
 T = TypeVar("T")
 
@@ -32,6 +33,7 @@ OURS = {
         "sign-noise": "bench.attacks.noise:SignNoise",
         "gaussian-rubbish": "bench.attacks.rubbish:GaussianRubbish",
         "fooling": "bench.attacks.fooling:Fooling",
+        "rays": "bench.attacks.rays:RayS",
     },
     "dataset": {
         "mnist": "bench.datasets.mnist:mnist",
@@ -52,6 +54,27 @@ OURS = {
         "rbf-network": "bench.training.nets.rbf_network:RBFNetwork",
         "mp-dbm": "bench.training.nets.mp_dbm:MPDBM",
         "conv-maxout": "bench.training.nets.conv_maxout:ConvMaxout",
+    },
+    "training objective": {
+        "plain": "bench.training.objectives.base:Plain",
+        "adversarial": "bench.training.objectives.perturbation:Adversarial",
+        "adversarial-logistic": "bench.training.objectives.perturbation:AdversarialLogistic",
+        "rotation": "bench.training.objectives.perturbation:Rotation",
+        "scaled-gradient": "bench.training.objectives.perturbation:ScaledGradient",
+        "hidden-perturbation": "bench.training.objectives.perturbation:HiddenPerturbation",
+        "sign-noise": "bench.training.objectives.noise:SignNoise",
+        "uniform-noise": "bench.training.objectives.noise:UniformNoise",
+        "gaussian-rubbish": "bench.training.objectives.noise:GaussianRubbish",
+        "multi-prediction": "bench.training.objectives.multi_prediction:MultiPrediction",
+    },
+    "figure": {
+        "logreg-figure": "bench.paper.figures.logistic_regression:logistic_regression",
+        "at-filters": "bench.paper.figures.filters:filters",
+        "at-curve": "bench.paper.figures.curve:curve",
+        "eps-trace": "bench.paper.figures.eps_trace:eps_trace",
+        "fooling-figure": "bench.paper.figures.fooling:fooling",
+        "small-distances": "bench.paper.figures.small_distances:small_distances",
+        "maps": "bench.paper.figures.maps:maps",
     },
     "estimator": {
         "linear-svm": "sklearn.svm:LinearSVC",
@@ -170,4 +193,4 @@ def _suite_files() -> dict[str, str]:
 def _warn(line: str) -> None:
     if line not in _warned:
         _warned.add(line)
-        sys.stderr.write(f"warning: {' '.join(line.split())}\n")
+        sys.stderr.write(f"warning: {visible(' '.join(line.split()))}\n")

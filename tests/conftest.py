@@ -23,10 +23,14 @@ pytest.register_assert_rewrite("boosted", "cli_help", "figures_help", "fooling_i
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where processes share the tests, files with slow ones go first: else one would be left with them at the end."""
+    """Where processes share the tests, files with slow ones go first: else one would be left with them at the end.
+
+    Of these the last come first, which are those that start processes and kill them.
+    """
     if hasattr(config, "workerinput"):
         slow = {item.path for item in items if item.get_closest_marker("slow")}
-        items.sort(key=lambda item: item.path not in slow)
+        place = {path: number for number, path in enumerate(dict.fromkeys(item.path for item in items))}
+        items.sort(key=lambda item: (0, -place[item.path]) if item.path in slow else (1, place[item.path]))
 
 
 @pytest.fixture(scope="session", autouse=True)

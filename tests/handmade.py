@@ -178,7 +178,10 @@ def _result(asked: Cell, given: Any, data: Dataset) -> Result:
         return result(asked, labels, None, **more)
     chosen = indices(part, data.labels(part.split))
     true = data.labels(part.split)[chosen].tolist()
-    return result(asked, labels, true, **({"index": chosen.tolist()} if part.partial else {}) | more)
+    columns = {"index": chosen.tolist()} if part.partial else {}
+    if asked.criterion.kind == "targeted":
+        columns["goal"] = [(value + 1) % len(data.classes) for value in true]
+    return result(asked, labels, true, **columns | more)
 
 
 def viewed(suite: Suite, answer: Answer, **more: Any) -> View:

@@ -29,7 +29,7 @@ attacks:
 rank_by: {eps: 0.2}
 """
 CELLS = 24
-MOMENTS = 20
+MOMENTS = int(os.environ.get("BENCH_MOMENTS", "8"))
 PRELOADED = [
     "torch",
     "sklearn.svm",
@@ -89,7 +89,7 @@ def wait_for(child: Any, folder: Path, count: int) -> None:
         time.sleep(0.0005)
 
 
-def test_killed_at_twenty_moments(tmp_path: Path, start: Callable[[Path], Any]) -> None:
+def test_killed_at_any_moment(tmp_path: Path, start: Callable[[Path], Any]) -> None:
     whole = tmp_path / "whole"
     child = start(whole)
     child.join(60)

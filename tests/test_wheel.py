@@ -18,6 +18,7 @@ DATA = (
     "adapters/py.typed",
     "bench/py.typed",
     "suites/*.yaml",
+    "suites/archive/*.yaml",
     "bench/datasets/mnist/*",
     "bench/paper/*.md",
     "bench/paper/*.yaml",

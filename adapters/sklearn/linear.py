@@ -69,7 +69,8 @@ class LinearAdapter(SklearnAdapter):
         scores, weight = LinearAdapter._logits(self, x), self._constant("weight", x.dtype)
         off = torch.finfo(x.dtype).eps * x.norm(dim=1) * weight.norm(dim=1).amax()
         told = scores.amax(1) - scores.amin(1)
-        return ~(off <= ROUGH * (told if self.attacked_by == "margin" else told.clamp_max(1)))
+        fine: Tensor = off <= ROUGH * (told if self.attacked_by == "margin" else told.clamp_max(1))
+        return ~fine
 
     def soft_decision(self, x: Tensor) -> Tensor:
         scores = self._logits(x)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from adapters.errors import Unsupported
 from bench.attacks.base import Attack, Need, Role
 from bench.errors import UsageError
 from bench.threats import Criterion, Threat, norm_named
@@ -51,12 +52,18 @@ class Fooling(Attack):
         return Criterion(kind="targeted", threshold=CONFIDENT)
 
     def goals(self, source: Adapter, x: Tensor, y: Tensor, draws: Draws) -> Tensor:
-        """`(N,)` the class i of each sample. Raises UsageError where the target is no class of the dataset."""
-        size = source.logits(x[:1]).shape[1]
+        """`(N,)` the class i of each sample, of those that the source can answer.
+
+        Raises UsageError where the target is no class of the dataset, Unsupported where it is none of the source's.
+        """
+        size = source.logits(x[:2]).shape[1]
+        known = source.known_classes or tuple(range(size))
         if self.target == "each":
-            return y.new_tensor(draws.indices % size)
+            return y.new_tensor(known)[y.new_tensor(draws.indices % len(known))]
         if self.target >= size:
             raise UsageError(f"target {self.target} of attack {self.name}: there are {size} classes, the first is 0")
+        if self.target not in known:
+            raise Unsupported(f"the model is of classes {', '.join(map(str, known))}, and cannot answer {self.target}")
         return y.new_full(y.shape, self.target)
 
     def craft(

@@ -34,16 +34,23 @@ class GradientAttack(Attack):
         return Criterion(kind="targeted" if self.target else "misclassified")
 
     def goals(self, source: Adapter, x: Tensor, y: Tensor, draws: Draws) -> Tensor | None:
+        import torch
+
         if self.target is None:
             return None
         logits = source.logits(x).detach()
-        size = logits.shape[1]
+        known = y.new_tensor(source.known_classes or range(logits.shape[1]))  # no other is an answer of the model's
+        place, inside = (known < y[:, None]).sum(1), (known == y[:, None]).any(1)
         if self.target == "next":
-            goals = (y + 1) % size
+            goals = known[(place + inside) % len(known)]
         elif self.target == "random":
-            goals = y.new_tensor(draws.classes(y.cpu().numpy(), size))
+            among, beside = (
+                y.new_tensor(draws.classes(own.cpu().numpy(), size))
+                for own, size in ((place, len(known)), (torch.full_like(place, len(known)), len(known) + 1))
+            )
+            goals = known[among.where(inside, beside)]
         else:
-            goals = logits.argmin(1)
+            goals = known[logits[:, known].argmin(1)]
         return goals.masked_fill(goals == y, -1)  # an example of the goal class would be a success of nothing
 
     def labels(self, source: Adapter, x: Tensor, y: Tensor) -> Tensor:

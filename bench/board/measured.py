@@ -18,7 +18,12 @@ Status = Literal["ok", "unsupported", "error", "missing"]
 
 
 def mistaken(labels: NDArray[np.int64], true: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """`(N,)` labelled wrongly; an abstention is no mistake."""
+    """`(N,)` not labelled right: an abstention is a mistake, or else answering nothing would be robustness."""
+    return np.asarray(labels != true)
+
+
+def misnamed(labels: NDArray[np.int64], true: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """`(N,)` given another class: mistakes but for abstentions, which can agree with nobody's."""
     return np.asarray((labels != true) & (labels >= 0))
 
 
@@ -36,6 +41,8 @@ class Measured:
     """Of a minimum-norm attack, the size that it is held to: what is farther off counts as not found."""
     clean: Measured | None = None
     """The clean pass over the same examples, whose labels stand where nothing is found within that size."""
+    findings: frozenset[str] = frozenset()
+    """What asking the target again came to, in any of the cells."""
 
     @cached_property
     def made(self) -> Attack:
@@ -119,7 +126,7 @@ class Measured:
             parts.append(result.index if part.partial else np.arange(part.start, part.stop))
         return np.concatenate(parts)
 
-    def total(self, name: Literal["errors", "successes", "unmoved"]) -> int:
+    def total(self, name: Literal["errors", "successes", "abstentions", "unmoved"]) -> int:
         """Sum of a count over the slices."""
         return sum(getattr(result, name) or 0 for result in self.results)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.attacks.base import Role
-from bench.board.flags import compared, unranked
+from bench.board.flags import Said, said
+from bench.board.losses import JOINED, by_several, fooled, kept
 from bench.board.measured import Measured, Status, mistaken
-from bench.board.ranking import Worst, ranked, worst_cases
+from bench.board.ranking import Standing, Worst, standings, worst_cases
 from bench.board.statistics import wilson
 from bench.board.transfer import Transfer, transfer
 from bench.board.view import View
@@ -33,7 +34,8 @@ class Row:
     family: str
     attack: str
     role: Role | None = None
-    """None for the row that a model is ranked by."""
+    """None for the pointwise worst of several attacks: for the row that a model is ranked by, and for attacks that a
+    suite runs by several losses, of which `parameters` say `worst-of-losses`."""
     title: str = ""
     """How boards head the attack's columns."""
     single_step: bool = False
@@ -74,9 +76,19 @@ class Row:
     source_gradient: str | None = None
     flags: list[str]
     rank: int | None
+    """Among the suite's own models alone."""
+    place: str | None = None
+    """Of a guest, where it stands among these: `between 3 and 4`, by tests of its own."""
+    order: float | None = None
+    """What boards are sorted by, before robust accuracy: the rank, and of guests what their place comes to."""
     unranked: str | None
     """Why the model can have no rank, whatever its robust accuracy; None where it may have one."""
+    tests: int
+    """How often one attack on the model was held against another, for its flags."""
     older_versions: int
+    """How many other versions of the model the records hold."""
+    versions_tried: int
+    """How many there are with the one shown: the best of many tries flatters."""
     fingerprint: str
     effort: str | None
     """How short a training the model had; None where it was no quick one."""
@@ -100,9 +112,9 @@ class Row:
 
 def rows(view: View) -> list[Row]:
     """All rows of a suite: for every model first the one it is ranked by, then every attack on it."""
-    flags = {target.name: _flags(view, target) for target in view.targets()}
+    against = {target.name: _said(view, target) for target in view.targets()}
     worst = worst_cases(view)
-    rank = ranked(worst, [name for name, found in flags.items() if unranked(found) is not None])
+    stands = standings(view, worst, [name for name, found in against.items() if found.unranked is not None])
     result = []
     for target in view.targets():
         common: dict[str, Any] = {
@@ -111,22 +123,28 @@ def rows(view: View) -> list[Row]:
             "model": target.name,
             "target": target.name,
             **target.model_dump(include={"family", "gradient", "confidence_kind", "fingerprint", "effort"}),
-            "flags": flags[target.name],
-            "unranked": unranked(flags[target.name]),
-            "rank": rank.get(target.name),
-            "older_versions": view.older.get(target.name, 0),
+            **vars(against[target.name]),
+            **_stands(stands.get(target.name, Standing())),
+            "older_versions": view.older(target.name),
+            "versions_tried": view.older(target.name) + 1,
         }
         if view.suite.rank_by and target.name in worst:
             result.append(Row(**common, **dict(_ranked_by(view.suite.rank_by, worst[target.name]))))
-        result += [Row(**common, **_asked(row), **dict(_found(view, row))) for row in view.of(target.name)]
+        measured = view.of(target.name)
+        result += [Row(**common, **_asked(row), **dict(_found(view, row))) for row in measured]
+        result += [Row(**common, **dict(_joined(view, group))) for group in by_several(measured)]
     return result
 
 
-def _flags(view: View, target: ModelInfo) -> list[str]:
-    """Findings about the model itself, which its clean cells carry, and those that its rows show together."""
+def _stands(found: Standing) -> dict[str, Any]:
+    return {"rank": found.rank, "place": found.place, "order": None if np.isinf(found.order) else found.order}
+
+
+def _said(view: View, target: ModelInfo) -> Said:
+    """What is said against a model: findings that its clean cells carry, and what its rows show together."""
     clean = [result for row in view.of(target.name) if row.made.role == "clean" for result in row.results]
     labels_only = ["labels-only"] if target.gradient == "none" else []
-    return sorted({flag for result in clean for flag in result.flags}.union(compared(view, target.name), labels_only))
+    return said(view, target.name, [flag for result in clean for flag in result.flags] + labels_only)
 
 
 def _ranked_by(by: RankBy, worst: Worst) -> Iterator[tuple[str, Any]]:
@@ -137,6 +155,23 @@ def _ranked_by(by: RankBy, worst: Worst) -> Iterator[tuple[str, Any]]:
         yield "error", 1 - robust / n
         yield from _robust(robust, n)
         yield "attack_success", _share(worst.right - robust, worst.right)
+
+
+def _joined(view: View, group: Sequence[Measured]) -> Iterator[tuple[str, Any]]:
+    """An attack by several losses."""
+    asked = _asked(next((row for row in group if row.status != "ok"), group[0]))
+    for name in ("parameters", "special"):
+        asked[name] = asked[name] | {"loss": JOINED}
+    yield from (asked | {"role": None, "cells": [cell.id for row in group for cell in row.cells]}).items()
+    clean, n = view.clean_of(group[0]), asked["n"]
+    if clean is not None:
+        right = clean.predicted == clean.true
+        yield "clean_accuracy", float(right.mean())
+        if asked["status"] == "ok" and n:
+            wrong = fooled(group, clean)
+            yield "error", int(wrong.sum()) / n
+            yield from _robust(int(kept(view, group, clean).sum()), n)
+            yield "attack_success", _share(int((wrong & right).sum()), int(right.sum()))
 
 
 def _asked(row: Measured) -> dict[str, Any]:
@@ -181,7 +216,7 @@ def _found(view: View, row: Measured) -> Iterator[tuple[str, Any]]:
     if row.made.generates:
         yield from _generated(row, clean)
     elif clean is None:
-        yield "error", row.total("errors") / row.n
+        yield "error", (row.total("errors") + row.total("abstentions")) / row.n
     else:
         yield from _attacked(view, row, clean)
         yield "transfer", transfer(view, row, clean)
@@ -190,15 +225,10 @@ def _found(view: View, row: Measured) -> Iterator[tuple[str, Any]]:
 def _attacked(view: View, row: Measured, clean: Measured) -> Iterator[tuple[str, Any]]:
     """Rates of an attack on labelled examples."""
     right = (clean.predicted == clean.true) & row.counted
-    fooled = mistaken(row.predicted, clean.true) & row.counted
+    wrong = mistaken(row.predicted, clean.true) & row.counted
     aims = row.goal is not None and row.cell.criterion.kind == "targeted"
-    success = (row.predicted == row.goal) & row.counted if aims else fooled
-    robust = right & ~fooled
-    for other in view.alike(row):
-        if other.threat.within(row.threat):
-            robust &= ~mistaken(other.predicted, clean.true)
-    # On a clean input an abstention costs accuracy.
-    wrong = fooled if row.made.role != "clean" else row.predicted != clean.true
+    success = (row.predicted == row.goal) & row.counted if aims else wrong
+    robust = kept(view, [row], clean) & row.counted
     yield "error", int(wrong.sum()) / row.n
     yield from _robust(int(robust.sum()), row.n)
     yield "attack_success", _share(int((success & right).sum()), int(right.sum()))

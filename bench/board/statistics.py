@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 Z95 = 1.959963984540054
 """Two-sided 95% quantile of the normal distribution."""
 LEVEL = 0.05
-"""Of all pairs of a ranking together."""
+"""Of all pairs of a ranking, or of all tests of a guest, together."""
 CHUNK = 10_000
 """Examples that are compared at once."""
 Counts = NDArray[np.int64] | int
+Masks = Sequence[NDArray[np.bool_]]
 
 
 def wilson(successes: int, n: int) -> tuple[float, float]:
@@ -53,17 +54,43 @@ def holm(p_values: NDArray[np.float64] | Sequence[float]) -> list[float]:
     return list(adjusted.tolist())
 
 
-def ranks(robust: Sequence[NDArray[np.bool_]]) -> list[int]:
+def won(robust: Masks, fallen: Masks) -> NDArray[np.int64]:
+    """`(A, B)` on how many examples each of A models is robust and each of B has fallen.
+
+    Both are for each model `(N,)` of all examples. One that is in neither of a model's is not known of it.
+    """
+    counts = np.zeros((len(robust), len(fallen)))
+    for start in range(0, len(robust[0]) if robust else 0, CHUNK):  # counts this small are exact in float32
+        cut = slice(start, start + CHUNK)
+        first, second = (np.array([mask[cut] for mask in masks], dtype=np.float32) for masks in (robust, fallen))
+        if len(second):
+            counts += first @ second.T
+    return counts.astype(np.int64)
+
+
+def ranks(robust: Masks, fallen: Masks | None = None) -> list[int]:
     """Rank of each model: 1 + the number of models significantly better, by exact McNemar tests with Holm's correction.
 
-    `robust` is for each model `(N,)` whether each example is right and stays right.
+    Args:
+        robust: for each model `(N,)` whether each example is right and stays right.
+        fallen: likewise whether it is known not to; None where it is known of all examples. Two models are compared on
+            the examples that are known of both.
     """
-    both = np.zeros((len(robust), len(robust)))
-    for start in range(0, len(robust[0]) if robust else 0, CHUNK):  # counts this small are exact in float32
-        part = np.array([right[start : start + CHUNK] for right in robust], dtype=np.float32)
-        both += part @ part.T
-    only = (both.diagonal()[:, None] - both).astype(np.int64)
+    only = won(robust, [~mask for mask in robust] if fallen is None else fallen)
     first, second = np.tril_indices(len(robust), -1)
     apart = np.array(holm(mcnemar(only[first, second], only[second, first]))) < LEVEL
     worse = np.where(only[first, second] > only[second, first], second, first)[apart]
     return [int(rank) for rank in 1 + np.bincount(worse, minlength=len(robust))]
+
+
+def sides(wins: NDArray[np.int64], losses: NDArray[np.int64]) -> NDArray[np.int64]:
+    """`(B,)` of one model against each of B others: 1 where it is significantly better, -1 worse, else 0.
+
+    By exact McNemar tests with Holm's correction over these B alone.
+
+    Args:
+        wins: `(B,)` examples on which it alone is robust.
+        losses: `(B,)` those on which the other alone is.
+    """
+    apart = np.array(holm(mcnemar(wins, losses))) < LEVEL
+    return np.where(apart, np.sign(wins - losses), 0)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.board.measured import Measured, mistaken
+from bench.board.measured import Measured, misnamed, mistaken
 from bench.board.view import View
 
 
@@ -56,11 +56,11 @@ def transfer(view: View, row: Measured, clean: Measured) -> Transfer | None:
     given, given_n = None, 0
     first = second = Agreement(None, 0, None)
     if own is not None:
-        source_wrong = mistaken(own.predicted, true)
+        source_wrong = misnamed(own.predicted, true)
         first = agreement(own.predicted, row.predicted, source_wrong)
-        second = agreement(own.predicted, row.predicted, source_wrong & target_fooled)
+        second = agreement(own.predicted, row.predicted, source_wrong & misnamed(row.predicted, true))
         if source_clean is not None:
-            base = (source_clean.predicted == true) & (clean.predicted == true) & source_wrong
+            base = (source_clean.predicted == true) & (clean.predicted == true) & mistaken(own.predicted, true)
             given_n = int(base.sum())
             given = float((target_fooled & base).sum() / given_n) if given_n else None
     clean_error = float((clean.predicted != true).mean())

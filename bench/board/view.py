@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
 from bench.board.measured import Measured, Status
+from bench.board.versions import REFITTED, Item, cast, judged, standing
 from bench.datasets.base import Dataset
 from bench.planning.entry import Entry
-from bench.planning.plan import CLEAN, expand
+from bench.planning.plan import CLEAN, Planned, expand
 from bench.planning.suite import Suite
+from bench.records.asked import Asked
 from bench.records.record import Cell, Failure, ModelInfo, Record
-
-
-def judged(items: Iterable[Record | Failure]) -> dict[str, list[ModelInfo]]:
-    """The versions of each target by its name, the one judged last at the end."""
-    last: dict[str, dict[str, tuple[str, ModelInfo]]] = {}
-    for item in items:
-        model = item.cell.target
-        versions = last.setdefault(model.name, {})
-        if model.fingerprint not in versions or versions[model.fingerprint][0] < item.run.finished:
-            versions[model.fingerprint] = item.run.finished, model
-    order = {name: sorted(versions.items(), key=lambda pair: (pair[1][0], pair[0])) for name, versions in last.items()}
-    return {name: [model for _, (_, model) in versions] for name, versions in order.items()}
 
 
 class View:
@@ -37,28 +27,39 @@ class View:
         failures: Mapping[str, Failure],
         current: Mapping[str, ModelInfo] | None = None,
         *,
+        met: Mapping[str, ModelInfo] | None = None,
+        published: Collection[str] = (),
+        asked: Iterable[Asked] = (),
         whole: bool = False,
     ) -> None:
         """
         Args:
-            current: models as they are now, which stand for their names whatever was judged last; a name that a
+            suite: whose cells are looked up.
+            dataset: the suite's.
+            records: by id.
+            failures: by id.
+            current: models that are asked for now, which stand for their names whatever was judged last; a name that a
                 current model had before gives way to the one that it has now.
+            met: reference models as they are now that guests meet, and nobody asked for.
+            published: ids of those records and failures that are published: what they say of the suite's own models
+                stays as it is, whatever other versions of these there are.
+            asked: which versions were asked for when, where that is known.
             whole: show every row of the suite's own models over whole splits, whatever is known of them, and no others.
         """
         self.suite = suite
         self.dataset = dataset
         self._records = records
         self._failures = failures
-        everything: Iterator[Record | Failure] = chain(records.values(), failures.values())
+        everything: Iterator[Item] = chain(records.values(), failures.values())
         items = [item for item in everything if item.cell.craft.dataset.checksum == dataset.checksum]
-        versions = judged(items)
-        self.older = {name: len(found) - 1 for name, found in versions.items()}
-        """Number of earlier versions of each model that the records hold."""
-        now = {model.fingerprint for model in (current or {}).values()}
-        before = {name: found[-1] for name, found in versions.items() if found[-1].fingerprint not in now}
-        models = before | dict(current or {})
-        self.references = {name: models[name] for name in suite.models if name in models}
-        self.guests = {name: models[name] for name in sorted(models) if not whole and name not in suite.models}
+        notes = [note for note in asked if note.dataset == dataset.checksum]
+        stands = standing(suite, dataset, [item for item in items if item.id in published], notes)
+        self.cast = cast(suite, judged(items, notes), current or {}, met or {}, stands)
+        if whole:
+            self.cast = replace(self.cast, guests={}, refits={})
+        self.references, self.guests = self.cast.references, self.cast.guests
+        self._sources = {model.fingerprint for model in (*self.references.values(), *self.cast.refits.values())}
+        self._named = {model.fingerprint: _refitted(model) for model in self.cast.refits.values()}
         self._rows_of: dict[str, list[Measured]] = {}
         """Rows by target, each target's in the suite's order, clean first. A target has them all of one slice."""
         self._by: dict[tuple[object, ...], list[Measured]] = {}
@@ -68,7 +69,8 @@ class View:
                 self._keep(row)
         else:
             self._look_up(_short_looks(items))
-        order = {name: place for place, name in enumerate([*self.references, *self.guests])}
+        names = [*self.references, *self.guests, *(model.name for model in self._named.values())]
+        order = {name: place for place, name in enumerate(names)}
         self._rows_of = dict(sorted(self._rows_of.items(), key=lambda item: order[item[0]]))
 
     def _look_up(self, looks: Mapping[int, Iterable[str]]) -> None:
@@ -86,23 +88,41 @@ class View:
                 for row in rows
                 if (row.entry.n is None or row.made.generates or sampled)
                 and (row.status == "error" or (row.status in ("ok", "unsupported") and row.entry is not CLEAN))
-            }.difference(self._rows_of)
+            }.difference(self._rows_of, self._only_met(rows))
             for row in rows:
                 if row.target.name in present:
                     self._keep(row)
-                elif row.target.name in self._rows_of:  # short looks of others refer to it
+                # Those of others refer to them.
+                elif row.target.name in self._rows_of or row.target.fingerprint in self._named:
                     self._index(row)
 
+    def _only_met(self, rows: Iterable[Measured]) -> set[str]:
+        """Names of the refits that guests met, but that nobody ran themselves as far as the suite goes."""
+        own = [row for row in rows if row.target.fingerprint in self._named and (not row.source or row.cell.white_box)]
+        return {row.target.name for row in own if not self.cast.beside or row.status == "missing"}
+
     def _still_without(self, fingerprints: Iterable[str]) -> set[str]:
-        """Names of the models with these fingerprints that have no rows yet."""
+        """Names, without what tells refits, of the models with these fingerprints that have no rows yet."""
         met = set(fingerprints)
-        models = {**self.references, **self.guests}.items()
-        return {name for name, model in models if model.fingerprint in met and name not in self._rows_of}
+        models = [*self.references.values(), *self.guests.values(), *self._named.values()]
+        missed = [model.name for model in models if model.fingerprint in met and model.name not in self._rows_of]
+        return {name.removesuffix(REFITTED) for name in missed}
+
+    def _planned(self, limit: int | None, wanted: set[str] | None) -> Iterator[Planned]:
+        """The suite's cells, and those of guests and refits among each other; each once."""
+        cast = self.cast
+        found = expand(self.suite, self.dataset, self.references, self.guests, limit=limit, only=wanted)
+        if cast.refits:
+            only = {*self.guests, *cast.refits} if wanted is None else wanted & {*self.guests, *cast.refits}
+            more = expand(self.suite, self.dataset, cast.crafters, self.guests, limit=limit, only=only) if only else []
+            kept = {model.fingerprint for model in self.references.values()}
+            found += [item for item in more if item.cell.target.fingerprint not in kept]
+        yield from {item.cell.id: item for item in found}.values()
 
     def _rows(self, limit: int | None, wanted: set[str] | None) -> list[Measured]:
         groups: dict[tuple[object, ...], list[tuple[Entry, Cell]]] = {}
-        planned = expand(self.suite, self.dataset, self.references, self.guests, limit=limit, only=wanted)
-        for entry, cell in ((item.entry, item.cell) for item in planned):
+        for item in self._planned(limit, wanted):
+            entry, cell = item.entry, self._called(item.cell)
             part = cell.craft.slice
             key = (
                 entry.n,
@@ -114,9 +134,36 @@ class View:
                 cell.target.name,
             )
             groups.setdefault(key, []).append((entry, cell))
-        rows = [self._measure(group) for group in groups.values()]
+        rows = self._without_twins([self._measure(group) for group in groups.values()])
         clean = {(row.target.name, row.slices): row for row in rows if row.made.role == "clean" and row.status == "ok"}
         return [each for row in rows for each in (row, *self._held(row, clean.get((row.target.name, row.slices))))]
+
+    def _called(self, cell: Cell) -> Cell:
+        """The cell with refits called so."""
+        target, source = cell.target, cell.craft.source
+        if target.fingerprint in self._named:
+            cell = cell.model_copy(update={"target": self._named[target.fingerprint]})
+        if source is not None and source.fingerprint in self._named:
+            craft = cell.craft.model_copy(update={"source": self._named[source.fingerprint]})
+            cell = cell.model_copy(update={"craft": craft})
+        return cell
+
+    def _without_twins(self, rows: Sequence[Measured]) -> list[Measured]:
+        """The rows without those not run that were run with another version of the same reference model."""
+        if not self.cast.refits:
+            return list(rows)
+
+        def twins(row: Measured) -> tuple[object, ...]:
+            source, target = row.source.name if row.source else "", row.target.name
+            if source in self.guests:
+                target = target.removesuffix(REFITTED)
+            asked = row.cell.craft.attack.model_dump_json(), row.slices, row.cell.threat, row.cell.criterion
+            return (*asked, source.removesuffix(REFITTED), target)
+
+        first: dict[tuple[object, ...], Measured] = {}
+        for row in sorted(rows, key=lambda row: row.status == "missing"):
+            first.setdefault(twins(row), row)
+        return [row for row in rows if row.status != "missing" or first[twins(row)] is row]
 
     def _measure(self, group: list[tuple[Entry, Cell]]) -> Measured:
         cells = tuple(cell for _, cell in group)
@@ -130,7 +177,9 @@ class View:
             status = "missing"
         elif any(result.status == "unsupported" for result in results):
             status, reason = "unsupported", results[0].reason
-        return Measured(group[0][0], cells, results, status, reason)
+        runs = [self._records[cell.id].run for cell in cells if cell.id in self._records]
+        findings = frozenset(finding for run in runs for finding in run.findings or ())
+        return Measured(group[0][0], cells, results, status, reason, findings=findings)
 
     def _held(self, row: Measured, clean: Measured | None) -> Iterator[Measured]:
         """A minimum-norm attack at each size that the suite names in its norm."""
@@ -160,6 +209,14 @@ class View:
         """All rows of one target."""
         return self._rows_of.get(target, [])
 
+    def older(self, target: str) -> int:
+        """How many other versions of a model the records hold."""
+        return self.cast.older.get(target, 0)
+
+    def is_reference(self, model: ModelInfo) -> bool:
+        """Whether a model is one of the suite's own, in whatever version."""
+        return model.fingerprint in self._sources
+
     def targets(self) -> list[ModelInfo]:
         """The models that have rows, references first."""
         return [rows[0].target for rows in self._rows_of.values()]
@@ -183,7 +240,11 @@ class View:
         return next(iter(self._by.get(("clean", name, row.slices), [])), None)
 
 
-def _short_looks(items: Iterable[Record | Failure]) -> dict[int, set[str]]:
+def _refitted(model: ModelInfo) -> ModelInfo:
+    return model.model_copy(update={"name": model.name + REFITTED})
+
+
+def _short_looks(items: Iterable[Item]) -> dict[int, set[str]]:
     """Fingerprints of the models met, by the sizes of the short looks at them."""
     looks: dict[int, set[str]] = {}
     for item in items:

@@ -7,16 +7,10 @@ about models.
 
 from __future__ import annotations
 
-from typing import Literal
-
 from adapters.base import Adapter
-from adapters.compiled import SklearnAdapter
 from adapters.errors import BLACK_BOX
-from adapters.function import BlackBox
-from adapters.torch_module import TorchModule
-from bench.checks.base import parts
-
-Reader = Literal["estimator", "network", "function", "author"]
+from adapters.inside import kind, parts
+from adapters.remote import Kind
 
 _REPORT = "no fault of the model: its compiled form here is wrong; report it with the estimator and its settings"
 _MEANWHILE = f"{_REPORT}; meanwhile, for labels only, {BLACK_BOX}"
@@ -76,28 +70,20 @@ FUNCTION = {
 }
 """The same for whoever wrapped a predict function."""
 
-_BY_READER: dict[Reader, dict[str, str]] = {
-    "author": {},
+_BY_KIND: dict[Kind, dict[str, str]] = {
+    "adapter": {},
     "estimator": ESTIMATOR,
     "network": NETWORK,
     "function": FUNCTION,
 }
 
 
-def reader(adapter: Adapter) -> Reader:
-    """Who reads what is said of a model: by its parts, where they are all of one kind."""
-    found = {_kind(part) for part in parts(adapter)}
-    return found.pop() if len(found) == 1 else "author"
-
-
-def _kind(part: Adapter) -> Reader:
-    if isinstance(part, SklearnAdapter):
-        return "estimator"
-    if type(part) is TorchModule:
-        return "network"
-    return "function" if isinstance(part, BlackBox) else "author"
+def read_by(adapter: Adapter) -> Kind:
+    """Who reads what is said of a model: by what its parts are, where they are all of one kind."""
+    found = {kind(part) for part in parts(adapter)}
+    return found.pop() if len(found) == 1 else "adapter"
 
 
 def remedy(check: str, adapter: Adapter, of_adapters: str) -> str:
     """What to do about a model that does not pass a check: `of_adapters` is that for the author of an adapter."""
-    return _BY_READER[reader(adapter)].get(check, of_adapters)
+    return _BY_KIND[read_by(adapter)].get(check, of_adapters)

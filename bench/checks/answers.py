@@ -7,9 +7,10 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from adapters.base import Adapter
 from adapters.errors import told
-from bench.checks.base import POINTS, Subject, better_than_chance, modules, parts
+from adapters.inside import has_own_code, training_modules
+from adapters.memory import is_out_of_memory
+from bench.checks.base import POINTS, Subject, better_than_chance
 from bench.checks.outputs import verified
 from bench.checks.report import Finding, failed, passed, share, skipped, warned
 
@@ -56,11 +57,18 @@ def in_any_batch(subject: Subject) -> Finding:
     few scores may where a rounded one is voted on.
     """
     turned = subject.outputs(subject.x.flip(0))
-    alone = [subject.outputs(subject.x[[row]]) for row in range(min(POINTS if subject.thorough else 8, len(subject.x)))]
-    rows = [found.scores for found in alone if found.scores is not None]
+    count = min(POINTS if subject.thorough else 8, len(subject.x))
+    try:
+        alone = [verified(subject.outputs(subject.x[[row]]), 1, subject.classes) for row in range(count)]
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        # such as a normalisation that one example is too few for
+        return failed(f"shown alone, an example that is answered among others raises {told(error)}")
+    given = [found.scores for found in alone if found.scores is not None]
     others = [
         ("in reverse order", turned.labels.flip(0), None if turned.scores is None else turned.scores.flip(0)),
-        ("alone", torch.cat([found.labels for found in alone]), torch.cat(rows) if len(rows) == len(alone) else None),
+        ("alone", torch.cat([found.labels for found in alone]), torch.cat(given) if len(given) == len(alone) else None),
     ]
     for how, labels, scores in others:
         count = len(labels)
@@ -120,7 +128,7 @@ def probabilities(subject: Subject) -> Finding:
 
 def own_labels(subject: Subject) -> Finding:
     """The labels are those of the original model's own code, on clean and on attacked inputs."""
-    if all(type(part).reference_predict is Adapter.reference_predict for part in parts(subject.adapter)):
+    if not has_own_code(subject.adapter):
         return skipped("there is no other code to compare with")
     shown = {"clean": subject.x}
     if subject.adapter.gradient != "none":
@@ -160,7 +168,7 @@ def enough_classes(subject: Subject) -> Finding:
 
 def evaluation_mode(subject: Subject) -> Finding:
     """No network is in training mode, where dropout draws and batch statistics move."""
-    training = sum(part.training for module in modules(subject.adapter) for part in module.modules())
+    training = training_modules(subject.adapter)
     if training:
         return failed(f"{training} module{'s' if training > 1 else ''} in training mode")
     if "train-mode" in subject.adapter.notes:

@@ -5,12 +5,44 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from adapters.base import Outputs
 from adapters.errors import told
+from bench.checks.again import ORDER, RAISES, Given, answered, settled
 from bench.checks.base import POINTS, Subject, better_than_chance
-from bench.checks.report import Finding, passed, share, skipped, warned
+from bench.checks.outputs import verified
+from bench.checks.report import Finding, failed, passed, share, skipped, warned
 
+LOOKED_INTO = 3
+"""Changed labels that are looked into."""
 FRAGILE = 0.1
 """Share of the successes lost to rounding from which a model counts as fragile."""
+
+
+def same_when_asked_again(subject: Subject) -> Finding:
+    """Attacked examples have the same labels alone, in another order, in smaller batches, and once more."""
+    x = torch.cat([subject.noisy(0.25), *([] if subject.adapter.gradient == "none" else [subject.attacked(0.1)])])
+    x = x[subject.shuffled(len(x))][: len(subject.x)]
+
+    def ask(batch: Tensor) -> Outputs:
+        return verified(subject.outputs(batch), len(batch), subject.classes)
+
+    def given(rows: Tensor) -> list[tuple[int, Given]]:
+        batch = x[rows]
+        labels, _ = answered(ask, batch)
+        return [(int(row), Given(batch, place, int(labels[place]))) for place, row in enumerate(rows)]
+
+    whole = torch.arange(len(x), device=x.device)
+    first = [once for _, once in given(whole)]
+    others = [whole.flip(0), *torch.split(whole[: POINTS // 2], 1), *torch.split(whole.flip(0)[:POINTS], 7), whole]
+    changed = [(row, other) for rows in others for row, other in given(rows) if other.label != first[row].label]
+    for row, other in changed[:LOOKED_INTO] + changed[-LOOKED_INTO:]:
+        found = settled(ask, first[row], other, subject.span)
+        if found is not None:
+            how = "makes it raise" if other.label == RAISES else f"is labelled {other.label}"
+            where = "alone" if len(other.batch) == 1 else f"among {len(other.batch)} in another order"
+            seen = f"an example labelled {first[row].label} among {len(x)} {how} {where}"
+            return failed(f"{found}: {seen if found == ORDER else 'the very same batch gets other labels'}")
+    return passed(f"{len(x)} have the same labels alone, in another order, and once more")
 
 
 def survives_8_bits(subject: Subject) -> Finding:

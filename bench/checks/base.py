@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
 from scipy.stats import binomtest
 from torch import Tensor
 
-from adapters.aligned import Aligned
 from adapters.base import Adapter, Outputs
-from adapters.ensembles import Ensemble
 from adapters.errors import Unsupported, told
+from adapters.inside import classes_told_apart
 from bench.checks.report import Finding, failed, skipped
 from bench.draws import Draws
 from bench.threats.linf import LInf
@@ -70,7 +68,7 @@ class Subject:
     @cached_property
     def known(self) -> int:
         """Number of classes that the model itself tells apart: of the dataset's it may know some only."""
-        return len(self.adapter.positions) if isinstance(self.adapter, Aligned) else self.classes
+        return classes_told_apart(self.adapter) or self.classes
 
     @property
     def given(self) -> Tensor:
@@ -100,6 +98,15 @@ class Subject:
     def attacked(self, share: float) -> Tensor:
         """FGSM with a step of this share of each feature's range."""
         return self.within_range(self.x + share * self.span * LINF.step(self.gradient))
+
+    def noisy(self, share: float) -> Tensor:
+        """Every feature moved by this share of its range, up or down."""
+        signs = torch.from_numpy(self.draws("noise", len(self.x)).signs(tuple(self.x.shape[1:])))
+        return self.within_range(self.x + share * self.span * signs.to(self.x))
+
+    def shuffled(self, count: int) -> Tensor:
+        """`(count,)` places in another order, the same in every run."""
+        return torch.from_numpy(np.argsort(self.draws("order", count).uniform(()), kind="stable")).to(self.x.device)
 
     def climbed(self, count: int, share: float, *, clipped: bool) -> Iterator[Tensor]:
         """Ten iterates of iterated FGSM on the first examples, within this share of each feature's range."""
@@ -140,39 +147,6 @@ class Check:
             return skipped(str(error))
         except Exception as error:  # noqa: BLE001 - it is somebody's model
             return failed(told(error))
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
-        isinstance(error, RuntimeError) and ("out of memory" in str(error) or "can't allocate memory" in str(error))
-    )
-
-
-# -- looking into adapters --------------------------------------------------------------------------------------------
-
-
-def parts(adapter: Adapter) -> Iterator[Adapter]:
-    """The models that an adapter shows through a dataset's classes or puts together; itself where it does neither."""
-    if isinstance(adapter, Aligned):
-        yield from parts(adapter.inner)
-    elif isinstance(adapter, Ensemble):
-        for member in adapter.members:
-            yield from parts(member)
-    else:
-        yield adapter
-
-
-def modules(thing: Any) -> Iterator[torch.nn.Module]:
-    """The networks that an adapter holds, in its parts and in lists and dictionaries too."""
-    if isinstance(thing, torch.nn.Module):
-        yield thing
-    elif isinstance(thing, (list, tuple)):
-        for item in thing:
-            yield from modules(item)
-    elif isinstance(thing, dict):
-        yield from modules(list(thing.values()))
-    elif isinstance(thing, Adapter):
-        yield from modules(list(vars(thing).values()))
 
 
 def better_than_chance(right: int, of: int, classes: int) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import product
@@ -13,7 +12,8 @@ from torch.nn import functional as F
 
 from adapters.base import Adapter
 from adapters.errors import Unsupported
-from bench.checks.base import POINTS, Subject, modules, parts
+from adapters.inside import in_float64, parts
+from bench.checks.base import POINTS, Subject
 from bench.checks.report import Finding, failed, passed, share, skipped
 
 STEPS = {torch.float64: (1e-6, 1e-5, 1e-4), torch.float32: (1e-3, 3e-3, 1e-2)}
@@ -24,6 +24,8 @@ SLACK = 10
 """In float32, where differences are coarse, a cosine may be so many times as far from 1."""
 BESIDE = 0.05
 """Share of gradients that float32 may turn: at a kink, rounding decides the side."""
+BESIDE_BY = 1e-6
+"""How far beside a point, as a share of each feature's range, a gradient has to be the same to be held."""
 FAINT = 1e-3
 """A training loss below that is rounding in float32, and its gradient with it: the zero gradient is another check."""
 
@@ -121,17 +123,25 @@ def in_float32(subject: Subject) -> Finding:
     if twin is None:
         return skipped("it computes in float32 alone")
     wrong = held = 0
+    moves = 2 * subject.draws("beside", count).uniform(tuple(subject.x.shape[1:])) - 1
+    nudge = BESIDE_BY * subject.span * torch.as_tensor(moves, dtype=torch.float64, device=subject.x.device)
     for x in (subject.x, subject.attacked(0.1), subject.attacked(0.25)):
         for loss in ("training", "margin"):
             narrow = (subject.adapter.input_gradient(x[:count], y, loss) * subject.span).flatten(1).double()
-            wide = (twin.input_gradient(x[:count].double(), y, loss) * subject.span).flatten(1)
+            points = x[:count].double()
+            wide, *beside = (
+                (twin.input_gradient(at, y, loss) * subject.span).flatten(1)
+                for at in (points, points + nudge, points - nudge)
+            )
             told = (narrow != 0).any(1) & (wide != 0).any(1)
+            for other in beside:  # where it is another there, the point is at a kink
+                told &= F.cosine_similarity(_unit(wide), _unit(other), dim=1) > 1 - TOLERANCE
             if loss == "training":
                 with torch.no_grad():
-                    told &= twin.loss(x[:count].double(), y, loss).abs() > FAINT
+                    told &= twin.loss(points, y, loss).abs() > FAINT
             turned = told & (F.cosine_similarity(_unit(narrow), _unit(wide), dim=1) < 1 - TOLERANCE)
             wrong, held = wrong + int(turned.sum()), held + int(told.sum())
-    if wrong > BESIDE * held:
+    if wrong > max(1, BESIDE * held):
         return failed(f"{wrong} of {held} gradients have another direction in float32, clean and attacked")
     return passed(f"{held - wrong} of {held} gradients have the same direction in float64, clean and attacked")
 
@@ -201,17 +211,3 @@ def _cosine(expected: Tensor, measured: Tensor, noise: Tensor) -> Tensor:
     both = (expected.norm(dim=1) <= flat) & (measured.norm(dim=1) <= flat)
     found: Tensor = F.cosine_similarity(expected, measured, dim=1, eps=1e-300)
     return torch.where(both, 1.0, found)
-
-
-def in_float64(adapter: Adapter, x: Tensor) -> Adapter | None:
-    """The model itself if it computes in the precision of its inputs, or a copy that does; None where neither works."""
-    try:
-        twin = adapter
-        if any(True for _ in modules(adapter)):
-            twin = copy.deepcopy(adapter)
-            for module in modules(twin):
-                module.double()
-        with torch.no_grad():
-            return twin if twin.logits(x.double()).dtype == torch.float64 else None
-    except Exception:  # noqa: BLE001 - what a float32-only model raises is its own affair
-        return None

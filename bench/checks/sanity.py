@@ -10,11 +10,14 @@ from __future__ import annotations
 from torch import Tensor
 
 from adapters.base import Adapter
+from adapters.errors import Unsupported
+from adapters.memory import is_out_of_memory
 from bench.checks import CHECKS
-from bench.checks.base import Subject, is_out_of_memory
+from bench.checks.base import Subject
 
 SAMPLE = 100
 """Examples looked at."""
+FAILED = "check-failed"
 FLAGGING = tuple(check for check in CHECKS if check.flag)
 
 
@@ -24,19 +27,22 @@ def inspect(
     """Flags of one model, whose outputs are known to be valid, in alphabetical order; the same in every run.
 
     At most `SAMPLE` of the `(N, *input_shape)` clean inputs and `(N,)` true classes are used; number of `classes` and
-    range are the dataset's. What a check meets with but cannot judge, such as a gradient that raises, is no flag: its
-    cells will fail. Out of memory is raised, to be tried again with fewer examples.
+    range are the dataset's. A check that raises is a flag of its own, `check-failed`: what it looks for may well be
+    there. Out of memory is raised, to be tried again with fewer examples.
     """
     subject = Subject(adapter, x[:SAMPLE], y[:SAMPLE], clip=clip, size=classes)
-    found = set(adapter.notes)
+    found = set(adapter.notes) | ({"randomised"} if adapter.stochastic else set())
     for check in FLAGGING:
         if check.needs_gradient and adapter.gradient == "none":
             continue
         try:
             flagged = check.run(subject).flagged
+        except Unsupported:  # it does not apply to this model
+            continue
         except Exception as error:
             if is_out_of_memory(error):
                 raise
+            found.add(FAILED)
             continue
         if flagged:
             found.add(str(check.flag))

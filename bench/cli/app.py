@@ -15,8 +15,11 @@ from typing import Annotated, cast
 
 import typer
 
-from bench.errors import UsageError
+from bench.errors import LostModels, UsageError
+from bench.table import visible
 
+LONGEST = 2_000
+"""Characters of a line of complaint."""
 COMMANDS = ("suite", "check", "list", "show", "train", "leaderboard", "merge", "paper")
 """In the order of the help."""
 
@@ -60,6 +63,8 @@ def main(arguments: list[str] | None = None) -> None:
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("interrupted; the same command goes on from here\n")
         sys.exit(130)
+    except LostModels:  # each of which was told of
+        sys.exit(1)
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
@@ -69,7 +74,7 @@ def main(arguments: list[str] | None = None) -> None:
         if isinstance(error, (UsageError, usage_error)):
             message = error.format_message() if hasattr(error, "format_message") else str(error)
             sys.exit(_complain(message.replace("Value error, ", "")))  # of pydantic, which typer asks about choices
-        sys.stderr.write(f"bench: {type(error).__name__}: {' '.join(str(error).split())} (--debug shows where)\n")
+        sys.stderr.write(f"bench: {_line(f'{type(error).__name__}: {error}')} (--debug shows where)\n")
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -89,5 +94,11 @@ def _complain_of_namesakes() -> None:
 
 
 def _complain(message: str) -> int:
-    sys.stderr.write(f"bench: {' '.join(message.split())}\n")
+    sys.stderr.write(f"bench: {_line(message)}\n")
     return 2
+
+
+def _line(message: str) -> str:
+    """A message as one line, without its middle where it is longer than anyone reads."""
+    text = visible(" ".join(message.split()))
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"

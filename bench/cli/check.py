@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Argument, Option
 
-from bench.cli.options import AsJson, Device
+from bench.cli.options import AsJson, Device, Isolate, MemoryLimit, StartTimeout, Timeout, limits_of
 from bench.cli.output import print_json, print_table
+from bench.running.isolation.limits import START_TIMEOUT, TIMEOUT, Limits
 
 if TYPE_CHECKING:
+    from adapters.errors import Ended
     from bench.checks.report import Report
     from bench.running.roster import Models
 
@@ -25,11 +28,16 @@ def command(
     dataset: Dataset = None,
     n: Annotated[int, Option(min=1, help="Number of examples, drawn from all classes alike.")] = 200,
     device: Device = "auto",
+    isolate: Isolate = True,
+    timeout: Timeout = TIMEOUT,
+    start_timeout: StartTimeout = START_TIMEOUT,
+    memory_limit: MemoryLimit = None,
     as_json: AsJson = False,
 ) -> None:
     """Check a model before its numbers count: labels, scores, gradients. Exits with 1 where a check fails."""
     found = []
-    for name, data, report in _reports(model, dataset, n, device):
+    limits = limits_of(isolate, timeout, start_timeout, memory_limit)
+    for name, data, report in _reports(model, dataset, n, device, limits):
         found.append({"model": name, "dataset": data, **report.as_dict()})
         if not as_json:
             print_table(report.table(f"{name} on {data}"))
@@ -39,11 +47,15 @@ def command(
         raise typer.Exit(1)
 
 
-def _reports(spec: str, dataset: str | None, n: int, device: str) -> Iterator[tuple[str, str, Report]]:
+def _reports(
+    spec: str, dataset: str | None, n: int, device: str, limits: Limits | None
+) -> Iterator[tuple[str, str, Report]]:
     """Name, dataset and report of each model; a file of several is checked model by model."""
+    from adapters.errors import Ended
     from bench import zoo
     from bench.datasets import open_dataset
-    from bench.progress import Plain
+    from bench.progress import SILENT, Plain
+    from bench.running.isolation.models import Isolated
     from bench.running.roster import Models, offers
 
     own = open_dataset(dataset or DATASET)
@@ -51,13 +63,21 @@ def _reports(spec: str, dataset: str | None, n: int, device: str) -> Iterator[tu
     if spec in references:
         yield spec, own.name, _report(Models(own, device, Plain()), spec, n)
         return
-    for offer in offers(spec, references, dataset):
-        models = Models(open_dataset(dataset or offer.dataset or DATASET), device)
-        models.add_guest(offer.name, offer.resolve)
-        yield offer.name, models.dataset.name, _report(models, offer.name, n)
+    isolated = None if limits is None else Isolated(limits, SILENT.say)
+    with contextlib.nullcontext() if isolated is None else contextlib.closing(isolated):
+        try:
+            found = offers(spec, references, dataset, isolated)
+        except Ended as error:
+            yield spec, own.name, _lost(error)
+            return
+        for offer in found:
+            models = Models(open_dataset(dataset or offer.dataset or DATASET), device, isolated=isolated)
+            models.add(offer)
+            yield offer.name, models.dataset.name, _report(models, offer.name, n)
 
 
 def _report(models: Models, name: str, n: int) -> Report:
+    from adapters.errors import Ended
     from bench.planning.plan import indices
     from bench.records.record import Slice
     from bench.testing import check_adapter
@@ -67,4 +87,15 @@ def _report(models: Models, name: str, n: int) -> Report:
     part = Slice(split="test", stop=min(n, size), of=size, sample=0 if n < size else None)
     taken = indices(part, data.labels("test"))
     x, y = data.examples("test", taken), data.labels("test")[taken]
-    return check_adapter(models.adapter(name), x, y, clip=data.bounds)
+    try:
+        adapter = models.adapter(name)
+    except Ended as error:
+        return _lost(error)
+    return check_adapter(adapter, x, y, clip=data.bounds)
+
+
+def _lost(error: Ended) -> Report:
+    """Of a model that did not start, because its process ended or took too long."""
+    from bench.checks.report import Report, Verdict
+
+    return Report("not started", (Verdict("start", "fail", f"{error.kind}: {error}", "run it with --no-isolate"),))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.output import warn
+from bench.cli.output import say, warn
 from bench.errors import UsageError
 
 
@@ -35,5 +35,5 @@ def command(
     if found.waiting:
         lines.append(f"{found.waiting} cells lack parts; run the shards that are missing, and merge again.")
     lines += [f"CONFLICT: {ours} and {theirs} are two results of one cell" for ours, theirs in found.conflicts]
-    typer.echo("\n".join([*lines, f"Results in {into / 'results'}, board in {into / 'leaderboard.md'}."]))
+    say([*lines, f"Results in {into / 'results'}, board in {into / 'leaderboard.md'}."])
     raise typer.Exit(1 if found.conflicts else 0)

@@ -8,6 +8,7 @@ from typing import Annotated
 from typer import Option
 
 from bench import choices
+from bench.running.isolation.limits import Limits
 
 DEFAULT_OUT = Path("bench-out")
 
@@ -16,3 +17,20 @@ Data = Annotated[Path | None, Option(metavar="PATH", help="The data, for a datas
 Device = Annotated[choices.Device, Option(help="auto: CUDA where there is a device.")]
 Out = Annotated[Path, Option(help="Folder for records and leaderboard.md.")]
 Style = Annotated[choices.Style, Option("--progress", help="auto: a bar on a terminal, plain lines elsewhere.")]
+
+Isolate = Annotated[
+    bool, Option("--isolate/--no-isolate", help="Run others' models in processes of their own; docs/isolation.md.")
+]
+Timeout = Annotated[float, Option(metavar="SECONDS", help="For one batch: after that a model's process is ended.")]
+StartTimeout = Annotated[float, Option(metavar="SECONDS", help="For importing a model's file, and making the model.")]
+MemoryLimit = Annotated[float | None, Option(metavar="GB", help="Data that the process of a model may hold.")]
+
+
+def limits_of(isolate: bool, timeout: float, start_timeout: float, memory_limit: float | None) -> Limits | None:
+    """What these options allow a model's process; None where it has none.
+
+    Raises:
+        UsageError: a limit that is not positive.
+    """
+    limits = Limits(timeout, start_timeout, memory_limit)
+    return limits if isolate else None

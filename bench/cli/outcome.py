@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from bench.board.flags import unranked as reason_of
 from bench.planning.plan import Planned, jobs
 
 if TYPE_CHECKING:
+    from bench.board.rows import Row
     from bench.running.runner import Summary
     from bench.running.session import Session
 
+REMEDIES = {
+    "one class": "check the scale of its inputs",
+    "classes renamed": "give its classes in the order of its outputs, classes=[...]",
+    "at chance": "check the scale of its inputs and the order of its classes",
+    "randomised": "switch off dropout and sampling; where randomness is the defence, attack its mean",
+    "not repeatable": "let answers depend on the input alone, and on nothing that calls change",
+    "order-dependent": "let no example see the others of its batch, and answer a batch of one",
+}
+"""What to do about a model that has no rank, by the first words of the reason."""
 SHOWN = 5
 """Failures told of one by one; the board has them all."""
 
@@ -32,10 +43,13 @@ def outcome(session: Session, summary: Summary | None, command: str) -> tuple[li
     `command` is the call that goes on with it, for the hints.
     """
     failures = session.failures() or (summary.failed if summary else [])
-    lines = [_ran(session, summary, len(failures)), *_compared(summary)]
+    rows = session.board()
+    without = unranked(session, summary, rows)
+    lines = [_ran(session, summary, len(failures)), *_compared(summary), *without]
     lines += [f"  failed: {failure.cell}: {failure.kind}: {failure.message}" for failure in failures[:SHOWN]]
     if len(failures) > SHOWN:
         lines.append(f"  and {len(failures) - SHOWN} more")
+    lines += [f"  lost: {told}" for told in session.models.lost.values()]
     if summary is not None and summary.interrupted:
         return [*lines, "Interrupted; the same command goes on from here."], 130
     results = session.shelf.out / "results"
@@ -46,12 +60,27 @@ def outcome(session: Session, summary: Summary | None, command: str) -> tuple[li
         return [*lines, f"Results in {results}. To try the failed cells again, add --rerun failed to the command."], 1
     board = "" if session.suite.board == "paper" else f", board in {session.shelf.out / 'leaderboard.md'}"
     lines.append(f"Results in {results}{board}. Next, {_next(session, command)}")
-    rows = session.board()
     if any(row.status == "missing" for row in rows):
         lines.append(f"Incomplete models were only met in transfer; to run them: bench suite {session.suite.suite}")
     if any(row.flags for row in rows):
         lines.append("Flags are explained at the foot of the board; bench check MODEL says what to do about a model's.")
-    return lines, 1 if summary is not None and summary.conflicts else 0
+    return lines, 1 if without or session.models.lost or (summary is not None and summary.conflicts) else 0
+
+
+def unranked(session: Session, summary: Summary | None, rows: Sequence[Row]) -> list[str]:
+    """A line for each of the user's own models, of those asked for, that has no rank whatever its numbers."""
+    found = summary.findings if summary is not None else {}
+    reasons = {name: reason for name, flags in found.items() if (reason := reason_of(flags)) is not None}
+    reasons |= {row.model: row.unranked for row in rows if row.unranked is not None}
+    lines = []
+    for name in session.own:
+        if name in reasons:
+            reason = reasons[name]
+            remedy = next((text for words, text in REMEDIES.items() if reason.startswith(words)), "")
+            spec = session.models.specs.get(name, name)
+            check = f"bench check {spec} --dataset {session.dataset.name}" if name in session.models.specs else ""
+            lines.append(f"NOT RANKED: {name}: {reason}: {remedy}{check and f'; see {check}'}")
+    return lines
 
 
 def _ran(session: Session, summary: Summary | None, failed: int) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
+
+from bench.table import visible, visible_lines
 
 if TYPE_CHECKING:
     from bench.board.rows import Row
@@ -15,9 +17,19 @@ if TYPE_CHECKING:
     from bench.table import Table
 
 
+_warned: set[str] = set()
+
+
 def warn(line: str) -> None:
-    """A line on standard error."""
-    typer.echo(line, err=True)
+    """A line on standard error; once, however many boards read the file that it is about."""
+    if line not in _warned:
+        _warned.add(line)
+        typer.echo(visible(line), err=True)
+
+
+def say(lines: Iterable[str]) -> None:
+    """Lines on standard output; what others wrote into them is shown, and acts on nothing."""
+    typer.echo(visible_lines(lines))
 
 
 def print_json(found: Any) -> None:

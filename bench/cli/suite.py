@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Annotated
 
@@ -9,9 +10,21 @@ import typer
 from typer import Argument, Option
 
 from bench import choices
-from bench.cli.options import DEFAULT_OUT, Data, Device, Out, Style
-from bench.cli.output import print_board
+from bench.cli.options import (
+    DEFAULT_OUT,
+    Data,
+    Device,
+    Isolate,
+    MemoryLimit,
+    Out,
+    StartTimeout,
+    Style,
+    Timeout,
+    limits_of,
+)  # fmt: skip
+from bench.cli.output import print_board, say
 from bench.errors import UsageError
+from bench.running.isolation.limits import START_TIMEOUT, TIMEOUT
 
 Models = Annotated[
     list[str] | None,
@@ -43,6 +56,10 @@ def command(
     ignore_published: Ignore = False,
     jobs: Annotated[int, Option(min=1, metavar="K", help="Run in so many worker processes.")] = 1,
     shard: Shard = None,
+    isolate: Isolate = True,
+    timeout: Timeout = TIMEOUT,
+    start_timeout: StartTimeout = START_TIMEOUT,
+    memory_limit: MemoryLimit = None,
     progress: Style = "auto",
 ) -> None:
     """Run a suite: only what is missing is run, so the same command resumes."""
@@ -64,20 +81,24 @@ def command(
             data=data,
             load=not dry_run,
             execution=Execution(jobs, shard=_shard(shard)),
+            limits=limits_of(isolate, timeout, start_timeout, memory_limit),
         )
-        missing = session.missing(rerun)
-        if dry_run:
-            typer.echo("\n".join(planned(session, missing)))
-            return
-        summary = session.run(missing) if missing else None
+        with contextlib.closing(session):
+            missing = session.missing(rerun)
+            if dry_run:
+                say(planned(session, missing))
+                return
+            summary = session.run(missing) if missing else None
     if shard is None:  # of a share a board is next to empty
         print_board(session.suite, session.board())
     write_leaderboard(session.shelf, session.suite, session.only or ())
-    again = ["bench suite", name, *(f"--model {spec}" for spec in model or [])]
-    told = {"budget": (budget, "full"), "data": (data, None), "out": (out, DEFAULT_OUT), "jobs": (jobs, 1)}
+    told: dict[str, tuple[object, object]] = {"budget": (budget, "full"), "data": (data, None)}
+    told |= {"out": (out, DEFAULT_OUT), "jobs": (jobs, 1), "memory-limit": (memory_limit, None)}
+    told |= {"timeout": (timeout, TIMEOUT), "start-timeout": (start_timeout, START_TIMEOUT)}
+    again = ["bench suite", name, *(f"--model {spec}" for spec in model or []), *(["--no-isolate"] * (not isolate))]
     again += [f"--{option} {value}" for option, (value, default) in told.items() if value != default]
     lines, code = outcome(session, summary, " ".join(again))
-    typer.echo("\n".join(lines))
+    say(lines)
     raise typer.Exit(code)
 
 

@@ -9,7 +9,6 @@ from math import inf
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.datasets import whitening
 from bench.datasets.base import Arrays, Dataset
@@ -26,7 +25,7 @@ def cifar10_preprocessed(path: str | Path | None = None) -> Dataset:
 
     Epsilon is in these units. They have no range: each value mixes all pixels of its image, so none of its own says
     which images could be photographs. The checksum is of the pixels' checksum and of what is done to them. The
-    whitening is fitted on the training images at first use; its results are kept in the cache folder with their digest.
+    whitening is fitted on the training images at first use; its results are kept in the cache folder with a checksum.
     Raises UsageError as `cifar10` does.
     """
     pixels = cifar10(path)
@@ -45,16 +44,9 @@ def cifar10_preprocessed(path: str | Path | None = None) -> Dataset:
 
 
 def _read(pixels: Dataset, cache: Path, split: str) -> Arrays:
-    load, make = partial(_load, pixels, cache, split), partial(_make, pixels, cache)
+    shape = (pixels.sizes[split], *pixels.input_shape)
+    load, make = partial(load_array, _kept(cache, split), shape, np.float32), partial(_make, pixels, cache)
     return load_or_make(load, make, f"whitened images in {cache}"), pixels.labels(split)
-
-
-def _load(pixels: Dataset, cache: Path, split: str) -> NDArray[np.float32]:
-    """The whitened images of a split. Raises OSError or ValueError where they are not all there as they were made."""
-    images = load_array(cache / f"{split}.npy", (pixels.sizes[split], *pixels.input_shape), np.float32)
-    if sha256(images.data).hexdigest() != _digest_file(cache, split).read_text():
-        raise ValueError(f"{split}.npy in {cache} is not as it was written")
-    return images
 
 
 def _make(pixels: Dataset, cache: Path) -> None:
@@ -62,10 +54,8 @@ def _make(pixels: Dataset, cache: Path) -> None:
     white = whitening.fit(pixels.stored("train")[0])
     for split in pixels.sizes:
         images = pixels.stored(split)[0]
-        parts = map(white, whitening.chunks(images))
-        digest = write_array(cache / f"{split}.npy", images.shape, np.float32, parts)
-        _digest_file(cache, split).write_text(digest)
+        write_array(_kept(cache, split), images.shape, np.float32, map(white, whitening.chunks(images)))
 
 
-def _digest_file(cache: Path, split: str) -> Path:
-    return cache / f"{split}.npy.sha256"
+def _kept(cache: Path, split: str) -> Path:
+    return cache / f"{split}.npy"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from bench.errors import UsageError
-from bench.files import whole_file
+from bench.files import read_file, replace_file, sweep, whole_file
 
 
 def existing(path: str | Path) -> Path:
@@ -66,21 +67,32 @@ def load_or_make(load: Callable[[], NDArray[Any]], make: Callable[[], object], w
         except OSError as problem:
             remedy = "set BENCH_HOME to a folder with room"
             raise UsageError(f"cannot keep {what}: {problem.strerror}; {remedy}") from problem
+        except ValueError as problem:
+            raise UsageError(f"cannot keep {what}: {problem}; check the disk, or set BENCH_HOME") from problem
 
 
 def load_array(path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-    """The array in a file, mapped and not read, so that memory stays flat.
+    """The array in a file, mapped and not read, so that memory stays flat, once it is what its checksum says.
 
-    Raises OSError where there is no such file, ValueError where it is torn or holds another array.
+    Raises OSError where there is no such file or checksum, ValueError where it is torn, changed, or of another kind.
     """
+    stated = read_file(_digest_file(path), 64).decode("ascii", "replace")
+    if not path.is_file():  # a pipe would wait for somebody to write
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
     if array.shape != shape or array.dtype != dtype:
         raise ValueError(f"{path} holds {array.dtype} {array.shape}, not {np.dtype(dtype)} {shape}")
+    if sha256(array.data).hexdigest() != stated:
+        raise ValueError(f"{path} is not as it was written")
     return array
 
 
-def write_array(path: Path, shape: tuple[int, ...], dtype: DTypeLike, parts: Iterable[NDArray[Any]]) -> str:
-    """Write an array part by part, whole or not at all; the SHA-256, in hex, of its values' bytes. Raises OSError."""
+def write_array(path: Path, shape: tuple[int, ...], dtype: DTypeLike, parts: Iterable[NDArray[Any]]) -> None:
+    """Write an array part by part, whole or not at all, and the SHA-256 of its values' bytes beside it. Raises OSError.
+
+    What dead runs left half written there is removed.
+    """
+    sweep(path.parent)
     digest = sha256()
     with whole_file(path) as out:
         descr = np.lib.format.dtype_to_descr(np.dtype(dtype))
@@ -89,4 +101,8 @@ def write_array(path: Path, shape: tuple[int, ...], dtype: DTypeLike, parts: Ite
             content = part.astype(dtype, copy=False).tobytes()
             digest.update(content)
             out.write(content)
-    return digest.hexdigest()
+    replace_file(_digest_file(path), digest.hexdigest().encode())
+
+
+def _digest_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")

@@ -6,6 +6,7 @@ Digests are of the *unpacked* content, so that one dataset has one checksum howe
 from __future__ import annotations
 
 import gzip
+import io
 import math
 import os
 import zlib
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from bench.datasets.base import Arrays
 from bench.errors import UsageError
+from bench.files import Refused, read_file, size_text
 
 SPLITS = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
@@ -27,6 +29,10 @@ FILES = tuple(name for pair in SPLITS.values() for name in pair)
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _UNSIGNED_BYTE = 8
+_HEADER = 4 + 4 * 255
+"""Bytes of the longest header that there can be."""
+LARGEST = 2**30
+"""Bytes of a file, packed or not, that is read: the largest relative of MNIST that is published has half of it."""
 
 
 def parse(content: bytes, dimensions: int, name: str) -> NDArray[np.uint8]:
@@ -56,16 +62,43 @@ def parse(content: bytes, dimensions: int, name: str) -> NDArray[np.uint8]:
 def unpacked(folder: Path, name: str, missing: str, remedy: str) -> tuple[Path, bytes]:
     """The file of that name in a folder, as it is or else gzipped, and its content, unpacked.
 
-    Raises UsageError, ending in `missing` where there is neither, in `remedy` where it can't be read.
+    No more is unpacked than its header announces, and nothing of what announces more than `LARGEST`. Raises UsageError,
+    ending in `missing` where there is neither, in `remedy` where it can't be read.
     """
     path = next((path for path in (folder / name, folder / f"{name}.gz") if os.path.isfile(path)), None)
     if path is None:
         raise UsageError(f"no {name} or {name}.gz in {folder}; {missing}")
     try:
-        content = path.read_bytes()
-        return path, gzip.decompress(content) if content.startswith(_GZIP_MAGIC) else content
+        content = read_file(path, LARGEST)
+        return path, _unpacked(content, path) if content.startswith(_GZIP_MAGIC) else content
+    except Refused as problem:
+        raise UsageError(f"{path} {problem}; give a smaller file") from None
     except (OSError, EOFError, zlib.error) as problem:
         raise UsageError(f"cannot read {path}: {problem}; {remedy}") from problem
+
+
+def _unpacked(content: bytes, path: Path) -> bytes:
+    """What a gzipped file unpacks to."""
+    with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+        head = file.read(_HEADER)
+        announced = _announced(head)
+        if announced is None:
+            return head
+        if announced > LARGEST:
+            packed, found, most = map(size_text, (len(content), announced, LARGEST))
+            raise Refused(f"has {packed} that announce {found} unpacked, and {most} are the most that is read")
+        whole = head + file.read(max(0, announced + 1 - len(head)))
+    if len(whole) > announced:
+        raise UsageError(f"{path} is torn or padded: its header announces {announced} bytes in all, it unpacks to more")
+    return whole
+
+
+def _announced(head: bytes) -> int | None:
+    """Bytes that an IDX file has by its header; None where it is none, of which the reader tells."""
+    if head[:3] != bytes((0, 0, _UNSIGNED_BYTE)) or len(head) < 4 + 4 * head[3]:
+        return None
+    sizes = [int.from_bytes(head[start : start + 4], "big") for start in range(4, 4 + 4 * head[3], 4)]
+    return 4 + 4 * len(sizes) + math.prod(sizes)
 
 
 def digest(content: bytes) -> str:

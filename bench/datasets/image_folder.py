@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -18,8 +20,17 @@ from PIL import Image
 from bench.datasets.base import Arrays, Dataset
 from bench.datasets.files import existing, load_array, load_or_make, write_array
 from bench.errors import UsageError
+from bench.files import Refused, read_file, size_text
 from bench.home import home
 
+LARGEST = 64_000_000
+"""Bytes of an image file that is read."""
+PIXELS = 2**24
+"""Of an image that is decoded: 4,096 x 4,096."""
+FILES = 5_000_000
+"""Images of a split."""
+DECODED = 2**40
+"""Bytes of a split's pixels that are kept."""
 SUFFIXES = (".jpeg", ".jpg", ".png")
 CHANNELS = {"L": 1, "RGB": 3}
 """By Pillow's name of the pixels' kind."""
@@ -56,7 +67,11 @@ def image_folder(path: str | Path, note: str = "") -> Dataset:
     splits = {split: _split(root, listing) for split, listing in listings.items()}
     checksum = sha256("".join(split.digest for split in splits.values()).encode()).hexdigest()
     first = root / splits["train"].files[0]
-    shape = _pixels(first.read_bytes(), first).shape
+    shape = _pixels(_content(first), first).shape
+    for name, split in splits.items():
+        if (size := len(split.files) * math.prod(shape)) > DECODED:
+            most = size_text(DECODED)
+            raise UsageError(f"{root / name} decodes to {size_text(size)}, and {most} are the most that is kept")
     return Dataset(
         name="image-folder",
         input_shape=shape,
@@ -82,6 +97,8 @@ def _listing(root: Path, split: str) -> dict[str, list[str]]:
         raise UsageError(f"cannot list {problem.filename}: {problem.strerror}; make it readable") from problem
     if not listing:
         raise UsageError(f"{folder} holds no class; give it a folder of images for each")
+    if (count := sum(map(len, listing.values()))) > FILES:
+        raise UsageError(f"{folder} holds {count:,} images, and {FILES:,} are the most that is read; give fewer")
     for name, files in listing.items():
         if not files:
             suffixes = ", ".join(SUFFIXES)
@@ -110,19 +127,38 @@ def _contents(root: Path, files: tuple[str, ...]) -> Iterator[tuple[str, bytes, 
     That is two hashes of fixed length, so that no two folders are taken for one.
     """
     for file in files:
-        try:
-            content = (root / file).read_bytes()
-        except OSError as problem:
-            raise UsageError(f"cannot read {root / file}: {problem.strerror}; mend or remove it") from problem
+        content = _content(root / file)
         yield file, content, sha256(os.fsencode(file)).digest() + sha256(content).digest()
 
 
-def _pixels(content: bytes, path: Path) -> NDArray[np.uint8]:
-    """`(C, H, W)` uint8 of one image. Raises UsageError for what is not a sound grey or RGB image of 8 bits."""
+def _content(path: Path) -> bytes:
     try:
-        with Image.open(BytesIO(content), formats=("PNG", "JPEG")) as image:
+        return read_file(path, LARGEST)
+    except Refused as problem:
+        raise UsageError(f"{path} {problem}; replace or remove it") from None
+    except OSError as problem:
+        raise UsageError(f"cannot read {path}: {problem.strerror}; mend or remove it") from problem
+
+
+def _pixels(content: bytes, path: Path) -> NDArray[np.uint8]:
+    """`(C, H, W)` uint8 of one image. Raises UsageError for what is not a sound grey or RGB image of 8 bits.
+
+    Nothing is decoded of an image of more than `PIXELS`, however small its file.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # ours is the lower cap
+            image = Image.open(BytesIO(content), formats=("PNG", "JPEG"))
+        with image:
+            if math.prod(image.size) > PIXELS:
+                raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels")
             mode, pixels = image.mode, np.asarray(image)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as problem:
+    except Image.DecompressionBombError as problem:
+        held = f"{path} ({size_text(len(content))}) is too large an image: {problem}"
+        raise UsageError(
+            f"{held}; {PIXELS:,} pixels are the most that is decoded; scale it down or remove it"
+        ) from None
+    except Exception as problem:
         raise UsageError(f"cannot decode {path}: not a sound PNG or JPEG; replace or remove it") from problem
     if mode not in CHANNELS:
         raise UsageError(f"{path} has pixels of kind {mode}; convert it to 8-bit grey (L) or RGB")

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench import zoo
-from bench.board.view import judged
+from bench.board.versions import judged
 from bench.datasets import open_dataset
 from bench.datasets.base import Arrays, Dataset
 from bench.errors import UsageError

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.board.measured import mistaken
+from bench.board.measured import misnamed
 from bench.board.rows import Row, rows
 from bench.board.transfer import agreement
 from bench.board.view import View
@@ -148,7 +148,7 @@ def _agreement(measure: Measure, row: Row, boards: Boards) -> tuple[float, int]:
     other = boards.row(measure, measure.of or measure.source or "")
     true = boards.labels(boards.row(measure, measure.model, "clean"), "true")
     first, second = boards.labels(row), boards.labels(other)
-    over = mistaken(second, true) if measure.number == "agreement" else mistaken(second, true) & mistaken(first, true)
+    over = misnamed(second, true) if measure.number == "agreement" else misnamed(second, true) & misnamed(first, true)
     found = agreement(first, second, over)
     value = found.chance if measure.number == "chance_when_both_err" else found.rate
     return _told(value, found.n, "there are no mistakes to agree on")

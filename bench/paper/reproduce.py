@@ -12,7 +12,7 @@ from bench.errors import UsageError
 from bench.files import replace_file
 from bench.paper.document import document
 from bench.paper.evidence import STAND_INS, Evidence, gather, obstacle, opened
-from bench.paper.figures import TABLE, draw_all
+from bench.paper.figures import NEEDS, draw_all
 from bench.paper.numbers import PUBLISHED, Measure, Numbers, load_numbers
 from bench.paper.protocol import models_of, suite_of
 from bench.paper.scoreboard import Line, scoreboard
@@ -98,7 +98,7 @@ def reproduce(
 
 def _draw(numbers: Numbers, folder: Path, progress: Progress) -> None:
     """Draw the figures that are not there and whose models are; none without matplotlib, the extra `figures`."""
-    wanted = [number.id for number in numbers.all if number.figure and number.id in TABLE]
+    wanted = [number.id for number in numbers.all if number.figure and number.id in NEEDS]
     lacking = [id for id in wanted if not (folder / f"{id}.json").is_file()]
     if lacking and find_spec("matplotlib"):
         draw_all(folder, progress.say, lacking)

@@ -29,6 +29,8 @@ Sources = Annotated[
     Literal["self", "all"] | Annotated[list[str], Field(min_length=1)], BeforeValidator(_keyword_or_list)
 ]
 
+Gradient = Literal["exact", "surrogate", "none"]
+
 
 class Part(BaseModel):
     """A part of a suite file."""
@@ -41,14 +43,17 @@ class Entry(Part):
 
     attack: str
     norm: Norm | None = None
-    eps: Annotated[tuple[Epsilon, ...], BeforeValidator(listed)] = ()
+    eps: Annotated[tuple[Epsilon, ...], BeforeValidator(listed), Field(max_length=1000)] = ()
     clip: bool = True
     """Whether candidates are cut to the dataset's range, as inputs of the real world are."""
     sources: Sources = "self"
     """Crafted on the target itself, on all reference models of the suite, or on those named."""
     models: Annotated[list[str], Field(min_length=1)] | None = None
     """Judged on these reference models and on guests alone; None for all."""
-    n: Annotated[int, Field(ge=1)] | None = None
+    gradient: Annotated[tuple[Gradient, ...], Field(min_length=1), BeforeValidator(listed)] | None = None
+    """Judged on models of such a gradient alone: of `exact`, `surrogate` and `none`, which gives labels only; None for
+    all. The others lack nothing without it."""
+    n: Annotated[int, Field(ge=1, le=10**7)] | None = None
     """Number of examples: a stratified sample of them for a costly check, or how many to generate. None for all."""
     criterion: Criterion | None = None
     parameters: dict[str, Any] = {}
@@ -103,6 +108,10 @@ class Entry(Part):
     def made(self) -> Attack:
         """The attack itself."""
         return make_attack(self.attack, self.parameters)
+
+    def concerns(self, gradient: str) -> bool:
+        """Whether models of such a gradient are judged on it."""
+        return self.gradient is None or gradient in self.gradient
 
     @property
     def judged_by(self) -> Criterion:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,6 +15,8 @@ from bench.planning.entry import Entry, Part
 from bench.strict_yaml import Path as Where
 from bench.strict_yaml import read_yaml, text_of
 from bench.threats import Criterion, Epsilon, Norm, norm_named
+
+ARCHIVE = resources.files("suites") / "archive"
 
 
 class DatasetChoice(Part):
@@ -66,7 +70,7 @@ class Suite(Part):
                 if name not in self.models:
                     raise unknown(f"model of attack {entry.attack}", name, self.models)
         if (by := self.rank_by) is not None:
-            alike = [e for e in self.attacks if (e.norm, e.clip, e.n) == (by.norm, by.clip, None)]
+            alike = [e for e in self.attacks if (e.norm, e.clip, e.n, e.gradient) == (by.norm, by.clip, None, None)]
             sizes = sorted({eps for entry in alike for eps in entry.eps})
             if by.eps not in sizes and not any(entry.made.measures for entry in alike):
                 kind = f"{'clipped' if by.clip else 'unclipped'} {by.norm} attack over all examples"
@@ -81,15 +85,35 @@ def names() -> list[str]:
 
 
 def load_suite(spec: str) -> Suite:
-    """The suite of a name or of a YAML file. Raises UsageError for anything wrong with either, with its line."""
+    """The suite of a name, of a name and an earlier version (`mnist-fgsm@1`), or of a YAML file.
+
+    Raises UsageError for anything wrong with either, with its line.
+    """
     own = spec.endswith((".yaml", ".yml"))
-    file = Path(spec) if own else registry.get("suite", spec)
+    name, _, version = spec.partition("@")
+    file = Path(spec) if own else _version(name, version) if version else registry.get("suite", spec)
     suite = parse_suite(text_of(file, f"suite file {file}"), file.name)
-    if own and suite.suite in names() and suite != load_suite(suite.suite):
+    if own and suite.suite in names() and suite not in map(load_suite, (suite.suite, *earlier(suite.suite))):
         raise UsageError(f"{file.name}: {suite.suite} is a suite that ships; give yours another name")
-    if not own and suite.suite != spec:
-        raise UsageError(f"{file.name}: calls itself {suite.suite}, but is offered as {spec}")
+    if not own and suite.suite != name:
+        raise UsageError(f"{file.name}: calls itself {suite.suite}, but is offered as {name}")
     return suite
+
+
+def earlier(name: str) -> list[str]:
+    """The earlier versions of a suite that ships, such as `mnist-fgsm@1`: never edited, so that old boards stay."""
+    files = sorted(item.name for item in ARCHIVE.iterdir())
+    return [file.removesuffix(".yaml") for file in files if file.startswith(f"{name}@")]
+
+
+def _version(name: str, version: str) -> Traversable:
+    """The file of a version of a suite that ships."""
+    if version == str(load_suite(name).version):
+        file: Traversable = registry.get("suite", name)
+        return file
+    if f"{name}@{version}" not in earlier(name):
+        raise UsageError(f"no version {version!r} of suite {name}; there are: {', '.join([name, *earlier(name)])}")
+    return ARCHIVE / f"{name}@{version}.yaml"
 
 
 def parse_suite(text: str, origin: str) -> Suite:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bench.records.identity import identity
 from bench.threats import Criterion, Threat
+
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Name = Annotated[str, Field(max_length=200)]
+Text = Annotated[str, Field(max_length=10_000)]
+"""What a person wrote, or a program for one."""
 
 
 class Block(BaseModel):
@@ -25,22 +30,28 @@ class Block(BaseModel):
 class DatasetId(Block):
     """Which data: the checksum is the identity, the name is for people."""
 
-    name: str
-    checksum: str
-    note: str = ""
+    name: Name
+    checksum: Name
+    note: Text = ""
 
 
 class Slice(Block):
     """Which examples of a split: a run of it, a stratified sample of it, or none of it (generated inputs)."""
 
-    split: str | None = None
+    split: Name | None = None
     """None for inputs that an attack generates."""
-    start: int = 0
-    stop: int
-    of: int
+    start: Count = 0
+    stop: Count
+    of: Count
     """Size of the whole that the slice is a part of."""
     sample: int | None = None
     """Seed of the sample of `stop` examples; None for the run `[start, stop)`."""
+
+    @model_validator(mode="after")
+    def _lies_within(self) -> Slice:
+        if not self.start < self.stop <= self.of or (self.sample is not None and self.start):
+            raise ValueError(f"examples {self.start} to {self.stop} of {self.of}")
+        return self
 
     @property
     def n(self) -> int:
@@ -55,7 +66,7 @@ class Slice(Block):
 class AttackId(Block):
     """Which attack, with every parameter but epsilon."""
 
-    name: str
+    name: Name
     revision: int
     parameters: dict[str, Any]
 
@@ -63,13 +74,13 @@ class AttackId(Block):
 class ModelInfo(Block):
     """What a board and a plan need to know of a model: its fingerprint is the identity, the rest is for people."""
 
-    name: str
-    fingerprint: str
-    family: str
+    name: Name
+    fingerprint: Name
+    family: Name
     gradient: Literal["exact", "surrogate", "none"]
-    confidence_kind: str | None = None
-    notes: tuple[str, ...] = ()
-    effort: str | None = None
+    confidence_kind: Name | None = None
+    notes: Annotated[tuple[Text, ...], Field(max_length=100)] = ()
+    effort: Text | None = None
     """How short a training the model had, such as `5 epochs of all examples`; None where it was no quick one."""
 
     @model_validator(mode="before")
@@ -79,10 +90,12 @@ class ModelInfo(Block):
         if not isinstance(data, dict):
             return data
         notes = data.get("notes", ())
-        quick = [note.removeprefix("quick: ") for note in notes if str(note).startswith("quick: ")]
+        if not isinstance(notes, (list, tuple)) or not all(isinstance(note, str) for note in notes):
+            return data  # which the fields tell of
+        quick = [note.removeprefix("quick: ") for note in notes if note.startswith("quick: ")]
         kept = {key: value for key, value in data.items() if key != "stochastic"}
         if quick:
-            kept |= {"notes": [note for note in notes if not str(note).startswith("quick: ")], "effort": quick[0]}
+            kept |= {"notes": [note for note in notes if not note.startswith("quick: ")], "effort": quick[0]}
         return kept
 
 

@@ -47,7 +47,15 @@ def unpack_integers(text: str) -> NDArray[np.int64]:
     if not 1 <= width <= 62 or count < 0 or len(packed) != -(-width * count // 8):
         raise ValueError(f"{len(packed)} bytes are not {count} integers of {width} bits")
     bits = np.unpackbits(packed, bitorder="little", count=width * count).reshape(count, width)
-    return np.asarray(bits @ (1 << np.arange(width)) - 1, dtype=np.int64)
+    values = np.asarray(bits @ (1 << np.arange(width)) - 1, dtype=np.int64)
+    # One text for one column: no wider than need be, nothing behind the last one, no other way to write it.
+    widest = max(1, int(values.max() + 1).bit_length()) if count else 1
+    behind = int(packed[-1]) >> (width * count % 8 or 8) if count else 0
+    tail = len(packed) % 4
+    ends = not tail or base64.b85encode(packed[-tail:].tobytes()).decode() == body[-tail - 1 :]
+    if width != widest or behind or not ends or f"{width}:{count}:{body}" != text:
+        raise ValueError("not as integers are packed")
+    return values
 
 
 def pack_floats(values: NDArray[np.floating[Any]]) -> str:
@@ -61,7 +69,10 @@ def unpack_floats(text: str) -> NDArray[np.float32]:
     Raises:
         ValueError: the text is no such packing.
     """
-    return b85decode(text).view("<f4")
+    found = b85decode(text)
+    if len(found) % 4:
+        raise ValueError(f"{len(found)} bytes are no numbers of four")
+    return found.view("<f4")
 
 
 def b85decode(text: str) -> NDArray[np.uint8]:

@@ -8,30 +8,35 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
-from bench.records.cell import AttackId, Block, Cell, Craft, DatasetId, ModelInfo, Slice
+from bench.records.cell import AttackId, Block, Cell, Count, Craft, DatasetId, ModelInfo, Name, Slice, Text
+from bench.records.columns import columns, counts
 from bench.records.identity import canonical
 from bench.records.packing import unpack_floats, unpack_integers
-from bench.threats import MISCLASSIFIED, Criterion
+from bench.records.plain import read_json
 
 __all__ = [
     "SCHEMA", "AttackId", "Cell", "Costs", "Craft", "DatasetId", "Examples", "Failure", "ModelInfo", "Record", "Result",
-    "Run", "Slice", "digest", "read_record",
+    "Run", "Slice", "digest", "read_failure", "read_record",
 ]  # fmt: skip
 
 SCHEMA: Literal[2] = 2
 """Of the files written; 1 is read as well."""
-TARGETED = Criterion(kind="targeted")
-FLOATS = ("margin", "distance")
-"""Columns that are no integers."""
+LARGEST = 4_000_000
+"""Bytes of a file that is read: a record of 10,000 examples has some 10 kB, with every column some 150 kB."""
+SAID = 2_000
+"""Characters of a failure's message that are kept."""
+Probability = Annotated[float, Field(ge=0, le=1.001)]
+"""A mean of float32 numbers that may each come to a little more than 1."""
 
 
 class Examples(Block):
@@ -54,11 +59,11 @@ class Examples(Block):
 class Costs(Block):
     """What crafting asked of the source, in examples: divided by n it is the cost of one."""
 
-    forwards: int = 0
+    forwards: Count = 0
     """Shown to its differentiable scores."""
-    gradients: int = 0
+    gradients: Count = 0
     """Shown to its input gradient."""
-    queries: int = 0
+    queries: Count = 0
     """Shown to its labels, scores or probabilities."""
 
 
@@ -66,27 +71,27 @@ class Result(Block):
     """What came out of a cell. Equal runs give equal results, byte for byte, on one machine."""
 
     status: Literal["ok", "unsupported"]
-    reason: str | None = None
-    n: int = 0
+    reason: Text | None = None
+    n: Count = 0
     """Examples that count."""
-    errors: int | None = None
+    errors: Count | None = None
     """Predicted is not the true class; None for generated inputs, which have none."""
-    abstentions: int = 0
-    successes: int | None = None
+    abstentions: Count = 0
+    successes: Count | None = None
     """Examples on which the criterion holds; None where it does not apply to this target."""
-    confidence_on_mistakes: float | None = None
+    confidence_on_mistakes: Probability | None = None
     """Mean probability of the class given, over the mistakes; over the successes where the criterion asks for it."""
-    confidence: float | None = None
+    confidence: Probability | None = None
     """The same mean over all examples."""
-    unmoved: int = 0
+    unmoved: Count = 0
     """Candidates equal to their clean input: where a gradient attack had nothing to go by."""
-    largest: float | None = None
+    largest: Annotated[float, Field(ge=0)] | None = None
     """Largest perturbation among the candidates, in the threat's norm, measured in float64."""
     median_margin: float | None = None
     """Median of best score minus second best over the examples labelled right; in the clean cell alone."""
-    success_classes: tuple[int, ...] | None = None
+    success_classes: tuple[Count, ...] | None = None
     """Successes by class given; of generated inputs alone."""
-    flags: tuple[str, ...] = ()
+    flags: Annotated[tuple[Text, ...], Field(max_length=100)] = ()
     """Sanity findings about the target; in the clean cell alone."""
     costs: Costs | None = None
     """None for attacks that ask nothing of a model, and in records of schema 1."""
@@ -145,12 +150,35 @@ class Run(Block):
     """Examples in the largest batch."""
     host: str
     versions: dict[str, str]
+    asked_again: int | None = None
+    """Examples that the target was asked again, drawn from a secret: no two runs ask the same ones."""
+    findings: tuple[str, ...] | None = None
+    """What that found: `order-dependent`, `not-repeatable`. None in records of before, and where there is nothing."""
+    files: dict[str, str] | None = None
+    """SHA-256 of the files that models came from, by the models' names; None where none did."""
+
+    def of(self, cell: Cell) -> Run:
+        """The same for one cell of those that were run together: with the files of its own models alone."""
+        if self.files is None:
+            return self
+        names = {model.name for model in (cell.craft.source, cell.target) if model is not None}
+        return self.model_copy(
+            update={"files": {name: found for name, found in self.files.items() if name in names} or None}
+        )
 
     @classmethod
     def unknown(cls) -> Run:
         """Of what no model was run for, or whose process did not live to tell."""
         finished = datetime.now(UTC).isoformat(timespec="milliseconds")
         return cls(finished=finished, seconds=0.0, device="none", threads=0, batch=0, host=platform.node(), versions={})
+
+    @field_validator("finished")
+    @classmethod
+    def _is_a_time(cls, finished: str) -> str:
+        """By which the versions of a model are told apart."""
+        if not re.fullmatch(r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}[0-9.+:-]{0,20}Z?", finished):
+            raise ValueError("finished is no time in ISO 8601")
+        return finished
 
 
 class Record(Block):
@@ -165,18 +193,22 @@ class Record(Block):
     @model_validator(mode="after")
     def _columns_and_counts_agree(self) -> Record:
         """A column cut short would read as abstentions; a count that its column does not bear out is no result."""
-        if self.result.status == "ok" and self.result.examples is None:
+        result = self.result
+        if result.status != "ok":
+            if result.examples is not None:
+                raise ValueError(f"{result.status}, and yet with examples")
+            return self
+        if result.examples is None:
             raise ValueError("a result without examples")
-        if self.result.examples is not None:
-            n, columns = self.cell.craft.slice.n, dict[str, NDArray[Any]]()
-            for name, packed in self.result.examples:
-                if packed is not None:
-                    columns[name] = unpack_floats(packed) if name in FLOATS else unpack_integers(packed)
-                    if len(columns[name]) != n:
-                        raise ValueError(f"{name} has {len(columns[name])} values for {n} examples")
-            for name, count in _counts(self.cell, columns, self.result).items():
-                if getattr(self.result, name) != count:
-                    raise ValueError(f"{name} is {getattr(self.result, name)}, and its columns come to {count}")
+        found = columns(self.cell, result.examples)
+        for name, count in counts(self.cell, found, result.errors).items():
+            if getattr(result, name) != count:
+                raise ValueError(f"{name} is {getattr(result, name)}, and its columns come to {count}")
+        if result.errors is None and self.cell.craft.slice.split is not None:
+            raise ValueError("a result on labelled examples without errors")
+        most = max(result.errors or 0, result.successes or 0, sum(result.success_classes or ()))
+        if most > result.n or result.unmoved > self.cell.craft.slice.n:
+            raise ValueError("it counts more examples than it has")
         return self
 
     def json_text(self) -> str:
@@ -201,22 +233,6 @@ def _comparable(record: Record, other: Record) -> Result:
     return record.result.model_copy(update={"costs": None}) if old else record.result
 
 
-def _counts(cell: Cell, columns: Mapping[str, NDArray[Any]], result: Result) -> dict[str, int]:
-    """The counts of a result that its own columns tell."""
-    labels = columns["predicted"]
-    there = columns["goal"] >= 0 if "goal" in columns else np.ones(len(labels), dtype=bool)
-    found = {"n": int(there.sum()), "abstentions": int(((labels < 0) & there).sum())}
-    if "true" in columns:
-        found["errors"] = int(((labels != columns["true"]) & (labels >= 0) & there).sum())
-    if "distance" in columns:
-        found["successes"] = int(np.isfinite(columns["distance"]).sum())
-    elif cell.criterion == TARGETED and "goal" in columns:
-        found["successes"] = int(((labels == columns["goal"]) & there).sum())
-    elif cell.criterion == MISCLASSIFIED and result.errors is not None:
-        found["successes"] = found.get("errors", result.errors)
-    return found
-
-
 def digest(plain: Mapping[str, Any]) -> str:
     """SHA-256, in hex, of the canonical JSON of a file's `cell` and `result`."""
     return hashlib.sha256(canonical({key: plain.get(key) for key in ("cell", "result")}).encode()).hexdigest()
@@ -228,13 +244,21 @@ def read_record(content: bytes) -> Record:
     Raises:
         ValueError: it is torn, of another schema, or not what was written.
     """
-    plain = json.loads(content)
-    if not isinstance(plain, dict):
-        raise ValueError("no record")
+    plain = read_json(content)
     stated = plain.pop("sha256", None)
-    if plain.get("schema") != 1 and stated != digest(plain):
+    right = stated is not None and stated == digest(plain)
+    schema = plain.get("schema")
+    if type(schema) is not int:  # True and 1.0 pass for 1
+        raise ValueError("no record of any schema")
+    old = schema == 1
+    if not (right or old):
         raise ValueError("its SHA-256 is not that of its contents")
-    return Record.model_validate(plain)
+    record = Record.model_validate(plain)
+    if record.id != record.cell.id:
+        raise ValueError("its id and its cell do not belong together")
+    if old and stated is not None and not right:
+        raise ValueError("its SHA-256 is not that of its contents")
+    return record
 
 
 class Failure(Block):
@@ -243,14 +267,32 @@ class Failure(Block):
     schema_version: Literal[1, 2] = Field(default=SCHEMA, alias="schema")
     id: str
     cell: Cell
-    kind: str
+    kind: Name
     """Such as `exception`, `oom`, `invalid-output`, `invalid-candidate`."""
     message: str
     run: Run
 
+    @field_validator("message")
+    @classmethod
+    def _is_bounded(cls, message: str) -> str:
+        """A model may say much as it fails."""
+        return message if len(message) <= SAID else f"{message[: SAID - 3]}..."
+
     def json_text(self) -> str:
         """The file's text: sorted keys, no NaN."""
         return _text(self.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+
+def read_failure(content: bytes) -> Failure:
+    """The failure in a file's bytes.
+
+    Raises:
+        ValueError: it is torn or of another schema.
+    """
+    failure = Failure.model_validate(read_json(content))
+    if failure.id != failure.cell.id:
+        raise ValueError("its id and its cell do not belong together")
+    return failure
 
 
 def _text(plain: Mapping[str, Any]) -> str:

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
-import os
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
-
-from bench.errors import UsageError
-from bench.files import create_file, replace_file
+from bench.errors import DiskError, UsageError
+from bench.files import create_file, move_new, replace_file, sweep, temporary
 from bench.progress import Say, quiet
+from bench.records import listing, usable
+from bench.records import part as parts_of
+from bench.records import record as records_of
 from bench.records.part import Part, read_part
-from bench.records.record import SCHEMA, Failure, Record, read_record
+from bench.records.record import Failure, Record
+from bench.records.truth import contradicted
+from bench.records.usable import Unusable
 
 Published = Literal["new", "same", "different"]
 
@@ -38,25 +38,35 @@ class Store:
 
     def records(self, warn: Say = quiet) -> dict[str, Record]:
         """All usable records by id. An unusable one is left alone and told of in a line."""
-        found: dict[str, Record] = {}
-        for path in _files(self.folder / "cells"):
-            record = _read_record(path, warn)
-            if record is not None:
-                found[record.id] = record
+        paths = usable.files(self.folder / "cells")
+        found = {path.stem: record for path in paths if (record := self._record(path, warn)) is not None}
+        if (wrong := listing.problem(self.folder)) is not None:
+            warn(wrong)
+        for id, why in contradicted(found, listing.listed(self.folder)).items():
+            warn(f"ignored {self.path(id)}: {why}")
+            del found[id]
         return found
 
     def failures(self, warn: Say = quiet) -> dict[str, Failure]:
         """All usable failures by id."""
-        found: dict[str, Failure] = {}
-        for path in _files(self.folder / "failures"):
-            failure = self.failure(path.stem, warn)
-            if failure is not None:
-                found[failure.id] = failure
-        return found
+        paths = usable.files(self.folder / "failures")
+        return {path.stem: failure for path in paths if (failure := self.failure(path.stem, warn)) is not None}
 
     def record(self, id: str, warn: Say = quiet) -> Record | None:
         """One usable record, or None with a line that says what is wrong with its file."""
-        return _read_record(self.path(id), warn)
+        return self._record(self.path(id), warn)
+
+    def content(self, id: str) -> bytes:
+        """The bytes of a record's file.
+
+        Raises:
+            Unusable: it cannot be read.
+        """
+        return usable.content(self.path(id), records_of.LARGEST)
+
+    def takes(self, record: Record, content: bytes) -> bool:
+        """Whether a file would be usable here: one of the first schema may be listed with another checksum."""
+        return record.schema_version > 1 or listing.bears_out(listing.listed(self.folder), record.id, content)
 
     def has(self, id: str) -> bool:
         """Whether a cell has a record or a failure, usable or not."""
@@ -64,33 +74,48 @@ class Store:
 
     def ids(self, kind: Literal["cells", "failures"], start: str) -> list[str]:
         """Ids of the files of a kind that begin so; none of them is read."""
-        return [path.stem for path in _files(self.folder / kind) if path.name.startswith(start)]
+        return [path.stem for path in usable.files(self.folder / kind) if path.name.startswith(start)]
 
     def failure(self, id: str, warn: Say = quiet) -> Failure | None:
         """One usable failure, or None with a line that says what is wrong with its file."""
         path = self.folder / "failures" / f"{id}.json"
         try:
-            return Failure.model_validate_json(path.read_bytes())
-        except (ValidationError, OSError):
-            warn(f"ignored {path}: no failure record")
+            return usable.failure(path)
+        except Unusable as error:
+            warn(f"ignored {path}: no failure record ({error})")
             return None
 
     def parts(self, warn: Say) -> list[Part]:
         """All usable parts. One that is not is told of, and made again."""
         found = []
-        for path in _files(self.folder / "parts"):
+        for path in usable.files(self.folder / "parts"):
             try:
-                found.append(read_part(path.read_bytes()))
+                found.append(read_part(usable.content(path, parts_of.LARGEST)))
             except FileNotFoundError:  # another run has joined it
                 continue
-            except (ValueError, RecursionError, OSError) as error:
-                warn(f"ignored {path}: {str(error).splitlines()[0]}")
+            except Exception as error:  # noqa: BLE001 - whatever a hostile file provokes, the file is at fault
+                warn(f"ignored {path}: {usable.reason(error)}")
         return found
+
+    def state(self) -> Iterator[tuple[str, int, int]]:
+        """Name, size and time of every record and failure."""
+        for kind in ("cells", "failures"):
+            for path in usable.files(self.folder / kind):
+                with contextlib.suppress(OSError):
+                    found = path.lstat()
+                    yield str(path), found.st_size, found.st_mtime_ns
+
+    def _record(self, path: Path, warn: Say = quiet) -> Record | None:
+        try:
+            return usable.record(path, self.folder)
+        except Unusable as error:
+            warn(f"ignored {path}: {error}")
+            return None
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Make the folders, and remove parts that a run killed at its end left behind.
+        """Make the folders, try whether records can be published, and remove what runs that were killed left behind.
 
         Raises:
             UsageError: they cannot be made or written.
@@ -98,9 +123,17 @@ class Store:
         try:
             for name in ("cells", "failures", "parts"):
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
-                probe = self.folder / name / f".probe-{os.getpid()}"
-                probe.touch()
-                probe.unlink()
+                sweep(self.folder / name)
+                probe = temporary(self.folder / name / "probe")
+                try:
+                    if name != "cells":
+                        probe.touch()
+                    elif [create_file(probe, b""), create_file(probe, b"")] != [True, False]:
+                        raise UsageError(f"{self.folder} does not keep files apart; choose another with --out")
+                finally:
+                    probe.unlink(missing_ok=True)
+            sweep(self.folder)
+            sweep(self.folder.parent)
         except OSError as error:
             raise UsageError(f"cannot write into {self.folder} ({error.strerror}); choose another with --out") from None
         self.sweep(self.parts(quiet))
@@ -109,7 +142,7 @@ class Store:
         """Where the record of a cell stands, or would."""
         return self.folder / "cells" / f"{id}.json"
 
-    def publish(self, record: Record, warn: Say = quiet, text: str | None = None) -> Published:
+    def publish(self, record: Record, warn: Say = quiet, content: bytes | None = None) -> Published:
         """Add a record unless its cell has one; never changes what is there.
 
         The file appears whole or not at all: written aside, flushed to the disk, then linked to its name, which fails
@@ -118,24 +151,26 @@ class Store:
         Args:
             record: to add.
             warn: told in a line of an unusable file in its place, which is set aside.
-            text: of another copy's file, to be kept byte for byte.
+            content: of another copy's file, to be kept byte for byte.
+
+        Raises:
+            DiskError: it cannot be written.
         """
         path = self.path(record.id)
         outcome: Published = "new"
-        while not create_file(path, (text or record.json_text()).encode("ascii")):
-            present = _read_record(path)
+        while not create_file(path, content or record.json_text().encode("ascii")):
+            present = self._record(path)
             if present is not None:
                 outcome = "same" if present.same_as(record) else "different"
                 break
-            with contextlib.suppress(FileNotFoundError):  # another process was quicker
-                warn(f"set aside an unusable record as {self._set_aside(path)}")
-        with contextlib.suppress(FileNotFoundError):
+            self._set_aside(path, warn)
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             (self.folder / "failures" / path.name).unlink()
         return outcome
 
-    def replace(self, id: str, text: str) -> None:
+    def replace(self, id: str, content: bytes) -> None:
         """Put another copy of a record, with the same cell and result, in place of the one there."""
-        replace_file(self.path(id), text.encode("ascii"))
+        replace_file(self.path(id), content)
 
     def publish_failure(self, failure: Failure) -> None:
         """Put a failure in place of any earlier one of its cell."""
@@ -155,50 +190,45 @@ class Store:
 
     def _done_with(self, id: str, made: str) -> bool:
         """Whether nobody needs what was made of a cell at a time: a failure before it is one that is tried again."""
+        if self.record(id) is not None:
+            return True
         failure = self.failure(id) if self.ids("failures", id) else None
-        return self.path(id).exists() or (failure is not None and failure.run.finished >= made)
+        return failure is not None and failure.run.finished >= made
 
-    def _set_aside(self, path: Path) -> Path:
+    def _set_aside(self, path: Path, warn: Say) -> None:
+        """Move an unusable file away, under a name that nothing has. What another run has mended meanwhile is put back.
+
+        Raises:
+            DiskError: it cannot be moved.
+        """
         folder = self.folder / "set-aside"
-        folder.mkdir(exist_ok=True)
-        for number in itertools.count():
-            aside = folder / f"{path.name}.{number}"
-            if not aside.exists():
-                os.replace(path, aside)
-                return aside
-        raise AssertionError("unreachable")
+        half = temporary(folder / path.name)
+        try:
+            folder.mkdir(exist_ok=True)
+            try:
+                path.rename(half)
+            except FileNotFoundError:  # another process was quicker
+                return
+            if usable.is_record(half, path.stem, self.folder):
+                with contextlib.suppress(FileExistsError):
+                    move_new(half, path)
+                    half.unlink(missing_ok=True)
+                    return
+            for number in itertools.count():
+                aside = folder / f"{path.name}.{number}"
+                if not aside.exists() and not aside.is_symlink():
+                    with contextlib.suppress(FileExistsError):
+                        _named_anew(half, aside)
+                        warn(f"set aside an unusable record as {aside}")
+                        return
+        except OSError as error:
+            raise DiskError(error.errno, f"what stands there cannot be moved aside: {error.strerror}", path) from error
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.glob("*.json")) if not path.name.startswith("."))
-
-
-def _read_record(path: Path, warn: Say = quiet) -> Record | None:
-    """The record in a file, or None with a line that says what is wrong with it."""
-    try:
-        record = _parsed(path.read_bytes())
-    except OSError as error:
-        warn(f"ignored {path}: {error.strerror}")
-    except (ValueError, RecursionError) as error:
-        warn(f"ignored {path}: {_what_is_wrong(path, error)}")
-    else:
-        if record.id == record.cell.id == path.stem:
-            return record
-        warn(f"ignored {path}: its name, its id and its cell do not belong together")
-    return None
-
-
-@lru_cache(maxsize=10_000)
-def _parsed(content: bytes) -> Record:
-    """What a file says. One run reads the folder several times, to plan and to show, and checking takes long."""
-    return read_record(content)
-
-
-def _what_is_wrong(path: Path, error: Exception) -> str:
-    try:
-        schema = json.loads(path.read_bytes()).get("schema")
-    except (ValueError, AttributeError, RecursionError):
-        return "torn or no JSON"
-    if isinstance(schema, int) and schema > SCHEMA:
-        return f"schema {schema} is newer than this program reads ({SCHEMA}); upgrade potemkin-bench"
-    return "no record of this schema" if isinstance(error, ValidationError) else str(error)
+def _named_anew(half: Path, aside: Path) -> None:
+    """Rename, without overwriting, whatever it is that was moved."""
+    if half.is_file() and not half.is_symlink():
+        move_new(half, aside)
+        half.unlink(missing_ok=True)
+    else:  # a folder, a pipe: no second name, and nothing that anyone would miss
+        half.rename(aside)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.board.rows import WORST, Row
+from bench.board.rows import Row
 from bench.planning.suite import Suite
 from bench.report import paper, robustness, rubbish, transfer
 from bench.table import Table
@@ -42,7 +42,7 @@ def _troubles(rows: Sequence[Row]) -> list[Table]:
     """Every kind of row that has no number, with the reason."""
     found: dict[tuple[str, str, str], dict[str, None]] = {}
     for row in rows:
-        if row.status in ("error", "unsupported") and row.attack != WORST:
+        if row.status in ("error", "unsupported") and row.role is not None:
             attack = row.attack if row.source in (None, row.model) else f"{row.attack} from {row.source}"
             found.setdefault((row.model, row.status, row.reason or ""), {})[attack] = None
     lines = tuple((model, ", ".join(attacks), status, reason) for (model, status, reason), attacks in found.items())

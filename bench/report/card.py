@@ -5,6 +5,7 @@ from __future__ import annotations
 from bench.board.statistics import wilson
 from bench.records.record import Failure, Record
 from bench.report.layout import percent
+from bench.table import visible
 
 
 def describe(item: Record | Failure) -> str:
@@ -31,8 +32,10 @@ def describe(item: Record | Failure) -> str:
         "run": f"{run.finished}, {run.seconds:g} s, {run.device}, batches of {run.batch}, {run.threads} threads",
         "versions": ", ".join(f"{name} {number}" for name, number in run.versions.items()),
     }
+    if run.asked_again:
+        lines["asked again"] = f"{run.asked_again} times, {', '.join(run.findings or ()) or 'with the same labels'}"
     width = max(map(len, lines))
-    return "\n".join(f"{name:<{width}}  {text}" for name, text in lines.items())
+    return "\n".join(f"{name:<{width}}  {visible(text)}" for name, text in lines.items())
 
 
 def _answer(record: Record) -> dict[str, str]:
@@ -51,6 +54,9 @@ def _answer(record: Record) -> dict[str, str]:
         lines["confidence"] = f"{percent(result.confidence)}% of all, {percent(mistakes) or '-'}% on mistakes"
     if result.largest is not None:
         lines["largest change"] = f"{result.largest:.9g} ({record.cell.threat.norm}), {result.unmoved} not moved at all"
+    if result.costs is not None and result.n:
+        spent = {name: count / result.n for name, count in result.costs if count}
+        lines["cost of an example"] = ", ".join(f"{each:.4g} {name}" for name, each in spent.items()) or "nothing"
     if result.flags:
         lines["flags"] = ", ".join(result.flags)
     return lines

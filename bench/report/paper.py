@@ -20,7 +20,7 @@ TRIALS = " (quick): made by its quick recipe."
 
 def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
     """A table of rows, and one of flags where there are any."""
-    models = by_model(row for row in rows if row.status == "ok")
+    models = by_model(row for row in rows if row.status == "ok" and row.role is not None)
     quick = {name for name, own in models.items() if own[0].effort}
     told, apart = sizes(rows), varied(rows)
 

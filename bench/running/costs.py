@@ -35,7 +35,10 @@ def cost(job: Job, number: int) -> float:
     crafted = 0.0
     if source is not None:
         calls = 1 if attack.serves_grid else len({cell.threat for cell in job.cells})
-        crafted = calls * getattr(attack, "steps", 1) * FAMILIES.get(source.family, OTHERS).gradient
+        each = FAMILIES.get(source.family, OTHERS)
+        asks = attack.needs in ("labels", "scores")
+        once = getattr(attack, "queries", 1) * each.label if asks else getattr(attack, "steps", 1) * each.gradient
+        crafted = calls * once
     return n * (label + crafted) * 1e-6
 
 

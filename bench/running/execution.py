@@ -12,6 +12,7 @@ from adapters.errors import told
 from bench.errors import UsageError
 from bench.planning.plan import Job
 from bench.planning.suite import DatasetChoice
+from bench.running.isolation.origin import files_of
 from bench.running.remote import WorldSpec
 from bench.running.roster import Models, cuda_devices
 
@@ -75,18 +76,23 @@ class Execution:
             work: in the order of the plan.
             dataset: as the suite names it.
             models: of this process.
-            objects: those of them that were handed over as objects; they travel as they are.
+            objects: those of them that were handed over as objects; they travel as they are, or as their origin says.
         """
+        isolated = {} if models.isolated is None else models.isolated.origins
         if self.executor is None and self.jobs == 1:
             from bench.running.world import World
 
-            return runner.run(work, World(models.dataset, models.adapter, models.resolved_device))
+            return runner.run(
+                work, World(models.dataset, models.adapter, models.resolved_device, files=files_of(isolated))
+            )
         from bench.running.costs import cost
         from bench.running.workers import LocalWorkers
 
+        models.close()  # they are made again in each process
         work = sorted(work, key=lambda job: -cost(job, 0))  # what takes longest is not left to the end
         with contextlib.ExitStack() as stack:
             live = None
+            objects = {name: model for name, model in objects.items() if name not in isolated}
             if objects:
                 live = stack.enter_context(_packed(objects, inline=self.executor is not None))
             options = dataset.options
@@ -97,9 +103,11 @@ class Execution:
                 options=tuple(sorted(options.items())),
                 device=models.resolved_device,
                 budget=models.budget,
-                guests=tuple(models.specs.items()),
+                guests=tuple((name, given) for name, given in models.specs.items() if name not in isolated),
                 live=live,
                 live_key=live.digest if live is not None else "",
+                isolated=tuple(isolated.items()),
+                limits=models.isolated.limits if models.isolated is not None else None,
             )
             if self.executor is not None:
                 return runner.run_on(self.executor, work, spec, AT_ONCE)

@@ -15,16 +15,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from adapters.errors import InvalidOutput, Unsupported, told
+from adapters.errors import Ended, InvalidOutput, Unsupported, told
+from adapters.memory import is_out_of_memory
 from bench.attacks.base import Attack
 from bench.checks import sanity
-from bench.checks.base import is_out_of_memory
 from bench.draws import Draws
 from bench.errors import UsageError
 from bench.planning.plan import Job, attack_of, indices
 from bench.records.cell import Cell
 from bench.records.part import CellPart, Part
 from bench.records.record import Costs
+from bench.running.blind import Blind, is_due
 from bench.running.judge import Audit, InvalidCandidate, ask, audit, united
 from bench.running.layout import batches, part_of, parts
 from bench.running.metered import Metered
@@ -63,6 +64,8 @@ class _PartRun:
         self.broken: dict[str, tuple[str, str]] = {}
         self.costs: dict[Threat, Costs] = {}
         """What the candidates of each cost by themselves: the same whatever others are crafted along with them."""
+        self.again: dict[str, Blind] = {}
+        """What asking each cell's target again came to."""
 
     def part(self) -> Part:
         """Run it: again with smaller batches, where memory does not hold those that candidates are crafted in."""
@@ -75,11 +78,11 @@ class _PartRun:
                 self.world.fits = max(1, self.world.fits // 2)
                 self.costs.clear()
         index = self.taken if self.job.craft.slice.partial else None
-        run = self.world.how(self.started, len(self.job.cells), min(self.world.fits, len(self.taken)))
+        run = self.world.how(self.started, self.job.cells, min(self.world.fits, len(self.taken)))
         cells = [
             CellPart(cell=cell, broken=self.broken[cell.id])
             if cell.id in self.broken
-            else self.tallies[cell.id].part(index, self.costs.get(cell.threat), run.seconds, flags.get(cell.id, ()))
+            else self._told(cell, index, run.seconds, flags.get(cell.id, ()))
             for cell in self.job.cells
         ]
         return Part(
@@ -90,6 +93,14 @@ class _PartRun:
             cells=tuple(cells),
             run=run,
         )
+
+    def _told(self, cell: Cell, index: NDArray[np.int64] | None, seconds: float, flags: tuple[str, ...]) -> CellPart:
+        """What is known of a cell over this part."""
+        part = self.tallies[cell.id].part(index, self.costs.get(cell.threat), seconds, flags)
+        again = self.again.get(cell.id)
+        if again is None:
+            return part
+        return part.model_copy(update={"asked_again": again.asked, "findings": tuple(sorted(again.findings))})
 
     def _run(self) -> None:
         """Craft in the slice's order, batch by batch; ask every target in the order and the batches of the layout."""
@@ -124,26 +135,40 @@ class _PartRun:
                 candidates, measured = audited
                 for cell in [cell for cell in self._alive() if cell.threat == threat]:
                     self.tallies[cell.id].begin(true, aims, measured)
-                    for places in shown:
-                        self._ask(cell, candidates, places)
+                    self._judge(cell, candidates, true, shown)
             if source is not None:
                 self.costs |= dict.fromkeys(threats, _added(aimed, source.costs()))
 
-    def _ask(self, cell: Cell, candidates: Tensor, places: NDArray[np.int64]) -> None:
-        """Ask a target for some candidates, in halves where memory does not hold them."""
+    def _judge(
+        self, cell: Cell, candidates: Tensor, true: NDArray[np.int64], shown: Sequence[NDArray[np.int64]]
+    ) -> None:
+        """Ask a target for all candidates, and for some of them again, before and after."""
+        again: Blind | None = None
+        with self._guarded([cell], "judging", smallest=True):
+            target = self.world.model(cell.target)
+            if not target.stochastic and is_due(parts(len(self.chosen))):
+                memory = self.world.memory(cell.target)
+                again = self.again[cell.id] = Blind(target, candidates, len(self.world.dataset.classes), memory)
+                again.before(min(self.world.fits, len(shown[0])))
+        asked = [piece for places in shown for piece in self._ask(cell, candidates, places)]
+        if again is not None and cell.id not in self.broken:
+            with self._guarded([cell], "judging", smallest=True):
+                again.after(self.tallies[cell.id].labels, true, asked)
+
+    def _ask(self, cell: Cell, candidates: Tensor, places: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """Ask a target for some candidates, in halves where memory does not hold them; the places as asked."""
         if cell.id in self.broken:
-            return
+            return []
         if len(places) <= self.world.fits:
             try:
                 with self._guarded([cell], "judging", smallest=len(places) == 1):
                     target = self.world.model(cell.target)
                     batch = candidates.index_select(0, torch.from_numpy(places).to(candidates.device))
                     self.tallies[cell.id].add(places, ask(target, batch, len(self.world.dataset.classes)))
-                return
+                return [places]
             except _OutOfMemory:
                 self.world.fits = max(1, len(places) // 2)
-        for half in np.array_split(places, 2):
-            self._ask(cell, candidates, half)
+        return [piece for half in np.array_split(places, 2) for piece in self._ask(cell, candidates, half)]
 
     def _crafts(self) -> list[list[Threat]]:
         """The budgets of each call of `craft`: those of one norm together where one pass serves them all."""
@@ -229,6 +254,8 @@ class _PartRun:
             self._break(cells, "invalid-output", str(error))
         except Changed as error:
             self._break(cells, "changed", str(error))
+        except Ended as error:
+            self._break(cells, error.kind, f"{stage}: {error}")
         except Unsupported as error:
             self._break(cells, "unsupported", f"{stage}: {error}")
         except (Exception, SystemExit) as error:  # a script may well end in sys.exit()

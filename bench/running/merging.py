@@ -7,10 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adapters.errors import InvalidOutput
+from adapters.errors import InvalidOutput, told
 from bench.progress import Say
+from bench.records import listing
+from bench.records.asked import unite
 from bench.records.part import Part
-from bench.records.record import Failure, Record
+from bench.records.record import Failure, Record, read_record
 from bench.records.store import Store
 from bench.running.pieces import Pieces
 from bench.running.tally import joined
@@ -36,8 +38,9 @@ class Merged:
 def merge(into: Store, sources: Sequence[Store], warn: Say) -> Merged:
     """Bring the records, failures and parts of other folders into one, which is read as well.
 
-    Of two good copies of a record the file with the smaller SHA-256 stays, so that the union does not depend on the
-    order. A failure yields to a record. Two different results are a conflict, and nothing of that cell is changed.
+    Of two good copies of a record one in which asking again found something stays, else the file with the smaller
+    SHA-256, so that the union does not depend on the order. A failure yields to a record. Two different results are a
+    conflict, and nothing of that cell is changed.
 
     Args:
         into: prepared folder.
@@ -57,25 +60,36 @@ def merge(into: Store, sources: Sequence[Store], warn: Say) -> Merged:
                 found.failures += 1
     found.waiting = sum(not into.has(id) for id in waiting)
     for part in parts:
-        if any(not into.path(item.cell.id).exists() for item in part.cells):
+        if any(into.record(item.cell.id) is None for item in part.cells):
             into.publish_part(part)  # also of a cell that failed elsewhere: what it lacks may be tried again
     into.sweep(parts)
+    unite(into, sources)
     return found
 
 
 def _unite(into: Store, source: Store, record: Record, found: Merged, warn: Say) -> None:
     """Bring one record along."""
     ours, theirs = into.path(record.id), source.path(record.id)
-    text = theirs.read_text(encoding="ascii")
-    outcome = into.publish(record, warn, text)
+    try:
+        content = source.content(record.id)
+        if read_record(content) != record:
+            raise ValueError("it changed while it was read")
+        if into.record(record.id) is None and not into.takes(record, content):
+            raise ValueError(f"its SHA-256 is not that in {into.folder / listing.NAME}")
+    except (OSError, ValueError) as error:
+        warn(f"left out {theirs}: {error}")
+        return
+    outcome = into.publish(record, warn, content)
     if outcome == "new":
         found.added += 1
     elif outcome == "different":
         found.conflicts.append((ours, theirs))
     else:
         found.same += 1
-        if _digest(theirs) < _digest(ours):
-            into.replace(record.id, text)
+        if into.takes(record, content):
+            present = into.record(record.id)
+            if present is None or _order(record, content) < _order(present, into.content(record.id)):
+                into.replace(record.id, content)
 
 
 def _join(into: Store, parts: Iterable[Part], found: Merged, warn: Say) -> set[str]:
@@ -92,8 +106,9 @@ def _join(into: Store, parts: Iterable[Part], found: Merged, warn: Say) -> set[s
         whole, run = pieces.take(id, part)
         try:
             record = Record(id=id, cell=whole[0].cell, result=joined(whole, part.classes), run=run)
-        except InvalidOutput as error:
-            failure = Failure(id=id, cell=whole[0].cell, kind="invalid-output", message=str(error), run=run)
+        except (InvalidOutput, ValueError) as error:
+            message = str(error) if isinstance(error, InvalidOutput) else told(error)
+            failure = Failure(id=id, cell=whole[0].cell, kind="invalid-output", message=message, run=run)
             into.publish_failure(failure)
             found.failures += 1
         else:
@@ -102,5 +117,6 @@ def _join(into: Store, parts: Iterable[Part], found: Merged, warn: Say) -> set[s
     return {id for id in lacking if id in pieces}
 
 
-def _digest(path: Path) -> bytes:
-    return hashlib.sha256(path.read_bytes()).digest()
+def _order(record: Record, content: bytes) -> tuple[bool, bytes]:
+    """Which of two copies stays: the smaller. What was found by asking again is not lost to a copy without it."""
+    return not record.run.findings, hashlib.sha256(content).digest()

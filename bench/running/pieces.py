@@ -32,7 +32,14 @@ class Pieces:
         return len(self._found.get(id, {})) == of
 
     def take(self, id: str, last: Part) -> tuple[list[CellPart], Run]:
-        """All parts of a cell in order, and how its run went: as the last part's, for as long as they took together."""
+        """All parts of a cell in order, and how its run went: as the last part's, but for time and
+        findings, which are those of all of them."""
         found = self._found.pop(id)
         whole = [found[number] for number in range(last.of)]
-        return whole, last.run.model_copy(update={"seconds": round(sum(item.seconds for item in whole), 3)})
+        findings = tuple(sorted({finding for item in whole for finding in item.findings}))
+        known = {
+            "seconds": round(sum(item.seconds for item in whole), 3),
+            "asked_again": sum(item.asked_again for item in whole) or None,
+            "findings": findings or None,
+        }
+        return whole, last.run.model_copy(update=known)

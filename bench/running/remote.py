@@ -7,13 +7,17 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from adapters.errors import Ended
 from adapters.registry import Registration
 from bench.errors import UsageError
 from bench.planning.plan import Job
 from bench.records.part import Part
+from bench.running.isolation.limits import Limits
+from bench.running.isolation.origin import Origin, files_of
 from bench.zoo import Budget
 
 if TYPE_CHECKING:
+    from adapters.base import Adapter
     from bench.running.workers import Shared
     from bench.running.world import World
 
@@ -33,6 +37,10 @@ class WorldSpec:
     """Models by name that were handed over as objects; to processes of the same run alone."""
     live_key: str = ""
     """Tells one set of live objects from another."""
+    isolated: tuple[tuple[str, Origin], ...] = ()
+    """Names and origins of the guests that have processes of their own there, too."""
+    limits: Limits | None = None
+    """Of these processes."""
 
 
 def run_part(spec: WorldSpec, job: Job, number: int) -> Part:
@@ -49,15 +57,30 @@ def run_part(spec: WorldSpec, job: Job, number: int) -> Part:
 def _world(spec: WorldSpec) -> World:
     """The world of a spec: its models are loaded once a process."""
     from bench.datasets import open_dataset
+    from bench.progress import SILENT
+    from bench.running.isolation.models import Isolated
     from bench.running.roster import Models, offers
     from bench.running.world import World
 
     dataset = open_dataset(spec.dataset, **dict(spec.options))
-    models = Models(dataset, spec.device, budget=spec.budget)
+    isolated = None if spec.limits is None else Isolated(spec.limits, SILENT.say)
+    models = Models(dataset, spec.device, budget=spec.budget, isolated=isolated)
     for name, given in spec.guests:
         (offer,) = [offer for offer in offers(given, [], dataset.name) if offer.name == name]
         models.add_guest(name, offer.resolve)
     live: Mapping[str, Any] = spec.live.get() if spec.live is not None else {}
     for name, model in live.items():
         models.add_guest(name, Registration(name, model).resolve)
-    return World(dataset, models.adapter, models.resolved_device, sent=live)
+    for name, origin in spec.isolated:
+        models.add(Registration(name, origin))
+
+    def adapter(name: str) -> Adapter:
+        """A model that the run was planned with: what goes wrong with it here is a failure and no error of use."""
+        try:
+            return models.adapter(name)
+        except UsageError as error:
+            if name not in dict(spec.isolated):
+                raise
+            raise Ended("exception", f"in another process {error}") from None
+
+    return World(dataset, adapter, models.resolved_device, sent=live, files=files_of(dict(spec.isolated)))

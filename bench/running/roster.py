@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import importlib
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapters.errors import AdapterError, told
+from adapters.errors import AdapterError, Ended, told
 from adapters.registry import Registration, checked_name, from_file, registered
 from bench import zoo
 from bench.datasets.base import Dataset
 from bench.errors import UsageError, unknown
 from bench.progress import SILENT, Progress
 from bench.records.record import ModelInfo
+from bench.running.isolation.models import Isolated
+from bench.running.isolation.origin import Origin
+from bench.running.making import adapter_of
 
 if TYPE_CHECKING:
     from adapters.base import Adapter
@@ -23,9 +27,22 @@ class Models:
     """Adapters by name, each made once."""
 
     def __init__(
-        self, dataset: Dataset, device: str, progress: Progress = SILENT, *, budget: zoo.Budget = "full"
+        self,
+        dataset: Dataset,
+        device: str,
+        progress: Progress = SILENT,
+        *,
+        budget: zoo.Budget = "full",
+        isolated: Isolated | None = None,
     ) -> None:
-        """With the budget `quick`, a reference model that is not made yet is made by its quick recipe."""
+        """
+        Args:
+            dataset: whose classes and shape they are fitted to.
+            device: `auto`, `cpu` or `cuda`.
+            progress: told what is being done.
+            budget: with `quick`, a reference model that is not made yet is made by its quick recipe.
+            isolated: has processes for models that others wrote; None to run these in this one.
+        """
         self.dataset = dataset
         self._device = device
         self._progress = progress
@@ -34,6 +51,33 @@ class Models:
         self._loaded: dict[str, Adapter] = {}
         self.specs: dict[str, str] = {}
         """What another process takes for each guest with a name: `FILE.py:OBJECT`, or a registered name."""
+        self.isolated = isolated
+        """The guests that have processes of their own."""
+        self.lost: dict[str, str] = {}
+        """What was asked for and did not start, each with the reason: its process ended, or took too long."""
+
+    def close(self) -> None:
+        """End the processes of models."""
+        if self.isolated is not None:
+            self.isolated.close()
+
+    def add(self, offer: Registration) -> None:
+        """Make a model known, which runs here or, where its offer is an `Origin`, in a process of its own."""
+        self.add_guest(offer.name, offer.resolve)
+        if self.isolated is not None and isinstance(offer.offer, Origin):
+            self.isolated.add(offer.name, offer.offer)
+
+    def warm(self, specs: Sequence[str]) -> None:
+        """Start processes for what `--model` names, and load torch here while they do."""
+        known = zoo.names(self.dataset.name)
+        if self.isolated is not None and (guests := [spec for spec in specs if spec not in known]):
+            self.isolated.expect(len(guests))
+            importlib.import_module("bench.running.job")
+
+    def lose(self, what: str, error: Ended) -> None:
+        """Go on without a model, or a file of models, that did not start."""
+        self.lost[what] = f"{what} did not start: {error.kind}: {error}"
+        self._progress.say(self.lost[what])
 
     def add_guest(self, name: str, offer: Callable[[], Any]) -> None:
         """Make a model known by a name that no other has."""
@@ -84,15 +128,13 @@ class Models:
         return adapter.to(device)
 
     def _guest(self, name: str, device: str) -> Adapter:
-        from adapters.base import Adapter
-        from adapters.fitting import fit
-        from adapters.wrapping import wrap
+        shape, classes = self.dataset.input_shape, self.dataset.classes
+        if self.isolated is not None and name in self.isolated.origins:
+            from bench.running.isolation.channel import Place
 
+            return self.isolated.remote(name, Place(shape, classes, self.dataset.name, device))
         try:
-            given = self._guests[name]()
-            # Of its owner's adapter a copy: what is settled here of its shape, device and name stays here.
-            adapter = given.copied() if isinstance(given, Adapter) else wrap(given)
-            return fit(adapter.to(device), self.dataset.input_shape, self.dataset.classes).called(name)
+            return adapter_of(self._guests[name], name, shape, classes, device)
         except AdapterError as error:
             raise UsageError(f"model {name}: {error} (dataset {self.dataset.name})") from error
         except (Exception, SystemExit) as error:
@@ -123,6 +165,19 @@ class Models:
         )
 
 
+def blindness(name: str, adapter: Adapter) -> str | None:
+    """A line about a model that cannot be seen into and has no version; None where there is nothing to say."""
+    from adapters.identified import NO_VERSION
+
+    if NO_VERSION not in adapter.notes or not (unseen := adapter.unseen):
+        return None
+    more = f" (and {len(unseen) - 1} more)" if len(unseen) > 1 else ""
+    return (
+        f"model {name}: cannot see into {unseen[0]}{more}, so nothing tells whether it is the same the next time, and "
+        f"its results are never reused; if it stays what it is, say so: {adapter.remedy}"
+    )
+
+
 def chosen(specs: list[str], models: Models, references: list[str]) -> tuple[list[str], list[str]]:
     """What `--model` means: the suite's own models named, and the guests, now known to `models`.
 
@@ -136,10 +191,15 @@ def chosen(specs: list[str], models: Models, references: list[str]) -> tuple[lis
         if spec in made:
             (known if spec in references else guests).append(spec)
             continue
-        for offer in offers(spec, made, models.dataset.name):
+        try:
+            found = offers(spec, made, models.dataset.name, models.isolated)
+        except Ended as error:
+            models.lose(spec, error)
+            continue
+        for offer in found:
             if offer.name in made:
                 raise UsageError(f"{offer.name!r} is a reference model's name; register yours under another")
-            models.add_guest(offer.name, offer.resolve)
+            models.add(offer)
             models.specs[offer.name] = named_again(spec, offer.name)
             guests.append(offer.name)
     return known, guests
@@ -160,18 +220,28 @@ def cuda_devices() -> list[str]:
     return [str(number) for number in range(torch.cuda.device_count())]
 
 
-def offers(spec: str, references: list[str], dataset: str | None) -> list[Registration]:
+def offers(
+    spec: str, references: list[str], dataset: str | None, isolated: Isolated | None = None
+) -> list[Registration]:
     """The models that a spec other than a reference model's name stands for, those for other datasets left out.
 
-    Raises UsageError where there are none.
+    With `isolated`, others' code is run by processes of those, and each offer is its `Origin`. What this process has
+    registered itself is its own.
+
+    Raises:
+        UsageError: there are none.
+        Ended: the process that looks into a file ended, or took too long.
     """
     try:
         if spec.endswith(".py") or ".py:" in spec:
-            found = from_file(spec)
+            found = from_file(spec) if isolated is None else isolated.offers(spec)
         elif spec in (known := registered()):
-            found = [known[spec]]
+            theirs = isolated is not None and known[spec].packaged
+            found = [Registration(spec, Origin("name", spec))] if theirs else [known[spec]]
         else:
             raise unknown("model", spec, [*references, *known])
+    except Ended:
+        raise
     except AdapterError as error:
         raise UsageError(str(error)) from error
     fitting = [offer for offer in found if dataset is None or offer.dataset in (None, dataset)]
@@ -181,8 +251,11 @@ def offers(spec: str, references: list[str], dataset: str | None) -> list[Regist
     return fitting
 
 
-def given(models: Models, objects: Mapping[str, Any]) -> list[str]:
-    """Models handed over from Python by name, now known to `models`; their names."""
+def given(models: Models, objects: Mapping[str, Any], *, isolate: bool = False, inline: bool = False) -> list[str]:
+    """Models handed over from Python by name, now known to `models`; their names.
+
+    With `isolate` they go to processes of their own, with `inline` to those of other machines.
+    """
     for name, model in objects.items():
         try:
             checked_name(name)
@@ -190,5 +263,5 @@ def given(models: Models, objects: Mapping[str, Any]) -> list[str]:
             raise UsageError(str(error)) from error
         if name in zoo.names(models.dataset.name):
             raise UsageError(f"{name!r} is a reference model's name; give yours another")
-        models.add_guest(name, Registration(name, model).resolve)
+        models.add(Registration(name, Origin.object(name, model, inline) if isolate else model))
     return list(objects)

@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from adapters.errors import InvalidOutput, told
+from adapters.errors import InvalidOutput, no_gradient, told
 from bench.attacks import make_attack
 from bench.errors import UsageError
 from bench.planning.plan import Job, can_craft
@@ -43,6 +43,8 @@ class Summary:
     """Recomputed with a handful of labels moved, as rounding does."""
     conflicts: list[tuple[Cell, int]] = field(default_factory=list)
     """Recomputed with another result."""
+    findings: dict[str, set[str]] = field(default_factory=dict)
+    """What asking again found, by the target's name; also where a cell was recomputed and nothing published."""
     waiting: int = 0
     """Cells that lack parts of other shards."""
     interrupted: bool = False
@@ -161,7 +163,7 @@ class Runner:
             attack = make_attack(job.craft.attack.name, job.craft.attack.parameters)
             source = job.craft.source
             if source is not None and not can_craft(attack, source):
-                reason = f"{attack.name} needs a gradient, which a {source.family} model does not have"
+                reason = f"{attack.name} needs a gradient; {no_gradient(source.family, source.notes)}"
                 for cell in job.cells:
                     self._publish(cell, Result(status="unsupported", reason=reason), Run.unknown())
                 continue
@@ -218,6 +220,8 @@ class Runner:
                 result = joined(whole, part.classes)
             except InvalidOutput as error:
                 self._fail(item.cell, "invalid-output", str(error), run)
+            except ValueError as error:  # such as probabilities beyond 1, or a part that somebody made up
+                self._fail(item.cell, "invalid-output", told(error), run)
             else:
                 self._publish(item.cell, result, run)
         mine = [kept for kept in self._kept if kept.craft == part.craft]
@@ -238,7 +242,9 @@ class Runner:
 
     def _publish(self, cell: Cell, result: Result, run: Run) -> None:
         self._settled.add(cell.id)
-        record = Record(id=cell.id, cell=cell, result=result, run=run)
+        record = Record(id=cell.id, cell=cell, result=result, run=run.of(cell))
+        if run.findings:
+            self.summary.findings.setdefault(cell.target.name, set()).update(run.findings)
         present = self.known.get(cell.id)
         if present is None and self.store.publish(record, self.progress.say) != "new":
             present = self.store.record(cell.id)
@@ -258,7 +264,7 @@ class Runner:
 
     def _fail(self, cell: Cell, kind: str, message: str, run: Run) -> None:
         self._settled.add(cell.id)
-        failure = Failure(id=cell.id, cell=cell, kind=kind, message=message, run=run)
+        failure = Failure(id=cell.id, cell=cell, kind=kind, message=message, run=run.of(cell))
         self.store.publish_failure(failure)
         self.summary.failed.append(failure)
 

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adapters.errors import Ended
 from bench import zoo
-from bench.board.rows import Row, rows
-from bench.board.view import View
+from bench.board.rows import Row
 from bench.choices import Rerun
 from bench.datasets import options_of
-from bench.errors import UsageError, unknown
+from bench.errors import LostModels, UsageError, unknown
 from bench.planning.plan import Planned, expand, jobs
 from bench.planning.suite import DatasetChoice, Suite, load_suite
 from bench.progress import Progress, quiet
+from bench.records.asked import note
 from bench.records.record import Failure, ModelInfo
 from bench.running.execution import Execution
-from bench.running.roster import Models, chosen, given
-from bench.running.shelf import Shelf, dataset_of, on_board
+from bench.running.isolation.limits import Limits
+from bench.running.isolation.models import Isolated
+from bench.running.roster import Models, blindness, chosen, given
+from bench.running.shelf import Shelf, board_of, dataset_of
 
 if TYPE_CHECKING:
     from bench.running.runner import Summary
@@ -42,6 +46,8 @@ class Session:
         data: Path | None = None,
         load: bool = True,
         execution: Execution | None = None,
+        limits: Limits | None = None,
+        isolate: bool = False,
     ) -> None:
         """
         Args:
@@ -57,9 +63,12 @@ class Session:
             load: whether models may be loaded or refitted to learn their fingerprints; without, those unknown are
                 left out of the plan and listed in `unknown_models`.
             execution: where the parts of jobs run, and which; None for all of them in this process.
+            limits: of the processes that models of files and packages have of their own; None to run them in this one.
+            isolate: whether objects have such processes, too.
 
         Raises:
             UsageError: bad input, with a line that says what to do.
+            LostModels: none of the models asked for did start.
         """
         self.suite = spec if isinstance(spec, Suite) else load_suite(spec)
         if data is not None:
@@ -70,23 +79,44 @@ class Session:
         self.execution = execution or Execution()
         self._objects = dict(objects or {})
         self.dataset = dataset_of(self.suite)
-        known = zoo.names(self.dataset.name)
-        for name in self.suite.models:
-            if name not in known:
-                raise unknown(f"model of suite {self.suite.suite}", name, known)
-        self.models = Models(self.dataset, device, progress, budget=budget)
-        named, guests = chosen(list(model_specs), self.models, self.suite.models)
-        guests += given(self.models, objects or {})
-        self.only = [*named, *guests] or None
+        self._check_references()
+        isolated = None if limits is None else Isolated(limits, progress.say)
+        self.models = Models(self.dataset, device, progress, budget=budget, isolated=isolated)
+        with self._closing():
+            self._choose(list(model_specs), isolate, load)
+
+    def _choose(self, specs: list[str], isolate: bool, load: bool) -> None:
+        """Find out which models there are, and what the plan needs to know of them."""
+        if load:
+            self.models.warm(specs)
+        named, guests = chosen(specs, self.models, self.suite.models)
+        guests += given(self.models, self._objects, isolate=isolate, inline=self.execution.executor is not None)
         self.unknown_models: list[str] = []
         # What can be wrong with the call is found out before the reference models are made, which may take minutes.
         if load:
-            shelf.own.prepare()
+            self.shelf.own.prepare()
         self._guests = self._infos(guests, load)
+        guests = [name for name in guests if name not in self.models.lost]
+        if self.models.lost and not (named or guests):
+            raise LostModels("; ".join(self.models.lost.values()))
+        self.only = [*named, *guests] or None
         self._references = self._infos(self._needed(named), load)
         if not (self._guests or self._references or self.unknown_models):
             raise UsageError(f"suite {self.suite.suite} has no models of its own; give some with --model")
         self._tell_apart()
+        if load:
+            note(self.shelf.own, self.dataset.checksum, self.asked.values())
+
+    def _check_references(self) -> None:
+        known = zoo.names(self.dataset.name)
+        for name in self.suite.models:
+            if name not in known:
+                raise unknown(f"model of suite {self.suite.suite}", name, known)
+
+    @property
+    def own(self) -> list[str]:
+        """Names of the user's own models among those asked for: neither the suite's nor made by a recipe of ours."""
+        return [name for name in self._guests if name not in zoo.names(self.dataset.name)]
 
     def _needed(self, named: Sequence[str]) -> list[str]:
         """The reference models that the plan has to know: those asked for and those that they meet in transfer."""
@@ -118,8 +148,26 @@ class Session:
             if not load and not self.models.is_ready(name):
                 self.unknown_models.append(name)
                 continue
-            infos[name] = self.models.info(name)
+            try:
+                infos[name] = self.models.info(name)
+                if infos[name].notes and (line := blindness(name, self.models.adapter(name))):
+                    self.progress.say(line)
+            except Ended as error:
+                self.models.lose(name, error)
         return infos
+
+    def close(self) -> None:
+        """End the processes that models have of their own."""
+        self.models.close()
+
+    @contextmanager
+    def _closing(self) -> Iterator[None]:
+        """Where something is wrong with the call, no process of it is left."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
 
     @cached_property
     def planned(self) -> list[Planned]:
@@ -160,14 +208,17 @@ class Session:
             runner, jobs(item.cell for item in missing), self.suite.dataset, self.models, self._objects
         )
 
+    @property
+    def asked(self) -> dict[str, ModelInfo]:
+        """The models that are asked for, by name: all but those that they are only to meet."""
+        models = {**self._references, **self._guests}
+        return models if self.only is None else {name: model for name, model in models.items() if name in self.only}
+
     def board(self) -> list[Row]:
         """The suite's rows, from all records."""
-        records, failures = self.shelf.records(quiet), self.shelf.failures(quiet)
-        if self.suite.board != "paper":  # which shows what was just run, whatever else there is
-            keep = self.only or ()
-            records, failures = on_board(records, self.suite, keep), on_board(failures, self.suite, keep)
-        current = {**self._references, **self._guests}
-        return rows(View(self.suite, self.dataset, records, failures, current))
+        return board_of(
+            self.suite, self.dataset, self.shelf, current=self.asked, met=self._references, keep=self.only or ()
+        )
 
 
 def _at(suite: Suite, path: Path) -> Suite:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,14 +16,28 @@ from bench.errors import unknown
 from bench.files import replace_file
 from bench.planning.suite import Suite, load_suite
 from bench.progress import Say, quiet
+from bench.records.asked import Asked, notes
 from bench.records.record import Failure, ModelInfo, Record
 from bench.records.store import Store
 from bench.report.boards import render
 
 PUBLISHED = Path("results")
 """Records that a folder publishes; read wherever the command is run, written by `--out .` alone."""
+AT_MOST = 5
+"""Times that a leaderboard is written, where others never stop publishing."""
 
 Item = TypeVar("Item", Record, Failure)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What is read of a shelf."""
+
+    records: Mapping[str, Record]
+    failures: Mapping[str, Failure]
+    published: Collection[str]
+    """Ids of those of both that are published, and not in the out folder itself."""
+    asked: Sequence[Asked]
 
 
 @dataclass(frozen=True)
@@ -31,27 +45,50 @@ class Shelf:
     """The records that are read: the published ones, if any, and those of the out folder."""
 
     out: Path
+    """As it was named, for people."""
     with_published: bool = True
+    _folder: Path = field(default_factory=Path.cwd, repr=False)
+    """Where the call was made: a model that changes the folder moves no results."""
+
+    @property
+    def root(self) -> Path:
+        """The out folder, from the start of the call."""
+        return self._folder / self.out
 
     @property
     def own(self) -> Store:
-        return Store(self.out / "results")
+        return Store(self.root / "results")
+
+    @property
+    def published(self) -> Path:
+        return self._folder / PUBLISHED
 
     def records(self, warn: Say) -> dict[str, Record]:
-        published = Store(PUBLISHED).records(warn) if self._reads_published else {}
+        published = Store(self.published).records(warn) if self._reads_published else {}
         return published | self.own.records(warn)
 
     def failures(self, warn: Say) -> dict[str, Failure]:
-        published = Store(PUBLISHED).failures(warn) if self._reads_published else {}
+        published = Store(self.published).failures(warn) if self._reads_published else {}
         return published | self.own.failures(warn)
+
+    def contents(self, warn: Say) -> Contents:
+        """All that boards are made of."""
+        shown = Store(self.published)
+        published = {*shown.ids("cells", ""), *shown.ids("failures", "")} if self._reads_published else set()
+        asked = [found for store in self.stores() for found in notes(store)]
+        return Contents(self.records(warn), self.failures(warn), published, asked)
 
     def stores(self) -> list[Store]:
         """The folders that are read, the own one first."""
-        return [self.own, *([Store(PUBLISHED)] if self._reads_published else [])]
+        return [self.own, *([Store(self.published)] if self._reads_published else [])]
+
+    def state(self) -> frozenset[tuple[str, int, int]]:
+        """Names, sizes and times of all files that are read: what it tells of has changed where this has."""
+        return frozenset(found for store in self.stores() for found in store.state())
 
     @property
     def _reads_published(self) -> bool:
-        return self.with_published and PUBLISHED.resolve() != (self.out / "results").resolve()
+        return self.with_published and self.published.resolve() != (self.root / "results").resolve()
 
 
 def dataset_of(suite: Suite) -> Dataset:
@@ -62,10 +99,42 @@ def dataset_of(suite: Suite) -> Dataset:
     return dataset
 
 
-def board_of(suite: Suite, dataset: Dataset, shelf: Shelf, warn: Say = quiet) -> list[Row]:
-    """A suite's rows from the records of a shelf."""
-    records, failures = shelf.records(warn), shelf.failures(warn)
-    return rows(View(suite, dataset, on_board(records, suite), on_board(failures, suite)))
+def board_of(
+    suite: Suite,
+    dataset: Dataset,
+    shelf: Shelf,
+    warn: Say = quiet,
+    *,
+    current: Mapping[str, ModelInfo] | None = None,
+    met: Mapping[str, ModelInfo] | None = None,
+    keep: Collection[str] = (),
+) -> list[Row]:
+    """A suite's rows from the records of a shelf; `current`, `met` and `keep` as in `View` and `on_board`."""
+    return _rows(suite, dataset, shelf.contents(warn), current, met, keep)
+
+
+def _rows(
+    suite: Suite,
+    dataset: Dataset,
+    found: Contents,
+    current: Mapping[str, ModelInfo] | None = None,
+    met: Mapping[str, ModelInfo] | None = None,
+    keep: Collection[str] = (),
+) -> list[Row]:
+    if suite.board == "paper" and current is not None:  # shows what was just run, whatever else there is
+        return rows(View(suite, dataset, found.records, found.failures, {**(met or {}), **current}))
+    return rows(
+        View(
+            suite,
+            dataset,
+            on_board(found.records, suite, keep),
+            on_board(found.failures, suite, keep),
+            current,
+            met=met,
+            published=found.published if suite.board != "paper" else (),
+            asked=found.asked,
+        )
+    )
 
 
 def on_board(items: Mapping[str, Item], suite: Suite, keep: Collection[str] = ()) -> dict[str, Item]:
@@ -106,23 +175,29 @@ def leaderboard(shelf: Shelf, warn: Say = quiet, extra: Suite | None = None, kee
 
     The numbers of the paper are left to `bench paper`.
     """
-    suites = {suite.suite: (suite, dataset) for suite, dataset in known_boards()}
+    suites = {(suite.suite, suite.version): (suite, dataset) for suite, dataset in known_boards()}
     if extra is not None:
-        suites[extra.suite] = extra, dataset_of(extra)  # one that ships may have been run on other data
-    records, failures = shelf.records(warn), shelf.failures(warn)
-    cells = [*(record.cell for record in records.values()), *(failure.cell for failure in failures.values())]
+        suites[extra.suite, extra.version] = extra, dataset_of(extra)  # one that ships may have been run on other data
+    found = shelf.contents(warn)
+    cells = [*(record.cell for record in found.records.values()), *(one.cell for one in found.failures.values())]
     checksums = {cell.craft.dataset.checksum for cell in cells}
-    boards = []
-    for suite, dataset in suites.values():
-        if suite.board != "paper" and dataset.checksum in checksums:
-            kept = keep if suite is extra else ()
-            shown = View(suite, dataset, on_board(records, suite, kept), on_board(failures, suite, kept))
-            boards.append((suite, rows(shown)))
+    boards = [
+        (suite, _rows(suite, dataset, found, keep=keep if suite is extra else ()))
+        for suite, dataset in suites.values()
+        if suite.board != "paper" and dataset.checksum in checksums
+    ]
     return render(boards)
 
 
 def write_leaderboard(shelf: Shelf, extra: Suite | None = None, keep: Collection[str] = ()) -> Path:
-    """Bring the out folder's leaderboard up to date."""
-    path = shelf.out / "leaderboard.md"
-    replace_file(path, leaderboard(shelf, extra=extra, keep=keep).encode())
+    """Bring the out folder's leaderboard up to date; again where other runs have published meanwhile.
+
+    Whoever writes last has then seen all records, however many write at once.
+    """
+    path = shelf.root / "leaderboard.md"
+    for _ in range(AT_MOST):
+        before = shelf.state()
+        replace_file(path, leaderboard(shelf, extra=extra, keep=keep).encode())
+        if shelf.state() == before:
+            break
     return path

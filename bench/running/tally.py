@@ -74,6 +74,11 @@ class Tally:
         for name, column in values.items():
             self._columns.setdefault(name, np.empty(self._n, column.dtype))[places] = column
 
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """`(n,)` what the target said of all of them."""
+        return np.asarray(self._columns["labels"])
+
     def part(
         self, index: NDArray[np.int64] | None, costs: Costs | None, seconds: float, flags: tuple[str, ...] = ()
     ) -> CellPart:
@@ -121,7 +126,9 @@ def joined(parts: Sequence[CellPart], classes: int) -> Result:
     confidences, margins, distances = column("confidences"), column("margins"), column("distances")
     counted = np.ones(len(labels), dtype=bool) if goals is None else goals >= 0
     mistakes = (labels != true) & (labels >= 0) & counted & (not generated)
-    found = _successes(cell, labels, goals, mistakes, confidences, column("tops"), classes)
+    # Where the nearest success is looked for, an abstention is one: boards hold it for a mistake.
+    nothing = (labels < 0) & counted & (distances is not None)
+    found = _successes(cell, labels, goals, mistakes | nothing, confidences, column("tops"), classes)
     success = mistakes if found is None else found
     if generated:  # whatever the model is taken in by is a mistake: there is no right answer
         mistakes = success

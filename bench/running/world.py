@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -13,9 +13,11 @@ from importlib.metadata import version
 import torch
 
 from adapters.base import Adapter
+from adapters.identified import NO_VERSION
 from bench.datasets.base import Dataset
-from bench.records.cell import ModelInfo
+from bench.records.cell import Cell, ModelInfo
 from bench.records.record import Run
+from bench.running.blind import Memory
 
 BATCHES = {"cpu": 500, "cuda": 1000}
 """Examples crafted at once, at most: enough to keep the device busy, few enough to keep memory flat."""
@@ -35,6 +37,7 @@ class World:
         device: str,
         batch: int | None = None,
         sent: Collection[str] = (),
+        files: Mapping[str, str] | None = None,
     ) -> None:
         """
         Args:
@@ -42,8 +45,8 @@ class World:
             adapter: gives the model of a name, on the device.
             device: `cpu` or `cuda`.
             batch: examples crafted or asked at once, at most; None for the device's usual number.
-            sent: names of models that came as objects from the process that planned: they are what it says they are,
-                and show another process less of themselves, such as no source of classes.
+            sent: names of models that came as objects from the process that planned: they are what it says they are.
+            files: SHA-256 of the files of models that have one, by their names, for the record.
         """
         self.dataset = dataset
         self.device = device
@@ -51,7 +54,9 @@ class World:
         """Examples crafted or asked at once, at most: what did not fit once is not tried again."""
         self._adapter = adapter
         self._sent = frozenset(sent)
+        self._files = dict(files or {})
         self._known: dict[str, tuple[str | None, Adapter]] = {}
+        self._memories: dict[str, Memory] = {}
         if device == "cuda":  # rounding products to 10 bits would move labels that a CPU does not
             torch.backends.cudnn.allow_tf32 = False
 
@@ -63,22 +68,30 @@ class World:
         """
         if info.name not in self._known:
             adapter = self._adapter(info.name)
-            self._known[info.name] = None if info.name in self._sent else adapter.fingerprint, adapter
+            untold = info.name in self._sent or NO_VERSION in adapter.notes  # of these nothing tells, in any process
+            self._known[info.name] = None if untold else adapter.fingerprint, adapter
         fingerprint, adapter = self._known[info.name]
         if fingerprint not in (None, info.fingerprint):
             raise Changed(f"model {info.name} has changed since it was planned; run the same command again")
         return adapter
 
-    def how(self, started: float, cells: int, batch: int) -> Run:
-        """How a run went that began at `started` (of `time.perf_counter`) and made so many cells."""
+    def memory(self, info: ModelInfo) -> Memory:
+        """What the model has answered in this process."""
+        return self._memories.setdefault(info.name, Memory())
+
+    def how(self, started: float, cells: Sequence[Cell], batch: int) -> Run:
+        """How a run went that began at `started` (of `time.perf_counter`) and made these cells."""
+        names = {model.name for cell in cells for model in (cell.craft.source, cell.target) if model is not None}
+        files = {name: digest for name, digest in sorted(self._files.items()) if name in names}
         return Run(
             finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            seconds=round((time.perf_counter() - started) / max(cells, 1), 4),
+            seconds=round((time.perf_counter() - started) / max(len(cells), 1), 4),
             device=_device_name(self.device),
             threads=torch.get_num_threads(),
             batch=batch,
             host=platform.node(),
             versions=_versions(),
+            files=files or None,
         )
 
 

@@ -6,10 +6,13 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
-
+from bench.files import read_file
+from bench.records.plain import read_json
 from bench.training.spec import Part
 from bench.zoo.cookbook import Recipe
+
+LARGEST = 4_000_000
+"""Bytes of a card that is read."""
 
 
 class CardError(Exception):
@@ -72,10 +75,10 @@ class Card(Part):
 def read_card(folder: Path, name: str) -> Card | None:
     """The card of a model in a folder, None where there is none; CardError where it is torn, or of another schema."""
     try:
-        return Card.model_validate_json((folder / f"{name}.json").read_bytes())
-    except FileNotFoundError:
+        return Card.model_validate(read_json(read_file(folder / f"{name}.json", LARGEST)))
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValidationError) as error:
+    except (OSError, ValueError) as error:
         raise CardError(f"its card cannot be read ({str(error).splitlines()[0]})") from None
 
 

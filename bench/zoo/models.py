@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.choices import Budget
 from bench.datasets import Dataset, open_dataset
-from bench.errors import UsageError
+from bench.errors import DiskError, UsageError
+from bench.files import sweep, temporary
 from bench.home import home
 from bench.progress import SILENT, Progress
 from bench.zoo.cards import Card, CardError, read_card, write_card
@@ -180,12 +181,7 @@ def _make(
         fitted = fit_model(data, spec, doing, place, checkpoint)
     adapter = adapter_of(fitted.model, spec, data)
     seconds = time.perf_counter() - started
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder.parent))
-    except OSError as error:
-        raise UsageError(f"cannot write a model to {folder}: {error.strerror}") from None
-    try:
+    with _staged(name, folder) as staging:
         weights = _file(name, spec)
         if weights is not None:
             write_model(fitted.model, staging / weights)
@@ -211,9 +207,31 @@ def _make(
         write_card(made, staging)
         _publish(staging, folder)
         checkpoint.remove()
+    return made, adapter
+
+
+@contextmanager
+def _staged(name: str, folder: Path) -> Iterator[Path]:
+    """A folder to write a model into, gone at the block's end. What dead runs left there goes as well.
+
+    Raises:
+        UsageError: nothing can be written there.
+    """
+    staging = temporary(folder.with_name(name))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        sweep(folder.parent)
+        staging.mkdir()
+    except OSError as error:
+        raise UsageError(f"cannot write a model to {folder}: {error.strerror}") from None
+    try:
+        yield staging
+    except OSError as error:
+        if error.errno is None or isinstance(error, UsageError):
+            raise
+        raise DiskError(error.errno, error.strerror, str(folder)) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    return made, adapter
 
 
 def _publish(staging: Path, folder: Path) -> None:
@@ -221,7 +239,6 @@ def _publish(staging: Path, folder: Path) -> None:
 
     Into one that exists the files go one by one, the card last: until it comes, the old card refuses the new weights.
     """
-    staging.chmod(0o755)  # mkdtemp gives a private one
     try:
         staging.rename(folder)
     except OSError:

@@ -43,8 +43,8 @@ def test_bounds_that_make_no_sense_are_refused(bounds: Any, message: str) -> Non
 
 
 def test_an_estimator_takes_no_other_option() -> None:
-    with pytest.raises(NotWrappable, match="takes no option but bounds, got mean"):
-        adapters.wrap(LOGISTIC, mean=0.5)
+    with pytest.raises(NotWrappable, match="takes bounds, classes, mean, std and scale, got avg"):
+        adapters.wrap(LOGISTIC, avg=0.5)
 
 
 def test_a_network_has_bounds_too() -> None:

@@ -14,7 +14,7 @@ from adapters.errors import NotWrappable
 def test_unknown_options_are_refused() -> None:
     with pytest.raises(NotWrappable, match="avg"):
         adapters.wrap(dense(12, 3), avg=0.1)
-    with pytest.raises(NotWrappable, match="outputs='softmax': use 'logits' or 'probabilities'"):
+    with pytest.raises(NotWrappable, match="outputs='softmax': use 'logits', 'probabilities' or 'sigmoids'"):
         adapters.wrap(dense(12, 3), outputs="softmax")
 
 
@@ -27,5 +27,5 @@ def test_what_wrap_does_not_know(thing: Any) -> None:
 def test_an_adapter_is_wrapped_already() -> None:
     adapter = adapters.wrap(dense(12, 3))
     assert adapters.wrap(adapter) is adapter
-    with pytest.raises(NotWrappable, match="takes no options, got mean"):
-        adapters.wrap(adapter, mean=0.1)
+    with pytest.raises(NotWrappable, match="takes mean, std and scale, got bounds"):
+        adapters.wrap(adapter, bounds=(0, 1))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from bench.errors import UsageError
-from bench.strict_yaml import SIZE_CAP, read_yaml
+from bench.strict_yaml import SIZE_CAP, read_yaml, text_of
 
 
 def test_values_and_their_lines() -> None:
@@ -44,6 +47,12 @@ def test_an_empty_text_is_nothing() -> None:
         ("a: \x01\n", "a.yaml: unacceptable character"),
         ("a: 1\n---\nb: 2\n", "a.yaml, line 2"),
         ("[" * 1500, "a.yaml: nested too deeply"),
+        ("[" * (SIZE_CAP - 1), "a.yaml: nested too deeply; 50 levels are the most"),
+        ("{a: " * 51, "a.yaml: nested too deeply"),
+        ("- " * 51, "a.yaml: nested too deeply"),
+        ("".join(f"{' ' * depth}a:\n" for depth in range(60)), "a.yaml: nested too deeply"),
+        ("a: [" + "1, " * 20_000 + "1]", "a.yaml, line 1: more than 20000 values and marks"),
+        ("a: " + "9" * 5000, "a.yaml, line 1: '999"),
         ("a: " + "x" * SIZE_CAP, "a.yaml: larger than 256 kB"),
     ],
 )
@@ -53,3 +62,22 @@ def test_a_trap_is_one_line_with_its_place(text: str, says: str) -> None:
     message = str(caught.value)
     assert message.startswith(says)
     assert "\n" not in message
+    assert len(message) < 300
+
+
+def test_lists_within_lists_are_read_up_to_the_cap() -> None:
+    value, _ = read_yaml("[" * 50 + "1" + "]" * 50, "a.yaml")
+    for _ in range(50):
+        (value,) = value
+    assert value == 1
+
+
+def test_a_file_is_read_up_to_the_cap_and_no_pipe_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_bytes(b"a" * (4 * SIZE_CAP + 1))
+    with pytest.raises(UsageError, match=r"a\.yaml has 1.02 MB, and 1.02 MB are the most that is read"):
+        text_of(path, str(path))
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(UsageError, match="is a pipe, no file"):
+        text_of(path, str(path))

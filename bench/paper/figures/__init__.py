@@ -1,4 +1,4 @@
-"""The paper's figures, drawn from models. A figure is one file here and one line in the table below.
+"""The paper's figures, drawn from models. A figure is one file here, a line in the registry, and what it needs.
 
     draw("eps-trace", Path("docs/figures"))     eps-trace.png, and eps-trace.json with what it shows
     draw_all(Path("docs/figures"), print)       all whose models are made
@@ -15,41 +15,39 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from bench import registry
 from bench.datasets import open_dataset
-from bench.errors import UsageError, unknown
+from bench.errors import UsageError
 from bench.files import replace_file
 from bench.progress import Say
-from bench.registry import Offer
 from bench.running.roster import Models
 
 if TYPE_CHECKING:
     from bench.paper.figures.style import Drawn
 
-__all__ = ["TABLE", "Entry", "Lack", "NotReady", "draw", "draw_all", "lacking"]
+__all__ = ["NEEDS", "Lack", "Needs", "NotReady", "draw", "draw_all", "lacking"]
 
 
-class Entry(NamedTuple):
-    """What a figure is drawn from, and the function that draws it."""
+class Needs(NamedTuple):
+    """What a figure is drawn from."""
 
     dataset: str
     models: tuple[str, ...]
     """Reference models of the dataset."""
-    function: str
-    """`module:function`; a string, so that knowing the figures imports none. It takes `Models`, gives a `Drawn`."""
     curves: bool = False
     """Whether it needs the models' learning curves."""
 
 
-TABLE = {
-    "logreg-figure": Entry("mnist-3v7", ("logistic-regression",), "logistic_regression:logistic_regression"),
-    "at-filters": Entry("mnist", ("maxout", "maxout-adversarial"), "filters:filters"),
-    "at-curve": Entry("mnist", ("maxout-seed-1", "maxout-adversarial"), "curve:curve", curves=True),
-    "eps-trace": Entry("mnist", ("maxout",), "eps_trace:eps_trace"),
-    "fooling-figure": Entry("mnist", ("maxout",), "fooling:fooling"),
-    "small-distances": Entry("mnist", ("maxout",), "small_distances:small_distances"),
-    "maps": Entry("mnist", ("maxout",), "maps:maps"),
+NEEDS = {
+    "logreg-figure": Needs("mnist-3v7", ("logistic-regression",)),
+    "at-filters": Needs("mnist", ("maxout", "maxout-adversarial")),
+    "at-curve": Needs("mnist", ("maxout-seed-1", "maxout-adversarial"), curves=True),
+    "eps-trace": Needs("mnist", ("maxout",)),
+    "fooling-figure": Needs("mnist", ("maxout",)),
+    "small-distances": Needs("mnist", ("maxout",)),
+    "maps": Needs("mnist", ("maxout",)),
 }
-"""Figures by the ids of the published numbers."""
+"""By the ids of the published numbers, which name the figures. Told without importing any."""
 
 
 class Lack(NamedTuple):
@@ -66,11 +64,11 @@ class NotReady(UsageError):
 
 def lacking(id: str) -> Lack | None:
     """What a figure lacks; None where it can be drawn. Models of quick recipes do not count."""
-    if id not in TABLE:
+    if id not in NEEDS:
         return Lack("there is no figure yet", None)
     if find_spec("matplotlib") is None:
         return Lack("figures need matplotlib", "pip install 'potemkin-bench[figures]'")
-    dataset, names, _, curves = TABLE[id]
+    dataset, names, curves = NEEDS[id]
     models = Models(open_dataset(dataset), "cpu")
     cards = {name: models.card(name) for name in names}
     missing = [name for name, card in cards.items() if card is None]
@@ -89,16 +87,15 @@ def draw(id: str, out: Path) -> Path:
 
     Raises UsageError for an unknown figure, and NotReady for one that lacks something.
     """
-    if id not in TABLE:
-        raise unknown("figure", id, TABLE)
+    id = registry.canonical("figure", id)
     lack = lacking(id)
     if lack is not None:
         raise NotReady(f"{lack.reason}; run {lack.command}")
-    function: Callable[[Models], Drawn] = Offer(f"{__name__}.{TABLE[id].function}").resolve()
+    function: Callable[[Models], Drawn] = registry.get("figure", id)
     from bench.paper.figures.style import png, styled
 
     with styled():
-        drawn = function(Models(open_dataset(TABLE[id].dataset), "cpu"))
+        drawn = function(Models(open_dataset(NEEDS[id].dataset), "cpu"))
         image = png(drawn.figure)
     path = out / f"{id}.png"
     replace_file(path, image)  # first: a finding is read only where its image is
@@ -107,7 +104,7 @@ def draw(id: str, out: Path) -> Path:
     return path
 
 
-def draw_all(out: Path, report: Say, ids: Iterable[str] = tuple(TABLE)) -> list[Path]:
+def draw_all(out: Path, report: Say, ids: Iterable[str] = tuple(NEEDS)) -> list[Path]:
     """Draw the figures of these ids that lack nothing; the paths of the images.
 
     `report` is told in a line of each that was left out. Raises UsageError for an id that is no figure's.

@@ -12,7 +12,7 @@ import cloudpickle
 
 GREETING = b"\0potemkin worker 1\n"
 """A worker's first bytes. What comes before them was printed while Python started, and is nobody's frame."""
-_LENGTHS = struct.Struct("!IQ")
+LENGTHS = struct.Struct("!IQ")
 
 
 class Frame(NamedTuple):
@@ -27,7 +27,7 @@ def send(stream: FileIO, frame: Frame) -> None:
         OSError: nobody reads.
     """
     header = json.dumps(frame.header).encode()
-    write(stream, _LENGTHS.pack(len(header), len(frame.blob)) + header)
+    write(stream, LENGTHS.pack(len(header), len(frame.blob)) + header)
     write(stream, frame.blob)
 
 
@@ -37,7 +37,7 @@ def receive(stream: FileIO) -> Frame:
     Raises:
         EOFError: the other side has closed the stream, or died.
     """
-    header, blob = _LENGTHS.unpack(_read(stream, _LENGTHS.size))
+    header, blob = LENGTHS.unpack(_read(stream, LENGTHS.size))
     return Frame(json.loads(_read(stream, header)), _read(stream, blob))
 
 

@@ -61,4 +61,6 @@ def budgets_of(name: str, clip: bool, grid: list[float]) -> list[list[Threat]]:
     """The threats that an attack can be set, a list a norm."""
     limits = UNIT if clip else None
     norms = attack_class(name).norms
+    if make_attack(name, {}).measures:
+        return [[Threat(norm=norm, clip=limits)] for norm in norms]
     return [[Threat(norm=norm, eps=eps, clip=limits) for eps in sizes(norm, grid)] for norm in norms] or [[Threat()]]

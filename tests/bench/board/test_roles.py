@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import pytest
+from boards import GRID
 from handmade import model, result, suite_of, toy, viewed
 
 from bench import registry
@@ -170,6 +171,18 @@ def test_a_minimum_norm_attack_is_held_to_every_size_of_the_suite() -> None:
     worst = one(found, attack=WORST)
     assert (worst.robust_accuracy, worst.rank) == (pytest.approx(3 / 6), 1)
     assert {flag for row in found for flag in row.flags} == set()
+
+
+@pytest.mark.usefixtures("nearest")
+def test_an_entry_for_some_models_is_no_gap_of_the_others() -> None:
+    """They have no such row, and a rank; the others are held to it."""
+    suite = suite_of(f"{GRID}\n  - {{attack: nearest, norm: linf, gradient: none}}", rank_eps=0.2)
+    found = rows(viewed(suite, far, guests=[A, model("mute", gradient="none")]))
+    assert {row.model for row in found if row.attack == "nearest"} == {"mute"}
+    worst = {row.model: (row.status, row.robust_accuracy) for row in found if row.attack == WORST}
+    assert worst == {"a": ("ok", pytest.approx(5 / 6)), "mute": ("ok", pytest.approx(3 / 6))}
+    (top, *_) = tables(suite, found)
+    assert {line[1]: line[-1] for line in top.rows} == {"a": "ok", "mute": "ok, 1 flag"}
 
 
 @pytest.mark.usefixtures("nearest")

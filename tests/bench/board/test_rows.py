@@ -60,16 +60,17 @@ def test_error_counts_all_examples_and_success_those_that_were_right() -> None:
     assert row.robust_accuracy == pytest.approx(4 / 6)  # the healed one was not right when clean
 
 
-def test_abstention_costs_accuracy_when_clean_and_is_no_success_of_an_attack() -> None:
+def test_abstention_is_a_mistake_when_clean_and_when_attacked() -> None:
+    """Or else a model that answers nothing would be robust."""
     given = {"a": [0, 1, 2, 0, -1, 1], ("a", 0.1): [0, 1, -1, -1, -1, 0]}
     found = rows(viewed(suite_of(GRID), answers(given), guests=[A]))
     clean, attacked = one(found, attack="clean"), one(found, attack="fgsm", eps=0.1)
     assert (clean.clean_accuracy, clean.error) == (pytest.approx(4 / 6), pytest.approx(2 / 6))
     assert clean.abstention == pytest.approx(1 / 6)
-    assert attacked.error == pytest.approx(1 / 6)
+    assert attacked.error == pytest.approx(4 / 6)
     assert attacked.abstention == pytest.approx(3 / 6)
-    assert attacked.attack_success == 0
-    assert attacked.robust_accuracy == pytest.approx(4 / 6)
+    assert attacked.attack_success == pytest.approx(2 / 4)
+    assert attacked.robust_accuracy == pytest.approx(2 / 6)
 
 
 def test_a_targeted_attack_is_counted_over_the_examples_that_have_a_goal() -> None:

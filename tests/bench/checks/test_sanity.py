@@ -16,6 +16,7 @@ import adapters
 import bench
 from adapters.aligned import align
 from adapters.base import Adapter, Loss
+from adapters.errors import Unsupported
 from bench import zoo
 from bench.checks import CHECKS
 from bench.checks.sanity import inspect
@@ -31,7 +32,7 @@ FLAGGED: dict[str, Callable[[nn.Module], Any]] = {
     "scores-disagree": Shy,
     "labels-differ": Forger,
     "too-few-classes": lambda net: align(adapters.wrap(Pair(net).eval(), classes=["0", "1"]), NAMES),
-    "softmax-as-logits": lambda net: adapters.wrap(Squashed(net).eval()),
+    "softmax-as-logits": lambda net: adapters.wrap(Squashed(net).eval(), outputs="logits"),
     "gradient-wrong": Misleading,
     "zero-gradient": Saturated,
     "8-bit-fragile": Fragile,
@@ -84,14 +85,39 @@ def test_the_same_every_time_and_nothing_drawn(digits_net: nn.Module, pixels: tu
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_a_gradient_that_raises_is_no_flag(digits_net: nn.Module, pixels: tuple[Tensor, Tensor]) -> None:
-    """Its own cells fail; the clean pass stands."""
+def test_a_check_that_raises_is_a_flag_of_its_own(digits_net: nn.Module, pixels: tuple[Tensor, Tensor]) -> None:
+    """What it looks for may well be there; the clean pass stands."""
 
     class Raising(Sound):
         def input_gradient(self, x: Tensor, y: Tensor, loss: Loss = "training") -> Tensor:
             raise ValueError("no")
 
-    assert flags(Raising(digits_net), pixels) == set()
+    assert flags(Raising(digits_net), pixels) == {"check-failed"}
+
+
+def test_a_check_that_does_not_apply_is_none(digits_net: nn.Module, pixels: tuple[Tensor, Tensor]) -> None:
+    class Unable(Sound):
+        def input_gradient(self, x: Tensor, y: Tensor, loss: Loss = "training") -> Tensor:
+            raise Unsupported("no such loss")
+
+    assert flags(Unable(digits_net), pixels) == set()
+
+
+def test_what_is_declared_to_draw_is_randomised(digits_net: nn.Module, pixels: tuple[Tensor, Tensor]) -> None:
+    """Whether it was seen to or not."""
+    model = Sound(digits_net)
+    model.stochastic = True
+    assert flags(model, pixels) == {"randomised"}
+
+
+def test_a_model_that_raises_for_one_example_depends_on_the_batch(
+    digits_net: nn.Module, pixels: tuple[Tensor, Tensor]
+) -> None:
+    class Squeezing(Sound):
+        def _logits(self, x: Tensor) -> Tensor:
+            return super()._logits(x).squeeze(0)
+
+    assert "batch-dependent" in flags(Squeezing(digits_net), pixels)
 
 
 def test_running_out_of_memory_is_told(digits_net: nn.Module, pixels: tuple[Tensor, Tensor]) -> None:
@@ -122,3 +148,7 @@ def test_flags_stand_on_the_board(digits_net: nn.Module, digits: Dataset, tmp_pa
     )
     board = bench.run(suite, {"turned": Misleading(digits_net)}, out=tmp_path, device="cpu", limit=50)
     assert all("gradient-wrong" in row.flags for row in board.of("turned"))
+    assert board.unranked == {}
+    constant = adapters.black_box(lambda x: [3] * len(x), version="1")
+    reasons = bench.run(suite, {"three": constant}, out=tmp_path, device="cpu", limit=100).unranked
+    assert reasons == {"three": "one class: it gives one label for everything (all of its answers are class 3)"}

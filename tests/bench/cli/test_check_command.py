@@ -38,7 +38,7 @@ def sound():
 
 @adapters.register("squashed", dataset="digits")
 def squashed():
-    return torch.nn.Sequential(linear(), torch.nn.Softmax(1)).eval()
+    return adapters.wrap(torch.nn.Sequential(linear(), torch.nn.Softmax(1)).eval(), outputs="logits")
 
 
 crash = adapters.black_box(lambda x: 1 / 0, version="1")
@@ -68,7 +68,7 @@ def test_a_failure_exits_with_1_and_tells_the_remedy(bench: Bench) -> None:
     assert said.code == 1
     assert "n=200" in said.out
     assert "1 failed, " in said.out
-    assert "- logits: give logits, or say what they are: wrap(net, outputs='probabilities')" in said.out
+    assert "- logits: say what the outputs are: wrap(net, outputs='probabilities')" in said.out
 
 
 def test_a_model_that_raises(bench: Bench) -> None:
@@ -140,4 +140,4 @@ def test_on_a_terminal_no_line_is_wider(width: int, bench: Bench, tmp_path: Path
     lines = said.decode().splitlines()
     assert max(map(len, lines)) <= width
     assert any(line.split()[:2] == ["logits", "fail"] for line in lines)
-    assert any(line.startswith("- logits: give logits") for line in lines)
+    assert any(line.startswith("- logits: say what the outputs are") for line in lines)

@@ -43,6 +43,48 @@ def test_the_leaderboard_for_people(bench: Bench) -> None:
     assert "upper bound" in whole
 
 
+NET = """\
+import adapters, torch
+
+
+@adapters.register("net", dataset="digits")
+def net():
+    torch.manual_seed({})
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10)).eval()
+"""
+
+
+def first_line(said: str) -> str:
+    """What the first table of the suite says of the model."""
+    return next(line for line in said.partition("### tiny v1")[2].splitlines() if "| net" in line)
+
+
+def test_a_model_changed_and_changed_back_is_the_same_on_every_board(bench: Bench) -> None:
+    """Good weights, bad ones, the good ones again: nothing is left to run, and what was asked for last is shown."""
+    shown = []
+    for seed in (0, 1, 0):
+        Path("changing.py").write_text(NET.format(seed))
+        ran = bench("suite", "tiny.yaml", "--model", "changing.py")
+        shown.append(first_line(ran.out))
+        assert first_line(bench("leaderboard", "tiny.yaml").out) == shown[-1]
+        assert first_line(Path("bench-out/leaderboard.md").read_text()) == shown[-1]
+    assert "Nothing new to do" in ran.out or "Nothing to do" in ran.out
+    assert len(set(shown)) == 3  # the first time it had one version
+    assert shown[0].split("|")[3:] == shown[2].split("|")[3:]
+    assert "2 versions tried" in shown[2]
+    merged = bench("merge", "united", "bench-out")
+    assert merged.code == 0
+    assert first_line(bench("leaderboard", "tiny.yaml", "--out", "united").out) == shown[2]
+
+
+def test_rows_for_programs_say_where_a_guest_stands(bench: Bench) -> None:
+    """A suite of no models of its own ranks those that it is given."""
+    bench("suite", "tiny.yaml", "--model", "mine.py")
+    for row in json.loads(bench("leaderboard", "tiny.yaml", "--format", "json").out):
+        assert (row["place"], row["versions_tried"], row["order"]) == (None, 1, row["rank"])
+        assert row["attack"] != "worst-of-all" or row["n"] == 599
+
+
 def test_a_stale_leaderboard_fails_its_check(bench: Bench) -> None:
     """In a folder that publishes: records in ./results, the board beside them."""
     assert bench("suite", "tiny.yaml", "--model", "mine.py:net", "--out", ".").code == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -77,7 +78,7 @@ def test_a_bad_model_file_is_one_line(text: str, pieces: list[str], bench: Bench
 def test_a_file_in_place_of_the_out_folder(bench: Bench) -> None:
     Path("taken").write_text("mine")
     said = bench("suite", "tiny.yaml", "--model", "mine.py:net", "--out", "taken")
-    refused(said, "cannot write into taken/results", "--out")
+    refused(said, f"cannot write into {Path('taken/results').absolute()}", "--out")
     assert Path("taken").read_text() == "mine"
 
 
@@ -108,7 +109,7 @@ def test_a_reference_model_that_the_suite_does_not_name(bench: Bench) -> None:
 
 def test_run_then_nothing_to_do(bench: Bench) -> None:
     first = bench("suite", "tiny.yaml", "--model", "mine.py", "--device", "cpu")
-    assert first.code == 0
+    assert first.code == 1  # `three` says the same of everything
     assert "### tiny v1: small and quick" in first.out
     assert "| net" in first.out
     assert "| three" in first.out
@@ -118,7 +119,7 @@ def test_run_then_nothing_to_do(bench: Bench) -> None:
     assert "tiny v1" in Path("bench-out/leaderboard.md").read_text()
     before = cells()
     second = bench("suite", "tiny.yaml", "--model", "mine.py", "--device", "cpu")
-    assert second.code == 0
+    assert second.code == 1
     assert "Nothing to do: all 8 cells of tiny are done." in second.out
     assert second.out.split("\nNothing")[0] == first.out.split("\nRan")[0]
     assert cells() == before
@@ -150,34 +151,51 @@ def test_a_short_look_shows_its_n_and_never_ranks(bench: Bench) -> None:
 
 
 def test_failed_cells_are_told_of_and_exit_with_1(bench: Bench) -> None:
-    run = ("suite", "tiny.yaml", "--model", "mine.py:broken", "--model", "mine.py:three")
+    run = ("suite", "tiny.yaml", "--model", "mine.py:broken", "--model", "mine.py:net")
     first = bench(*run)
     assert first.code == 1
     assert "4 failed" in first.out
-    assert "failed: broken, clean: invalid-output: scores have shape (100, 7), not (100, 10)" in first.out
+    assert "failed: broken, clean: invalid-output: the network gives 7 outputs for 10 classes; say which" in first.out
     assert "--rerun failed" in first.out
     assert len(cells()) == 4
     rows = json.loads(bench("leaderboard", "tiny.yaml", "--format", "json").out)
     assert {row["status"] for row in rows if row["model"] == "broken"} == {"error"}
     assert {row["rank"] for row in rows if row["model"] == "broken"} == {None}
-    assert {row["rank"] for row in rows if row["model"] == "three"} == {1}
+    assert {row["rank"] for row in rows if row["model"] == "net"} == {1}
     # A failed cell is not tried again unasked, and still counts.
     assert bench(*run).code == 1
     assert len(list(Path("bench-out/results/failures").glob("*.json"))) == 4
 
 
 FLAKY = """\
-import adapters, numpy, os
+import adapters, os, mine
+
+NET = mine.net()
 
 
 def predict(x):
     if os.path.exists("down"):
         raise ConnectionError("down")
-    return numpy.full(len(x), 3)
+    return NET(mine.torch.from_numpy(x)).argmax(1).numpy()
 
 
 flaky = adapters.black_box(predict, version="1")
 """
+
+
+@pytest.mark.parametrize("limit", [(), ("--limit", 100)])
+def test_an_own_model_that_cannot_be_ranked_is_told_of_and_exits_with_1(limit: tuple[Any, ...], bench: Bench) -> None:
+    """However often the command is given; not for what others have left in the folder, and not for a shorter look."""
+    run = ("suite", "tiny.yaml", *limit)
+    for _ in range(2):
+        said = bench(*run, "--model", "mine.py:three")
+        assert said.code == 1
+        assert "NOT RANKED: three: one class: it gives one label for everything (all of its answers are cla" in said.out
+        assert "mine.py:three --dataset digits" in said.out
+    said = bench(*run, "--model", "mine.py:net")
+    assert said.code == 0
+    assert "NOT RANKED" not in said.out
+    assert bench("suite", "tiny.yaml", "--model", "mine.py:three", "--limit", 20, "--out", "few").code == 0
 
 
 def test_failed_cells_are_tried_again_on_request(bench: Bench) -> None:
@@ -221,7 +239,7 @@ def test_a_conflict_exits_with_1_and_overwrites_nothing(bench: Bench) -> None:
     run = ("suite", "tiny.yaml", "--model", "flaky.py:flaky")
     bench(*run)
     before = cells()
-    Path("flaky.py").write_text(FLAKY.replace("len(x), 3", "len(x), 4"))
+    Path("flaky.py").write_text(FLAKY.replace("argmax", "argmin"))
     said = bench(*run, "--rerun", "all")
     assert said.code == 1
     assert "2 conflict" in said.out
@@ -233,7 +251,7 @@ def test_torn_and_newer_records_are_told_of_and_run_again(bench: Bench) -> None:
     run = ("suite", "tiny.yaml", "--model", "mine.py:net")
     bench(*run)
     board = bench("leaderboard", "tiny.yaml").out
-    torn, newer, *_ = sorted(Path("bench-out/results/cells").glob("*.json"))
+    torn, newer, *_ = sorted(Path("bench-out/results/cells").absolute().glob("*.json"))
     torn.write_bytes(torn.read_bytes()[:200])
     newer.write_text(newer.read_text().replace('"schema": 2', '"schema": 3'))
     said = bench(*run)

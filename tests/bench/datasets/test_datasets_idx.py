@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import shutil
+import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -199,4 +201,55 @@ def test_idx_folder_refuses_what_no_model_can_learn(idx_files: Path, refuses: Re
     (idx_files / "t10k-images-idx3-ubyte").write_bytes(_zeros(0, 5, 4))
     (idx_files / "t10k-labels-idx1-ubyte").write_bytes(_zeros(0))
     with refuses(idx_files, "test images are empty"):
+        open_dataset("idx-folder", path=idx_files)
+
+
+# -- caps -------------------------------------------------------------------------------------------------------------
+
+
+def _gzipped(folder: Path, name: str, head: bytes, zeros: int) -> Path:
+    (folder / name).unlink()
+    path = folder / f"{name}.gz"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(head)
+        for _ in range(zeros >> 20):
+            file.write(bytes(1 << 20))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("shape", "parts"),
+    [
+        ((2_740_000, 28, 28), ("has", "kB that announce 2.15 GB unpacked", "1.07 GB are the most that is read")),
+        ((2**32 - 1,) * 3, ("announce more than 1000 TB unpacked",)),
+        ((12, 5, 4), ("torn or padded", "announces 256 bytes in all, it unpacks to more")),
+    ],
+)
+def test_a_small_file_that_unpacks_to_gigabytes_is_not_unpacked(
+    shape: tuple[int, ...], parts: tuple[str, ...], idx_files: Path, refuses: Refuses
+) -> None:
+    name = idx.SPLITS["train"][0]
+    path = _gzipped(idx_files, name, struct.pack(">BBBBIII", 0, 0, 8, 3, *shape), 64 << 20)
+    tracemalloc.start()
+    with refuses(path, *parts):
+        open_dataset("idx-folder", path=idx_files)
+    assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    tracemalloc.stop()
+
+
+def test_what_is_gzipped_and_no_idx_file_is_not_unpacked(idx_files: Path, refuses: Refuses) -> None:
+    name = idx.SPLITS["train"][0]
+    _gzipped(idx_files, name, b"\x1f\x8b", 64 << 20)
+    tracemalloc.start()
+    with refuses(name, "is not an IDX file", "starts with 1f8b0000"):
+        open_dataset("idx-folder", path=idx_files)
+    assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    tracemalloc.stop()
+
+
+def test_a_file_above_the_cap_is_not_read(idx_files: Path, refuses: Refuses) -> None:
+    path = idx_files / idx.SPLITS["train"][0]
+    with path.open("ab") as file:
+        file.truncate(10**12)
+    with refuses(path, "has 1000 GB, and 1.07 GB are the most"):
         open_dataset("idx-folder", path=idx_files)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -184,3 +185,66 @@ def test_bad_folders_are_refused(
 def test_a_note_is_text(folder: Path, refuses: Refuses) -> None:
     with refuses("note", "7"):
         open_dataset("image-folder", path=folder, note=7)
+
+
+# -- what is kept, and caps --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("harm", ["zeroed", "a bit", "no checksum", "another checksum", "a pipe"])
+def test_kept_pixels_that_are_not_as_they_were_are_decoded_again(harm: str, folder: Path, tmp_path: Path) -> None:
+    first = np.array(open_dataset("image-folder", path=folder).stored("train")[0])
+    (kept,) = (tmp_path / "home").rglob("train*.npy")
+    (checksum,) = (tmp_path / "home").rglob("train*.sha256")
+    content = kept.read_bytes()
+    header = len(content) - first.nbytes
+    kept.unlink()  # the arrays above are mapped from it
+    match harm:
+        case "zeroed":
+            kept.write_bytes(content[:header] + bytes(first.nbytes))
+        case "a bit":
+            kept.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        case "a pipe":
+            os.mkfifo(kept)
+        case _:
+            kept.write_bytes(content)
+            checksum.unlink()
+    if harm == "another checksum":
+        checksum.write_text("0" * 64)
+    assert np.array_equal(open_dataset("image-folder", path=folder).stored("train")[0], first)
+    assert kept.read_bytes() == content
+
+
+def test_an_image_of_more_pixels_than_anyone_classifies_is_not_decoded(folder: Path, refuses: Refuses) -> None:
+    """13,000 x 13,000 grey pixels of one value are 164 kB."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for file, size in (("train/cat/10.png", (13_000, 13_000)), ("test/dog/1.png", (4_097, 4_096))):
+            before = (folder / file).read_bytes()
+            Image.new("1", size).convert("L" if size[0] < 5_000 else "1").save(folder / file)
+            packed = f"{size[0]} x {size[1]} pixels"
+            with refuses(folder / file, packed, "kB", "16,777,216 pixels are the most"):
+                open_dataset("image-folder", path=folder).labels("test")
+            (folder / file).write_bytes(before)
+
+
+@pytest.mark.parametrize(
+    ("cap", "most", "parts"),
+    [
+        ("LARGEST", 50, ("10.png has", "50 bytes are the most that is read")),
+        ("FILES", 3, ("train holds 4 images", "3 are the most")),
+        ("DECODED", 200, ("train decodes to 240 bytes", "200 bytes are the most")),
+        ("PIXELS", 19, ("10.png", "4 x 5 pixels; 19 pixels are the most")),
+    ],
+)
+def test_caps_are_told(
+    cap: str, most: int, parts: tuple[str, ...], folder: Path, monkeypatch: pytest.MonkeyPatch, refuses: Refuses
+) -> None:
+    monkeypatch.setattr(image_folder, cap, most)
+    with refuses(*parts):
+        open_dataset("image-folder", path=folder)
+
+
+def test_a_pipe_among_the_images_is_passed_over(folder: Path) -> None:
+    before = open_dataset("image-folder", path=folder).checksum
+    os.mkfifo(folder / "train/cat/0.png")
+    assert open_dataset("image-folder", path=folder).checksum == before

@@ -191,6 +191,25 @@ def test_a_labels_only_model_is_a_target_and_no_source_of_transfer() -> None:
 
 
 @pytest.mark.parametrize(
+    ("gradient", "judged"),
+    [
+        ("none", {"mute"}),
+        ("exact", {"a", "guest"}),
+        ("[none, surrogate]", {"mute", "tree"}),
+        ("[exact, surrogate, none]", {"a", "guest", "mute", "tree"}),
+    ],
+)
+def test_an_entry_may_be_for_models_of_some_gradient_alone(gradient: str, judged: set[str]) -> None:
+    """Guests and references alike; in transfer each source on itself besides."""
+    mute, tree = model("mute", gradient="none"), model("tree", gradient="surrogate")
+    for entry in ("rays, norm: linf", "sign-noise, norm: linf, eps: 0.1"):
+        cells = planned(f"  - {{attack: {entry}, gradient: {gradient}}}", (A, mute, tree), (GUEST,))
+        assert {target for _, target in pairs(cells)} == judged
+        assert set(clean_targets(cells)) == judged
+    assert pairs(planned(f"{TRANSFER[:-1]}, gradient: none}}", (A, mute))) == {("a", "a"), ("a", "mute")}
+
+
+@pytest.mark.parametrize(
     ("only", "met"),
     [
         ({"a"}, {("a", "a"), ("b", "a"), ("a", "b"), ("b", "b")}),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from bench import zoo
 from bench.datasets import open_dataset
 from bench.errors import UsageError
-from bench.planning.suite import Suite, load_suite, names, parse_suite
+from bench.planning.suite import ARCHIVE, Suite, earlier, load_suite, names, parse_suite
 from bench.threats import Criterion
 
 HEAD = "suite: tiny\ndataset: {name: digits}\n"
@@ -41,6 +43,62 @@ def test_the_suites_that_ship() -> None:
         "paper-mnist",
         "paper-mnist-3v7",
     ]
+
+
+ARCHIVED = {
+    "digits-fgsm@1": "54edf5b236e6bda1b90ace852f4d5401c038bcd73324298f710d9ff61bdf3b9a",
+    "fashion-mnist-fgsm@1": "41d3b550eefd3f6a693a12e531cae3c4ce5586a47ef4988f873f41e835c958e1",
+    "mnist-fgsm@1": "49ab0d0a8f5b8910225cf3657d19391cf0e2d4625b453e6e1c7e39f56beb624c",
+}
+"""SHA-256 of the files of earlier versions: these are never edited."""
+
+
+def test_files_of_earlier_versions_are_never_edited() -> None:
+    found = {name: file for suite in names() for name in earlier(suite) for file in [ARCHIVE / f"{name}.yaml"]}
+    assert {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in found.items()} == ARCHIVED
+    assert sorted(item.name for item in ARCHIVE.iterdir()) == [f"{name}.yaml" for name in sorted(ARCHIVED)]
+
+
+@pytest.mark.parametrize("spec", ARCHIVED)
+def test_an_earlier_version_of_a_suite_is_had_by_its_number(spec: str) -> None:
+    name, _, number = spec.partition("@")
+    old, new = load_suite(spec), load_suite(name)
+    assert (old.suite, old.version) == (name, int(number))
+    assert old.version < new.version
+    assert load_suite(f"{name}@{new.version}") == new
+    assert load_suite(str(ARCHIVE / f"{spec}.yaml")) == old  # its own file is no other suite of that name
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ("mnist-fgsm@7", "no version '7' of suite mnist-fgsm; there are: mnist-fgsm, mnist-fgsm@1"),
+        ("mnist-transfer@2", "no version '2' of suite mnist-transfer; there are: mnist-transfer"),
+        ("mnist-fgms@1", "unknown suite 'mnist-fgms'"),
+        ("mnist-fgsm@../mnist-fgsm", "no version '../mnist-fgsm' of suite mnist-fgsm"),
+    ],
+)
+def test_versions_that_are_not_there(spec: str, says: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(says)):
+        load_suite(spec)
+
+
+@pytest.mark.parametrize("name", ["digits-fgsm", "fashion-mnist-fgsm", "mnist-fgsm"])
+def test_what_ranks_are_made_of(name: str) -> None:
+    """FGSM by the training loss and by the margin at the same sizes, and an iterated check over all examples."""
+    suite = load_suite(name)
+    alike = [entry for entry in suite.attacks if entry.attack == "fgsm" and entry.clip and entry.sources == "self"]
+    assert [entry.made.model_dump()["loss"] for entry in alike] == ["training", "margin"]
+    assert alike[0].eps == alike[1].eps
+    (check,) = [entry for entry in suite.attacks if entry.attack == "iterated-fgsm"]
+    assert suite.rank_by is not None
+    assert (check.n, check.eps, check.made.model_dump()["loss"]) == (None, (suite.rank_by.eps,), "margin")
+
+
+def test_a_new_version_asks_again_for_what_is_published_of_the_old() -> None:
+    """All but its check on a sample, which gave way to one over all examples: records are reused."""
+    old, new = load_suite("mnist-fgsm@1"), load_suite("mnist-fgsm")
+    assert [entry for entry in old.attacks if entry not in new.attacks] == [old.attacks[-1]]
 
 
 def test_the_defaults_of_an_entry() -> None:
@@ -109,6 +167,12 @@ BAD_ENTRIES = [
     (f"{FGSM}, sources: linear-svm", "sources: give self, all or a list, such as sources: [linear-svm]"),
     (f"{FGSM}, models: []", "models"),
     (f"{FGSM}, models: maxout", "models", "'maxout'"),
+    (f"{FGSM}, gradient: no-such", "gradient", "'exact', 'surrogate' or 'none'", "'no-such'"),
+    (f"{FGSM}, gradient: []", "gradient", "at least 1 item"),
+    ("attack: rays, norm: linf, eps: 0.1", "attack rays looks for the nearest input at any distance: leave out eps"),
+    ("attack: rays, norm: l2", "attack rays needs norm: linf, not l2"),
+    ("attack: rays, norm: linf, queries: 0", "queries 0 of attack rays"),
+    ("attack: rays, norm: linf, enough: -1", "enough -1 of attack rays"),
     ("attack: sign-noise, norm: linf, eps: 0.1, sources: all", "sign-noise is crafted on no model: leave out sources"),
     ("attack: gaussian-rubbish", "needs n: how many inputs"),
     ("attack: gaussian-rubbish, n: 10, eps: 0.1, norm: linf", "bound to no ball", "leave out norm and eps"),
@@ -156,6 +220,7 @@ BAD_FILES = [
     (f"{HEAD}{GOOD}rank_by: {{eps: 2.5, norm: l0}}\n", 5, "eps 2.5 of l0 is a number of features"),
     (f"{HEAD}{GOOD}suite: tiny\n", 5, "key 'suite' stands here twice"),
     (f"{HEAD}{GOOD}rank_by: {{eps: 0.2}}\n", 0, "rank_by eps 0.2: no clipped linf attack"),
+    (f"{HEAD}{GOOD.replace('}', ', gradient: none}')}rank_by: {{eps: 0.1}}\n", 0, "rank_by eps 0.1: no clipped linf"),
     (f"{HEAD}{GOOD}rank_by: {{eps: 0.1000001}}\n", 0, "rank_by eps 0.1000001: no clipped linf attack over all exam"),
     (
         f"{HEAD}models: [maxout]\n{GOOD.replace('}', ', models: [maxot]}')}",
@@ -197,3 +262,12 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 def test_an_unknown_suite_is_answered_with_near_names() -> None:
     with pytest.raises(UsageError, match="unknown suite 'mnist-fgms'; did you mean mnist-fgsm"):
         load_suite("mnist-fgms")
+
+
+@pytest.mark.parametrize("name", ["digits-fgsm", "mnist-fgsm", "fashion-mnist-fgsm"])
+def test_models_that_give_labels_alone_are_attacked_by_labels(name: str) -> None:
+    """And down to the least size that the suite names."""
+    suite = load_suite(name)
+    (entry,) = [entry for entry in suite.attacks if entry.gradient == ("none",)]
+    assert (entry.made.needs, entry.made.measures, entry.norm, entry.clip) == ("labels", True, "linf", True)
+    assert entry.parameters["enough"] == min(eps for other in suite.attacks for eps in other.eps)

@@ -81,3 +81,17 @@ def test_base85_is_refused_where_the_standard_library_refuses_it(text: str) -> N
             b85decode(text)
     else:
         assert b85decode(text).tobytes() == expected
+
+
+@given(st.lists(st.integers(-1, 300), min_size=1, max_size=12), st.data())
+def test_one_text_for_one_column(values: list[int], data: st.DataObject) -> None:
+    """A character changed gives other values, or none."""
+    text = pack_integers(np.asarray(values))
+    place = data.draw(st.integers(0, len(text) - 1))
+    other = text[:place] + data.draw(st.sampled_from("0123456789aZ~:+ _")) + text[place + 1 :]
+    if other != text:
+        try:
+            found = unpack_integers(other).tolist()
+        except ValueError:
+            return
+        assert found != values

@@ -26,6 +26,32 @@ def test_a_board_shows_abstentions_where_a_model_abstains() -> None:
     assert "abstains" not in sure
 
 
+def test_abstention_is_shown_on_noisy_inputs_as_well() -> None:
+    """Of the noise that the model answers least under, at the size of the ranking."""
+    given = {("a", "sign-noise", 0.1): [0, 1, 2, 0, -1, -1], ("a", "uniform-noise", 0.1): [0, 1, 2, 0, 1, -1]}
+    attacks = "\n".join([GRID, NOISE, NOISE.replace("sign", "uniform"), NOISE.replace("0.1", "0.2")])
+    found = rows(viewed(suite_of(attacks, rank_eps=0.1), answers(given), guests=[A]))
+    (line,) = next(table for table in tables(suite_of(attacks, rank_eps=0.1), found) if "flags" in table.title).rows
+    assert "0.0 clean, 33.3 sign-noise 0.1, 0.0 at 0.2" in line
+
+
+WIDE = "  - {attack: fgsm, norm: linf, eps: [0.05, 0.1, 0.15, 0.2]}"
+
+
+def test_a_table_of_its_own_has_the_sizes_that_would_not_fit_beside_the_ranks() -> None:
+    suite = suite_of(WIDE, rank_eps=0.1)
+    first, second, *_ = tables(suite, rows(viewed(suite, answers({}), guests=[A])))
+    assert [header for header in first.headers if header.startswith("FGSM")] == ["FGSM 0.1"]
+    assert second.headers == ("model", "FGSM 0.05", "FGSM 0.1", "FGSM 0.15", "FGSM 0.2")
+
+
+def test_the_number_of_examples_of_a_worst_case_stands_beside_the_whole() -> None:
+    attacks = f"{GRID}\n  - {{attack: sign-noise, norm: linf, eps: 0.1, n: 3}}"
+    suite = suite_of(attacks, rank_eps=0.2)
+    found = rows(viewed(suite, lambda asked: [0, 1, 2, 0, 1, 2][: asked.craft.slice.n], guests=[A]))
+    assert tables(suite, found)[0].rows[0][3] == "3 of 6"
+
+
 @pytest.mark.parametrize("layout", ["robustness", "transfer", "rubbish"])
 def test_every_layout_can_be_drawn_whatever_is_missing(layout: str) -> None:
     attacks = "\n".join([GRID, TRANSFER, NOISE, RUBBISH])

@@ -434,3 +434,14 @@ def test_the_distance_of_a_success_is_kept_and_never_rounded_down() -> None:
     assert found.distance[1] == np.inf
     assert (found.distance[[0, 2]] >= moved[[0, 2], 0].numpy()).all()
     assert found.distance[[0, 2]] == pytest.approx([0.1, 0.3], abs=1e-7)
+
+
+def test_the_nearest_abstention_is_a_success_of_a_minimum_norm_attack() -> None:
+    """At every size that it is held to, it is a mistake; it is no wrong class."""
+    asked_cell = cell(SOFTMAX, source=SOFTMAX, attack=ATTACK, threat=Threat(norm="l2"))
+    x = torch.zeros(3, 1)
+    measured = audit(torch.tensor([[0.1], [0.2], [0.3]]), x, asked_cell.threat)
+    found = tallied(asked_cell, [(outputs_of([1, 0, -1]), [0, 0, 0], None, measured)]).result(None, 3)
+    assert found.distance is not None
+    assert np.isfinite(found.distance).tolist() == [True, False, True]
+    assert (found.successes, found.errors, found.abstentions) == (2, 1, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,12 @@ from handmade import cell, failure, model, record, run
 
 from adapters.base import Outputs
 from bench.records.cell import Cell
-from bench.records.part import Part
+from bench.records.part import CellPart, Part, packed
 from bench.records.record import Record, Slice
 from bench.records.store import Store
 from bench.running.judge import Audit
 from bench.running.merging import merge
+from bench.running.pieces import Pieces
 from bench.running.tally import Tally, joined
 
 A, B, C = (record(cell(model(name))) for name in "abc")
@@ -68,6 +70,39 @@ def test_of_two_good_copies_the_smaller_checksum_stays(tmp_path: Path) -> None:
     found = merge(into, [source], quiet)
     assert (found.added, found.same) == (0, 1)
     assert into.path(A.id).read_text() == texts[0]
+
+
+def test_what_asking_again_found_is_not_lost(tmp_path: Path) -> None:
+    """Whichever copy has the smaller checksum, and whichever comes first."""
+    for number in range(8):
+        doubted = record(cell(model("a")), run=run(host=f"host-{number}", findings=("order-dependent",), asked_again=9))
+        for place, order in enumerate([(A, doubted), (doubted, A)]):
+            into = folder(tmp_path / f"into-{number}-{place}")
+            sources = [folder(tmp_path / f"{number}-{place}-{n}", item) for n, item in enumerate(order)]
+            assert merge(into, sources, quiet).conflicts == []
+            kept = into.record(A.id)
+            assert kept is not None
+            assert kept.run.findings == ("order-dependent",)
+
+
+def test_findings_of_parts_are_those_of_their_cell(tmp_path: Path) -> None:
+    """And examples asked again are added up; a cell of which none were says nothing of it."""
+    pieces = Pieces()
+    of, alone = cell(model("a"), part=Slice(split="test", stop=1006, of=1006)), cell(model("b"))
+
+    def part(of: Cell, number: int, count: int, *items: CellPart) -> Part:
+        return Part(craft=of.craft.id, number=number, of=count, classes=3, cells=items, run=run())
+
+    for number, (n, found, asked) in enumerate([(1000, (), 3), (6, ("order-dependent",), 4)]):
+        columns = {name: packed(np.zeros(n, dtype=np.int64)) for name in ("labels", "true")}
+        item = CellPart(cell=of, columns=columns, findings=found, asked_again=asked)
+        pieces.add(part(of, number, 2, item))
+    whole, how = pieces.take(of.id, part(of, 1, 2))
+    assert len(whole) == 2
+    assert (how.findings, how.asked_again) == (("order-dependent",), 7)
+    pieces.add(part(alone, 0, 1, CellPart(cell=alone, columns=columns)))
+    _, how = pieces.take(alone.id, part(alone, 0, 1))
+    assert (how.findings, how.asked_again) == (None, None)
 
 
 def test_two_results_are_an_alarm_that_names_both_and_changes_nothing(tmp_path: Path) -> None:
@@ -144,3 +179,53 @@ def test_what_cannot_be_used_is_told_of_and_left(text: str, tmp_path: Path) -> N
     assert merge(into, [source], told.append).added == 1
     assert len(told) == 1
     assert str(source.path(A.id)) in told[0]
+
+
+# -- damaged and foreign files -----------------------------------------------------------------------------------------
+
+
+def test_a_record_in_another_encoding_comes_along_byte_for_byte(tmp_path: Path) -> None:
+    odd = record(cell(model("a", notes=("größer",))))
+    source, into = folder(tmp_path / "1"), folder(tmp_path / "into")
+    text = json.dumps(json.loads(odd.json_text()), ensure_ascii=False)
+    source.path(odd.id).write_text(text, encoding="utf-8")
+    assert merge(into, [source], quiet).added == 1
+    assert into.path(odd.id).read_bytes() == text.encode()
+
+
+def test_a_damaged_record_gives_way_to_a_good_copy_and_is_set_aside(tmp_path: Path) -> None:
+    source, into = folder(tmp_path / "1", A), folder(tmp_path / "into")
+    into.path(A.id).write_text("torn")
+    source.path(B.id).write_text("torn")
+    said: list[str] = []
+    assert merge(into, [source], said.append).added == 1
+    assert into.records(quiet) == {A.id: A}
+    assert (into.folder / "set-aside" / f"{A.id}.json.0").read_text() == "torn"
+    assert len(said) == 2
+    assert source.path(B.id).read_text() == "torn"
+
+
+def test_an_old_record_that_is_not_the_one_listed_is_left_out(tmp_path: Path) -> None:
+    """Nor does another copy of it take the place of the one listed."""
+    old, again = (item.model_copy(update={"schema_version": 1}) for item in (A, AGAIN))
+    source, into = folder(tmp_path / "1", again), folder(tmp_path / "into")
+    line = f"{hashlib.sha256(old.json_text().encode()).hexdigest()}  cells/{A.id}.json\n"
+    (into.folder / "sha256sums.txt").write_text(line)
+    said: list[str] = []
+    assert merge(into, [source], said.append).added == 0
+    assert len(said) == 1
+    assert "left out" in said[0]
+    into.publish(old, quiet)
+    for one, other in ((source, into), (into, source)):
+        assert merge(one, [other], quiet).same == 1
+    assert into.path(A.id).read_bytes() == old.json_text().encode()
+
+
+def test_parts_of_a_cell_whose_record_is_damaged_come_along(tmp_path: Path) -> None:
+    """From them it is joined again."""
+    parts, whole = pieces("a")
+    source, into = folder(tmp_path / "1", parts=parts), folder(tmp_path / "into")
+    into.path(whole.id).write_text("torn")
+    found = merge(into, [source], lambda line: None)
+    assert (found.joined, found.waiting) == (1, 0)
+    assert into.record(whole.id) == whole

@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bench import registry
 from bench.errors import UsageError
 from bench.training.loop import fit
 from bench.training.nets.base import Net
 from bench.training.nets.linear import LogisticRegression, SoftmaxRegression
 from bench.training.nets.maxout import Maxout, MaxoutSigmoid
-from bench.training.objectives import TABLE, make_objective
+from bench.training.objectives import make_objective
 from bench.training.objectives.perturbation import rotated, unit
 from bench.training.spec import ObjectiveSpec, OwnFGSM, Training
 from bench.zoo.kinds import kind_class
@@ -109,7 +110,7 @@ def adversarial(train_split: Split) -> Net:
 
 
 def test_objectives_are_made_by_name_and_refuse_what_they_do_not_take() -> None:
-    assert set(PARAMETERS) <= set(TABLE)
+    assert set(PARAMETERS) <= set(registry.names("training objective"))
     for kind in PARAMETERS:
         make_objective(spec(kind))
     with pytest.raises(UsageError, match="unknown training objective 'adverserial'; did you mean adversarial"):

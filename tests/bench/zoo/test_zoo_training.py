@@ -12,6 +12,7 @@ from told import Told
 from torch import Tensor
 
 import bench.zoo as zoo
+from bench import registry
 from bench.errors import UsageError
 from bench.training import checkpoint as checkpoints
 from bench.training import loop
@@ -21,7 +22,6 @@ from bench.training.loop import HeldOut, Trained, fit
 from bench.training.nets.base import Net
 from bench.training.nets.linear import SoftmaxRegression
 from bench.training.nets.maxout import Maxout
-from bench.training.objectives import TABLE as OBJECTIVES
 from bench.training.objectives import make_objective
 from bench.training.spec import EarlyStopping, ObjectiveSpec, OwnFGSM, Training
 from bench.training.validation import best_epoch, error, exhausted, held_out
@@ -315,11 +315,11 @@ def test_a_network_that_cannot_be_compiled_is_trained_as_it_is(
 ADVERSARIAL = {"alpha": 0.5, "eps": 0.25, "clip": None, "masks": 2}
 
 
-@pytest.mark.parametrize("kind", OBJECTIVES)
+@pytest.mark.parametrize("kind", registry.names("training objective"))
 def test_objectives_that_compiled_passes_serve(kind: str) -> None:
     """The others look into the network, or differentiate a gradient."""
     served = {"plain", "adversarial", "sign-noise", "uniform-noise", "gaussian-rubbish"}
-    assert OBJECTIVES[kind].once == (kind in served)
+    assert registry.get("training objective", kind).once == (kind in served)
 
 
 @pytest.mark.gpu

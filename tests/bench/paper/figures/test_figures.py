@@ -5,28 +5,34 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from figures_help import CURVES, with_cards
 from PIL import Image
 
-from bench import zoo
+from bench import registry, zoo
 from bench.errors import UsageError
 from bench.paper import figures
 from bench.running.roster import Models
 
 
 @pytest.fixture
-def toy(monkeypatch: pytest.MonkeyPatch, models: Models) -> Models:
-    """A table of two figures, one of which wants a model that is not made."""
+def toy(monkeypatch: pytest.MonkeyPatch, models: Models) -> Iterator[Models]:
+    """Two figures, one of which wants a model that is not made."""
     models.adapter("maxout")
-    table = {
-        "trace": figures.Entry("digits", ("maxout",), "eps_trace:eps_trace"),
-        "lacking": figures.Entry("mnist", ("maxout", "maxout-adversarial"), "filters:filters"),
+    needs = {
+        "trace": figures.Needs("digits", ("maxout",)),
+        "lacking": figures.Needs("mnist", ("maxout", "maxout-adversarial")),
     }
-    monkeypatch.setattr(figures, "TABLE", table)
-    return models
+    monkeypatch.setattr(figures, "NEEDS", needs)
+    targets = registry.targets("figure")
+    with (
+        registry.adding("figure", "trace", targets["eps-trace"]),
+        registry.adding("figure", "lacking", targets["at-filters"]),
+    ):
+        yield models
 
 
 @pytest.mark.usefixtures("toy")
@@ -119,8 +125,9 @@ def test_every_figure_is_a_row_of_the_paper_and_has_its_models() -> None:
     from bench.paper.numbers import load_numbers
 
     rows = {number.id for number in load_numbers().all if number.figure}
-    assert set(figures.TABLE) <= rows
-    for entry in figures.TABLE.values():
+    assert set(figures.NEEDS) <= rows
+    assert set(figures.NEEDS) == set(registry.names("figure"))
+    for entry in figures.NEEDS.values():
         assert set(entry.models) <= set(zoo.names(entry.dataset))
         if entry.curves:
             (attack,) = {zoo.recipe(entry.dataset, name).curve for name in entry.models}
@@ -130,7 +137,7 @@ def test_every_figure_is_a_row_of_the_paper_and_has_its_models() -> None:
 def test_importing_loads_no_matplotlib() -> None:
     probe = (
         "import sys, bench, bench.cli.app, bench.paper.reproduce, bench.paper.figures;"
-        "[bench.paper.figures.lacking(id) for id in bench.paper.figures.TABLE];"
+        "[bench.paper.figures.lacking(id) for id in bench.paper.figures.NEEDS];"
         "print([name for name in ('matplotlib', 'torch') if name in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=60)
@@ -140,7 +147,7 @@ def test_importing_loads_no_matplotlib() -> None:
 PUBLISHED = Path(__file__).parents[4] / "docs" / "figures"
 
 
-@pytest.mark.parametrize("id", figures.TABLE)
+@pytest.mark.parametrize("id", figures.NEEDS)
 def test_every_figure_is_published_with_its_finding_and_fits_a_page(id: str) -> None:
     from bench.paper.evidence import Finding
 

@@ -1,0 +1,201 @@
+"""Classes, and the attributes of their instances: which of them decide anything."""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+import enum
+import inspect
+import types
+import typing
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from adapters.identity import libraries, outside
+from adapters.identity.walk import Walk, node, rule
+
+CONSTRUCTION = frozenset({"__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__"})
+"""What makes an instance. Of one that is there, its attributes tell."""
+SHOWN = frozenset(
+    {"__repr__", "__str__", "__format__", "extra_repr", "_get_name", "__dir__", "__sizeof__", "__del__", "__getstate__"}
+    | {"__setstate__", "__reduce__", "__reduce_ex__", "__copy__", "__deepcopy__", "__getnewargs__", "__getnewargs_ex__"}
+)
+"""What shows, copies or ends an instance."""
+_BOOKKEEPING = frozenset(
+    {
+        "__module__",
+        "__qualname__",
+        "__doc__",
+        "__dict__",
+        "__weakref__",
+        "__slots__",
+        "__slotnames__",
+        "__annotations__",
+    }
+    | {"__annotate__", "__annotate_func__", "__annotations_cache__", "__firstlineno__", "__static_attributes__"}
+    | {"__abstractmethods__", "__orig_bases__", "__parameters__", "__dataclass_params__", "_abc_impl"}
+    | {
+        "_value2member_map_",
+        "_unhashable_values_",
+        "_hashable_values_",
+        "_member_map_",
+        "_member_names_",
+        "_new_member_",
+    }
+    | {"_use_args_", "_generate_next_value_", "_backward_cls", "_wrapped_call", "__type_params__", "__classdictcell__"}
+)
+"""What Python, and those who make classes, note down of a class."""
+_SEEN_THROUGH: set[type] = {nn.Module}
+"""Classes of libraries whose code asks the instances of classes derived from them for no attribute that it has not."""
+
+
+def see_through(kind: type) -> type:
+    """Let an attribute of the users' classes derived from this one count only where some code met loads it."""
+    _SEEN_THROUGH.add(kind)
+    return kind
+
+
+def kind_of(walk: Walk, kind: type, place: str = "") -> bytes:
+    """The digest of a class of which there is an instance: of all but what makes and shows instances."""
+    return walk.by(_as_type, kind, place, mode="type")
+
+
+@rule(type)
+def as_value(walk: Walk, kind: type) -> bytes:
+    """A class that code can call: of all but what shows instances."""
+    return node("class", _class(walk, kind, made=True))
+
+
+def _as_type(walk: Walk, kind: type) -> bytes:
+    return node("type", _class(walk, kind, made=False))
+
+
+def _class(walk: Walk, kind: type, *, made: bool) -> bytes:
+    home = libraries.of_class(kind)
+    if home is not None and is_named(kind):
+        outside.note(walk, kind.__module__, kind.__qualname__ if made else "")
+        return node("class of a library", home, kind.__module__, kind.__qualname__, *patches(walk, kind))
+    walk.reading.add(name for name in vars(kind).get("__match_args__", ()) if isinstance(name, str))
+    parts = [walk.of(base) if made else kind_of(walk, base) for base in kind.__mro__[1:]]
+    if libraries.of_class(type(kind)) is None:
+        parts.append(kind_of(walk, type(kind), "metaclass"))
+    for name, value in sorted(vars(kind).items()):
+        if _counts_in_class(walk, kind, name, made=made):
+            parts.append(node(name, walk.of(value, f"{kind.__name__}.{name}")))
+    if isinstance(kind, enum.EnumType):
+        members: dict[str, Any] = dict(kind.__members__)
+        parts.append(node("members", *(node(name, walk.of(part._value_)) for name, part in members.items())))
+    return node("class", home or "", kind.__name__, *parts)
+
+
+def patches(walk: Walk, owner: type | types.ModuleType) -> list[bytes]:
+    """The functions of the user's that stand in a library's class or module in place of its own."""
+    return [
+        node(name, walk.of(value, f"{owner.__name__}.{name}"))
+        for name, value in sorted(vars(owner).items())
+        if isinstance(value, types.FunctionType) and libraries.is_users(value)
+    ]
+
+
+def is_named(kind: type) -> bool:
+    """Whether a library's class is the one of its name, and not one that was made at run time."""
+    if libraries.found(kind.__module__, kind.__qualname__) is kind:
+        return True
+    return not any(isinstance(value, (types.FunctionType, property)) for value in vars(kind).values())
+
+
+def _counts_in_class(walk: Walk, kind: type, name: str, *, made: bool) -> bool:
+    """Whether what a class has by this name may decide anything."""
+    if name in _BOOKKEEPING:
+        return False
+    if name in CONSTRUCTION:
+        return made
+    if name in SHOWN:
+        return walk.reading.names(name)
+    if name.startswith("__") or walk.reading.has(name) or not _is_seen_through(kind):
+        return True
+    return _is_asked_for(kind, name)
+
+
+def attributes_of(walk: Walk, value: Any, without: frozenset[str] = frozenset()) -> bytes:
+    """The digest of an instance's own attributes, in whatever order."""
+    found = own_attributes(value)
+    counting = {name: part for name, part in sorted(found.items()) if name not in without}
+    kept = {name: part for name, part in counting.items() if _counts(walk, type(value), name, part)}
+    return node("attributes", *(node(name, walk.of(part, name)) for name, part in kept.items()))
+
+
+def own_attributes(value: Any) -> dict[str, Any]:
+    """What an instance itself has, by name: without calling any code of its class."""
+    found: dict[str, Any] = {}
+    for base in type(value).__mro__:
+        for name, member in vars(base).items() if "__slots__" in vars(base) else ():
+            if isinstance(member, types.MemberDescriptorType):
+                try:
+                    found[name] = member.__get__(value)
+                except AttributeError:  # not set
+                    continue
+    with contextlib.suppress(AttributeError):
+        found.update(object.__getattribute__(value, "__dict__"))
+    return {name: part for name, part in found.items() if isinstance(name, str)}
+
+
+def _counts(walk: Walk, kind: type, name: str, part: Any) -> bool:
+    """Whether an attribute of an instance may decide anything: some code loads it, or its class's libraries could.
+
+    What a library's own network does not have (None, False) does not count: the next release may add such an option.
+    """
+    if (part is None or part is False) and issubclass(kind, nn.Module) and libraries.of_class(kind) is not None:
+        return False
+    if isinstance(part, (Tensor, nn.Module)) or walk.reading.has(name) or not _is_seen_through(kind):
+        return True
+    return _is_asked_for(kind, name)
+
+
+def _is_asked_for(kind: type, name: str) -> bool:
+    """Whether the code of the libraries' classes that a class is derived from could ask for an attribute."""
+    return any(name in vars(base) or _mentions(base, name) for base in _libraries_of(kind))
+
+
+@cache
+def _is_seen_through(kind: type) -> bool:
+    """Whether all that asks an instance for attributes is code that is met, or known."""
+    if not any(base in _SEEN_THROUGH for base in kind.__mro__) or libraries.is_ours(kind):
+        return False
+    homes = {libraries.of_class(base) for base in kind.__mro__ if base not in (object, abc.ABC, typing.Generic)}
+    return homes <= {None, "torch", "potemkin"}
+
+
+def _libraries_of(kind: type) -> list[type]:
+    return [base for base in kind.__mro__ if base is not object and libraries.of_class(base) is not None]
+
+
+def _mentions(kind: type, name: str) -> bool:
+    names = _mentioned(kind)
+    sets = (
+        kind is not nn.Module and not libraries.is_ours(kind) and not names.isdisjoint({"setattr", "__dict__", "vars"})
+    )
+    return name in names or sets
+
+
+@cache
+def _mentioned(kind: type) -> frozenset[str]:
+    """The names that the code of a library's class uses."""
+    names: set[str] = set()
+    for value in vars(kind).values():
+        function = inspect.unwrap(getattr(value, "__func__", getattr(value, "fget", value)) or value)
+        if isinstance(function, types.FunctionType):
+            names.update(_names(function.__code__))
+    return frozenset(names)
+
+
+def _names(code: types.CodeType) -> set[str]:
+    return set(code.co_names).union(*(_names(const) for const in code.co_consts if isinstance(const, types.CodeType)))
+
+
+@rule(torch.autograd.function.FunctionMeta)
+def operation(walk: Walk, kind: Any) -> bytes:
+    return as_value(walk, kind)

@@ -1,0 +1,265 @@
+"""Functions: their code, closures, defaults, and the globals that they load; of a library's, the name."""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import importlib
+import importlib.util
+import operator
+import sys
+import types
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+from torch._ops import OpOverload, OpOverloadPacket, _OpNamespace
+
+from adapters.identity import code, libraries, outside
+from adapters.identity.classes import kind_of
+from adapters.identity.walk import Walk, node, rule
+
+_ABSENT = object()
+_BY_NAME = frozenset({"__name__", "__file__", "__package__", "__spec__", "__loader__", "__doc__", "__builtins__"})
+"""Globals that tell where a module lies, and not what it does."""
+_WRAPPED = frozenset({"__wrapped__", "__doc__", "__module__", "__name__", "__qualname__", "__annotations__"})
+
+
+@rule(types.FunctionType)
+def function(walk: Walk, value: types.FunctionType) -> bytes:
+    compiled = vars(value).get("_torchdynamo_orig_callable")
+    if compiled is not None:  # torch.compile computes the same
+        return node("compiled", walk.of(compiled))
+    module = value.__globals__.get("__name__")
+    home = libraries.of_code(value.__code__, module)
+    if home is not None:
+        return node("function of a library", *_of_library(walk, value, home, str(module)))
+    return node("function", read(walk, value.__code__), *_called_with(walk, value), _globals(walk, value))
+
+
+def _of_library(walk: Walk, value: types.FunctionType, home: str, module: str) -> list[bytes | str]:
+    """A function that a library made by another function is told by its closure, too: a decorated one of the user's."""
+    name = value.__code__.co_qualname
+    outside.note(walk, module, name, home)
+    if " " in home:  # of no known package: it may be handed a network
+        walk.reading.add(code.read(value.__code__).attributes)
+    parts: list[bytes | str] = [home, module, name]
+    if "<lambda>" in name:
+        parts.append(read(walk, value.__code__))
+    if "<locals>" in name or "<lambda>" in name or value.__closure__:
+        parts.extend(_called_with(walk, value))
+    return parts
+
+
+def read(walk: Walk, body: types.CodeType) -> bytes:
+    """The digest of a code object, whose names are taken down."""
+    found = code.read(body)
+    walk.reading.add(found.attributes)
+    outside.note_attributes(walk, found.attributes)
+    return found.digest
+
+
+def _called_with(walk: Walk, value: types.FunctionType) -> list[bytes]:
+    """Closure, defaults and attributes."""
+    parts = [walk.of(value.__defaults__, "defaults"), walk.of(value.__kwdefaults__, "defaults")]
+    chains = {chain[0]: [] for chain in code.read(value.__code__).cells}  # type: dict[str, list[code.Chain]]
+    for chain in code.read(value.__code__).cells:
+        chains[chain[0]].append(chain)
+    for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
+        try:
+            content = cell.cell_contents
+        except ValueError:
+            content = _ABSENT
+        if isinstance(content, types.ModuleType):
+            parts.extend(_loaded(walk, content, chain) for chain in chains.get(name, [(name,)]))
+        elif name == "__class__" and isinstance(content, type):
+            parts.append(kind_of(walk, content, name))
+        else:
+            parts.append(node(name, _value(walk, content, name)))
+    for name, attribute in sorted(vars(value).items()):
+        if name not in _WRAPPED and walk.reading.has(name):
+            parts.append(node(name, walk.of(attribute, name)))
+    return parts
+
+
+def _globals(walk: Walk, value: types.FunctionType) -> bytes:
+    """What a function of the user's loads by name, now."""
+    found = code.read(value.__code__)
+    parts = []
+    for chain in found.globals:
+        name = chain[0]
+        if name in _BY_NAME:
+            continue
+        content = value.__globals__.get(name, getattr(builtins, name, _ABSENT))
+        parts.append(node(".".join(chain), _loaded(walk, content, chain)))
+    parts.extend(_imported(walk, value.__globals__, each) for each in found.imports)
+    return node("globals", *parts)
+
+
+def _loaded(walk: Walk, content: Any, chain: code.Chain) -> bytes:
+    """What a name and the attributes loaded from it lead to: through modules, but into no other thing."""
+    place = chain[0]
+    for name in chain[1:]:
+        if isinstance(content, _OpNamespace):  # `torch.ops.mine.shift`
+            content = getattr(content, name, _ABSENT)
+            continue
+        if not isinstance(content, types.ModuleType):
+            break
+        owner, content, place = content, getattr(content, name, _ABSENT), f"{place}.{name}"
+        home = libraries.of_module(owner.__name__)
+        if home is not None:
+            outside.note(walk, owner.__name__, name, home)
+            if _is_a_librarys(content):
+                return node("of a library", home, owner.__name__, name)
+    return _value(walk, content, place)
+
+
+_PUT_THERE = (
+    types.FunctionType,
+    type,
+    types.ModuleType,
+    np.ndarray,
+    Tensor,
+    OpOverload,
+    OpOverloadPacket,
+    _OpNamespace,
+)
+
+
+def _is_a_librarys(content: Any) -> bool:
+    """Whether a library's object is nothing but that: no function, class or value that somebody may have put there."""
+    kind = type(content)
+    if isinstance(content, _PUT_THERE) or kind.__module__ == "builtins":
+        return False
+    return libraries.of_class(kind) is not None
+
+
+def _value(walk: Walk, content: Any, place: str) -> bytes:
+    return node("absent") if content is _ABSENT else walk.of(content, place)
+
+
+def _imported(walk: Walk, known: Mapping[str, Any], statement: code.Import) -> bytes:
+    """What an import within a function leads to; of the user's modules all, or the names taken from them."""
+    name = "." * statement.level + statement.module
+    try:
+        name = importlib.util.resolve_name(name, known.get("__package__") or None)
+        module = sys.modules.get(name)
+        if module is None:
+            spec = importlib.util.find_spec(name)
+            home = None if spec is None else libraries.of_file(name, spec.origin)
+            if spec is None or home is not None:
+                outside.note(walk, name, "")
+                return node("import", name, home or "not installed")
+            module = importlib.import_module(name)  # as the function itself is about to do
+    except Exception:  # noqa: BLE001 - whatever somebody's module raises
+        return walk.cannot(statement, f"import {name}")
+    if not statement.names:
+        return node("import", walk.of(module, name))
+    return node("import", *(_loaded(walk, module, (name, each)) for each in statement.names if each != "*"))
+
+
+@rule(types.ModuleType)
+def module(walk: Walk, value: types.ModuleType) -> bytes:
+    """A module that code loads as such, and not for a name in it, may be asked for any name."""
+    home = libraries.of_module(value.__name__)
+    if home is not None:
+        outside.note(walk, value.__name__, "")
+        return node("module", home, value.__name__)
+    named = ((name, part) for name, part in sorted(vars(value).items()) if not name.startswith("__"))
+    return node("module", *(node(name, walk.of(part, name)) for name, part in named))
+
+
+@rule(types.MethodType)
+def method(walk: Walk, value: types.MethodType) -> bytes:
+    return node("method", walk.of(value.__func__, value.__name__), walk.of(value.__self__))
+
+
+@rule(types.BuiltinFunctionType, types.MethodWrapperType)
+def builtin(walk: Walk, value: Any) -> bytes:
+    owner = value.__self__
+    walk.reading.add([value.__name__])  # `getattr` may be handed on
+    if owner is None or isinstance(owner, types.ModuleType):
+        name = value.__module__ or getattr(owner, "__name__", "")
+        return named(walk, value, name, value.__qualname__)
+    if isinstance(owner, type):
+        return node("builtin", kind_of(walk, owner), value.__name__)
+    home = libraries.of_class(type(owner))
+    if home is not None and type(owner).__name__ == "PyCapsule":  # functions of pybind11
+        return named(walk, value, str(value.__module__), value.__name__)
+    return node("builtin", value.__name__, walk.of(owner))
+
+
+@rule(types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType)
+@rule(types.GetSetDescriptorType, types.MemberDescriptorType)
+def descriptor(walk: Walk, value: Any) -> bytes:
+    owner = value.__objclass__
+    if isinstance(value, types.MemberDescriptorType) or libraries.of_class(owner) is not None:
+        return node("descriptor", owner.__name__, value.__name__)
+    return node("descriptor", value.__name__) if value.__name__ in ("__dict__", "__weakref__") else walk.cannot(value)
+
+
+def named(walk: Walk, value: Any, module: str, name: str) -> bytes:
+    """A function of no Python code is its library's, by name."""
+    home = libraries.of_module(module)
+    if home is None:
+        return walk.cannot(value, f"{module}.{name}, a function of no Python code")
+    outside.note(walk, module, name, home)
+    return node("builtin", home, module, name)
+
+
+@rule(np.ufunc)
+def ufunc(walk: Walk, value: np.ufunc) -> bytes:
+    name = value.__name__
+    for home in ("numpy", "scipy.special"):
+        if getattr(sys.modules.get(home), name, None) is value:
+            return node("ufunc", str(libraries.of_module(home)), name)
+    return walk.cannot(value, f"{name}, a ufunc of no library")
+
+
+@rule(staticmethod, classmethod)
+def bound_late(walk: Walk, value: Any) -> bytes:
+    return node(type(value).__name__, walk.of(value.__func__))
+
+
+@rule(property)
+def accessor(walk: Walk, value: property) -> bytes:
+    return node("property", walk.of(value.fget), walk.of(value.fset))
+
+
+@rule(functools.cached_property)
+def cached(walk: Walk, value: functools.cached_property[Any]) -> bytes:
+    return node("cached property", walk.of(value.func))
+
+
+@rule(type(functools.lru_cache(lambda: None)))
+def remembered(walk: Walk, value: Any) -> bytes:
+    return node("lru_cache", walk.of(value.__wrapped__))
+
+
+@rule(functools.partial, functools.partialmethod)
+def partial(walk: Walk, value: Any) -> bytes:
+    kind = b"" if type(value) in (functools.partial, functools.partialmethod) else kind_of(walk, type(value))
+    parts = (walk.of(value.func, "func"), walk.of(value.args, "args"), walk.of(value.keywords, "keywords"))
+    return node("partial", kind, *parts, walk.of(vars(value), ""))
+
+
+@rule(operator.attrgetter, operator.methodcaller)
+def getter(walk: Walk, value: Any) -> bytes:
+    """What loads attributes by the names that it was made with."""
+    made, arguments, *_ = value.__reduce__()
+    walk.reading.add(name for each in arguments if isinstance(each, str) for name in each.split("."))
+    return node("getter", walk.of(made), walk.of(arguments))
+
+
+@rule(types.CodeType)
+def compiled(walk: Walk, value: types.CodeType) -> bytes:
+    return node("code", read(walk, value))
+
+
+@rule(types.CellType)
+def cell(walk: Walk, value: types.CellType) -> bytes:
+    try:
+        return node("cell", walk.of(value.cell_contents))
+    except ValueError:
+        return node("empty cell")

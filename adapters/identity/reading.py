@@ -1,0 +1,38 @@
+"""Which names code loads: an attribute that nobody loads decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+ANY = frozenset(
+    {"getattr", "hasattr", "vars", "dir", "__dict__", "attrgetter", "methodcaller", "__getattribute__", "getmembers"}
+)
+"""With one of these, code may load an attribute by a name that is computed."""
+
+
+class Reading:
+    """The names that the code met loads as attributes, or could, for it has them as strings."""
+
+    def __init__(self) -> None:
+        self._names: set[str] = set()
+        self.all = False
+        """Whether code is met that may load an attribute by any name."""
+        self.settled: dict[int, tuple[Any, bytes]] = {}
+        """Containers of plain values by their addresses: whatever else is read, they are what they are."""
+
+    def add(self, names: Iterable[str]) -> None:
+        self._names.update(names)
+        self.all = self.all or not ANY.isdisjoint(self._names)
+
+    def has(self, name: str) -> bool:
+        """Whether code loads an attribute of this name."""
+        return self.all or name in self._names
+
+    def names(self, name: str) -> bool:
+        """Whether code names it outright."""
+        return name in self._names
+
+    @property
+    def size(self) -> int:
+        return len(self._names)

@@ -1,0 +1,123 @@
+"""Programs of TorchScript and torch.export: their code and everything that they hold."""
+
+from __future__ import annotations
+
+import io
+import pickletools
+import re
+import zipfile
+from typing import Any
+
+import torch
+from torch.jit._script import RecursiveScriptModule
+
+from adapters.identity.networks import hooks_of, network
+from adapters.identity.walk import Walk, node, rule
+
+_MANGLE = re.compile(r"\.___torch_mangle_\d+")
+"""What a process puts into the names of types to tell them apart: another number in each."""
+_TYPE = re.compile(r"__torch__(?:\.\w+)+")
+_USERS = re.compile(r"_potemkin_user_\w+?_[0-9a-f]{12}\b")
+"""The names of modules of users' files."""
+_START = re.compile(r"(?:class|def) (\w+)")
+_DEVICE = re.compile(r"(cpu|cuda(:\d+)?)")
+
+
+@rule(torch.jit.ScriptModule)
+def program(walk: Walk, value: Any) -> bytes:
+    if not isinstance(value, RecursiveScriptModule):
+        return network(walk, value)
+    hooks = hooks_of(walk, value)
+    return node("script", _archive(value), *hooks) if walk.weigh else node("script", *hooks)
+
+
+@rule(torch.jit.ScriptFunction)
+def function(walk: Walk, value: Any) -> bytes:
+    return node("script", _archive(value))
+
+
+class _Types:
+    """Names of types by their order: the first of a name that is met, the second, whatever they are called here."""
+
+    def __init__(self) -> None:
+        self._met: dict[str, list[str]] = {}
+
+    def __call__(self, text: str) -> str:
+        """A text with every type in it named so."""
+        return _TYPE.sub(lambda match: self._named(match[0]), _USERS.sub("", text))
+
+    def knows(self, name: str) -> bool:
+        return name in self._met.get(_MANGLE.sub("", name), ())
+
+    def _named(self, name: str) -> str:
+        plain = _MANGLE.sub("", name)
+        alike = self._met.setdefault(plain, [])
+        if name not in alike:
+            alike.append(name)
+        return f"{plain}#{alike.index(name)}"
+
+
+def _archive(value: Any) -> bytes:
+    """The digest of what saving writes: code, constants and data; not what is for debuggers, nor names of files."""
+    parts, types, code = [], _Types(), list[tuple[str, str]]()
+    with zipfile.ZipFile(io.BytesIO(value.save_to_buffer())) as archive:
+        inside = {name.partition("/")[2]: name for name in archive.namelist()}
+        for inner in sorted(inside):  # the objects in their order name the types in theirs
+            if inner.endswith(".pkl") and not inner.startswith("code/"):
+                parts.append(node(inner, *_pickled(archive.read(inside[inner]), types)))
+            elif inner.startswith(("data/", "constants/")):
+                parts.append(node(inner, archive.read(inside[inner])))
+        for inner, name in inside.items():
+            if inner.startswith("code/") and inner.endswith(".py"):
+                module = _USERS.sub("", inner[len("code/") : -len(".py")].replace("/", "."))
+                code += _blocks(module, _USERS.sub("", archive.read(name).decode()))
+    # Types of objects come by their order, the others by their text.
+    code.sort(key=lambda pair: (types(pair[0]) if types.knows(pair[0]) else "~", _MANGLE.sub("", "".join(pair))))
+    return node("archive", *parts, *(node(types(name), types(text)) for name, text in code))
+
+
+def _blocks(module: str, text: str) -> list[tuple[str, str]]:
+    """The types and functions of a file, by their names: a process may keep in one file what another has in two."""
+    blocks: list[tuple[str, list[str]]] = []
+    for line in text.splitlines():
+        start = _START.match(line)
+        if start or not blocks:
+            blocks.append((f"{module}.{start[1]}" if start else module, []))
+        blocks[-1][1].append(line)
+    return [(name, _constants_sorted(lines)) for name, lines in blocks]
+
+
+def _constants_sorted(lines: list[str]) -> str:
+    """Code with a class's constants in one order: it differs from process to process."""
+    found: list[str] = []
+    constants: list[str] = []
+    for line in lines:
+        if " : Final[" in line:
+            constants.append(line)
+            continue
+        found += [*sorted(constants), line]
+        constants = []
+    return "\n".join([*found, *sorted(constants)])
+
+
+def _pickled(data: bytes, types: _Types) -> list[bytes]:
+    """What a pickle says, read and not carried out."""
+    found = []
+    for code, argument, _ in pickletools.genops(data):
+        if isinstance(argument, str):
+            # A type is told as its module and its name.
+            argument = "device" if _DEVICE.fullmatch(argument) else types(argument.replace(" ", "."))
+        found.append(node(code.name, repr(argument)))
+    return found
+
+
+@rule(torch.ScriptObject)
+def packed(walk: Walk, value: Any) -> bytes:
+    """An object of C++, by what it would be pickled as."""
+    return node("object of C++", walk.of(value.__getstate__()))
+
+
+@rule(torch.export.ExportedProgram)
+def exported(walk: Walk, value: Any) -> bytes:
+    parts = (value.graph_module, value.state_dict, value.constants, str(value.graph_signature))
+    return node("exported", *(walk.of(part) for part in parts))

@@ -1,0 +1,76 @@
+"""Runs killed again and again, each time after a new record: no record is lost, changed or made twice."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.faults.outcome import Outcome
+from tests.test_resume import CELLS, PRELOADED, SUITE, carry_out, records
+
+RIGHT = ("every record whole, none lost, none changed",)
+TIMES = 12
+"""Kills that a run gets at most before it may end, so that there are many ends to look at."""
+
+
+def kills(times: int, folder: Path) -> Outcome:
+    """Kill runs of one suite so many times, let them end, and compare with a run that nobody disturbed."""
+    outcome, chance = Outcome("Runs killed after a new record", RIGHT), random.Random(3)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+
+    def start(place: Path) -> Any:
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "tiny.yaml").write_text(SUITE)
+        child = context.Process(target=carry_out, args=(str(place),))
+        child.start()
+        return child
+
+    start(folder / "whole").join(120)
+    expected = records(folder / "whole")
+    assert len(expected) == CELLS, "the run that nobody disturbs does not end"
+    number = 0
+    while outcome.faults < times:
+        place, number = folder / str(number), number + 1
+        for _ in range(min(TIMES, times - outcome.faults)):
+            started = time.perf_counter()
+            before = records(place)
+            child = start(place)
+            _wait(child, place, len(before) + 1)
+            time.sleep(chance.uniform(0, 0.02))
+            child.kill()
+            child.join(60)
+            after = records(place)
+            if len(after) == CELLS or len(after) <= len(before):
+                break  # it ended first: that was no kill
+            kept = before.items() <= after.items() <= expected.items()
+            outcome.add(RIGHT[0] if kept else "a record was lost or changed", time.perf_counter() - started, str(place))
+        child = start(place)
+        child.join(120)
+        if wrong := _wrong(place, child.exitcode, expected):
+            outcome.wrong.append(f"{outcome.name}: {wrong}: {place}")
+    return outcome
+
+
+def _wait(child: Any, place: Path, count: int) -> None:
+    """Until a run has published so many records."""
+    cells = place / "out/results/cells"
+    while child.is_alive() and not (cells.is_dir() and len(list(cells.glob("[!.]*.json"))) >= count):
+        time.sleep(0.0005)
+
+
+def _wrong(place: Path, code: int | None, expected: dict[str, str]) -> str | None:
+    """What is wrong with a folder in which a run has ended; None where all is as it should be."""
+    results = place / "out/results"
+    if code != 0:
+        return f"the last run ends with {code}"
+    if records(place) != expected:
+        return "the records are not those of a run that nobody disturbed"
+    if left := [path.name for path in results.rglob("*") if path.is_file() and path.parent.name != "cells"]:
+        return f"left behind: {left}"
+    if hidden := [path.name for path in (place / "out").rglob(".*")]:
+        return f"half-written files left behind: {hidden}"
+    return None
