@@ -29,7 +29,7 @@ attacks:
 rank_by: {eps: 0.2}
 """
 CELLS = 24
-MOMENTS = int(os.environ.get("BENCH_MOMENTS", "8"))
+MOMENTS = int(os.environ.get("BENCH_MOMENTS", "5"))
 PRELOADED = [
     "torch",
     "sklearn.svm",

@@ -26,8 +26,8 @@ HEAD = """\
 
 Written by `python -m tests.flattery`, which runs each of the models of `tests/flattery/models.py` through `digits-fgsm`
 and puts down what the board says: the robust accuracy that a model is ranked by, at an epsilon of 0.25 with its 95%
-interval, its place among the reference models, or why it has none, and its flags. Most of them hide one and the same
-net, `open`, which falls to the gradient of its own loss. On the left what the board of release {before} said.
+interval, why it can have no rank, and its flags. Most of them hide one and the same net, `open`, which falls to the
+gradient of its own loss. On the left what the board said before version 2 of the suite, in release {before}.
 
 {table}
 
@@ -82,8 +82,6 @@ def run(name: str, out: Path) -> dict[str, Any]:
         "robust": ranked.get("robust_accuracy"),
         "interval": [ranked.get("ci_low"), ranked.get("ci_high")],
         "n": ranked.get("n"),
-        "rank": ranked.get("rank"),
-        "place": ranked.get("place"),
         "unranked": ranked.get("unranked"),
         "flags": next((row["flags"] for row in rows), []),
         "exit": done.returncode,
@@ -98,18 +96,18 @@ def table(before: dict[str, Any], now: dict[str, Any]) -> str:
         [name, does[name], *verdict(before.get(name, {})), *verdict(found), ", ".join(found["flags"])]
         for name, found in now.items()
     ]
-    heads = ["model", "what it does", "robust then", "rank then", "robust now", "place now", "flags now"]
+    heads = ["model", "what it does", "robust then", "no rank then", "robust now", "no rank now", "flags now"]
     return tabulate(lines, heads, tablefmt="pipe", disable_numparse=True)
 
 
 def verdict(found: dict[str, Any]) -> tuple[str, str]:
-    """Robust accuracy with its interval, and the place."""
+    """Robust accuracy with its interval, and why there is no rank."""
     if found.get("robust") is None:
         robust = "-"
     else:
         low, high = (f"{100 * side:.1f}" for side in found["interval"])
         robust = f"{100 * found['robust']:.1f} [{low}, {high}]"
-    return robust, str(found.get("unranked") or found.get("place") or found.get("rank") or "-")
+    return robust, str(found.get("unranked") or "-")
 
 
 if __name__ == "__main__":
