@@ -14,9 +14,14 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False, default=_plain)
 
 
+def checksum(value: Any) -> str:
+    """The SHA-256 of a value's canonical JSON, as 64 hex digits."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
 def identity(value: Any) -> str:
-    """The first 128 bits of the SHA-256 of a value's canonical JSON, as 32 hex digits."""
-    return hashlib.sha256(canonical(value).encode()).hexdigest()[:32]
+    """The first half of it."""
+    return checksum(value)[:32]
 
 
 def _plain(value: Any) -> Any:

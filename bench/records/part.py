@@ -6,7 +6,6 @@ A part file is working state and no result: it goes when its cells have their re
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from bench.records.cell import Block, Cell, Count, Name, Text
-from bench.records.identity import canonical
+from bench.records.identity import canonical, checksum, identity
 from bench.records.plain import read_json
 from bench.records.record import Costs, Run
 
@@ -103,13 +102,13 @@ class Part(Block):
     @property
     def name(self) -> str:
         """Of the file: another set of cells is another file."""
-        ids = canonical(sorted(found.cell.id for found in self.cells))
-        return f"{self.craft}-{self.number}-{hashlib.sha256(ids.encode()).hexdigest()[:16]}.json"
+        ids = sorted(found.cell.id for found in self.cells)
+        return f"{self.craft}-{self.number}-{identity(ids)[:16]}.json"
 
     def json_text(self) -> str:
         """The file's text, with its SHA-256."""
-        text = canonical(self.model_dump(mode="json", exclude_none=True))
-        return f'{text[:-1]},"sha256":"{hashlib.sha256(text.encode()).hexdigest()}"}}\n'
+        plain = self.model_dump(mode="json", exclude_none=True)
+        return canonical(plain | {"sha256": checksum(plain)}) + "\n"
 
 
 def read_part(content: bytes) -> Part:
@@ -119,7 +118,7 @@ def read_part(content: bytes) -> Part:
         ValueError: it is torn, of another schema, or not what was written.
     """
     plain = read_json(content)
-    if plain.pop("sha256", None) != _digest(plain):
+    if plain.pop("sha256", None) != checksum(plain):
         raise ValueError("its SHA-256 is not that of its contents")
     return Part.model_validate(plain)
 
@@ -143,7 +142,3 @@ def unpacked(text: str) -> Column:
         raise ValueError(f"a column of no kind that there is, {text[:1]!r}")
     values = np.frombuffer(base64.b64decode(text[1:], validate=True), dtype=KINDS[text[0]])
     return values.astype(np.int64) if text[0] == "b" else values
-
-
-def _digest(plain: Mapping[str, Any]) -> str:
-    return hashlib.sha256(canonical(plain).encode()).hexdigest()

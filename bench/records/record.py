@@ -5,7 +5,6 @@ How the schemas follow each other is told in docs/records.md.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 import re
@@ -20,7 +19,7 @@ from pydantic import Field, field_validator, model_validator
 
 from bench.records.cell import AttackId, Block, Cell, Count, Craft, DatasetId, ModelInfo, Name, Slice, Text
 from bench.records.columns import columns, counts
-from bench.records.identity import canonical
+from bench.records.identity import checksum
 from bench.records.packing import unpack_floats, unpack_integers
 from bench.records.plain import read_json
 
@@ -235,7 +234,7 @@ def _comparable(record: Record, other: Record) -> Result:
 
 def digest(plain: Mapping[str, Any]) -> str:
     """SHA-256, in hex, of the canonical JSON of a file's `cell` and `result`."""
-    return hashlib.sha256(canonical({key: plain.get(key) for key in ("cell", "result")}).encode()).hexdigest()
+    return checksum({key: plain.get(key) for key in ("cell", "result")})
 
 
 def read_record(content: bytes) -> Record:

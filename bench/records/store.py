@@ -20,7 +20,7 @@ from bench.records import record as records_of
 from bench.records.part import Part, read_part
 from bench.records.record import Failure, Record
 from bench.records.truth import contradicted
-from bench.records.usable import Unusable
+from bench.records.usable import Missing, Unusable
 
 Published = Literal["new", "same", "different"]
 
@@ -39,7 +39,7 @@ class Store:
     def records(self, warn: Say = quiet) -> dict[str, Record]:
         """All usable records by id. An unusable one is left alone and told of in a line."""
         paths = usable.files(self.folder / "cells")
-        found = {path.stem: record for path in paths if (record := self._record(path, warn)) is not None}
+        found = {path.stem: record for path in paths if (record := self.record(path.stem, warn)) is not None}
         if (wrong := listing.problem(self.folder)) is not None:
             warn(wrong)
         for id, why in contradicted(found, listing.listed(self.folder)).items():
@@ -54,7 +54,12 @@ class Store:
 
     def record(self, id: str, warn: Say = quiet) -> Record | None:
         """One usable record, or None with a line that says what is wrong with its file."""
-        return self._record(self.path(id), warn)
+        path = self.path(id)
+        try:
+            return usable.record(path, self.folder)
+        except Unusable as error:
+            warn(f"ignored {path}: {error}")
+            return None
 
     def content(self, id: str) -> bytes:
         """The bytes of a record's file.
@@ -91,7 +96,7 @@ class Store:
         for path in usable.files(self.folder / "parts"):
             try:
                 found.append(read_part(usable.content(path, parts_of.LARGEST)))
-            except FileNotFoundError:  # another run has joined it
+            except Missing:  # another run has joined it
                 continue
             except Exception as error:  # noqa: BLE001 - whatever a hostile file provokes, the file is at fault
                 warn(f"ignored {path}: {usable.reason(error)}")
@@ -104,13 +109,6 @@ class Store:
                 with contextlib.suppress(OSError):
                     found = path.lstat()
                     yield str(path), found.st_size, found.st_mtime_ns
-
-    def _record(self, path: Path, warn: Say = quiet) -> Record | None:
-        try:
-            return usable.record(path, self.folder)
-        except Unusable as error:
-            warn(f"ignored {path}: {error}")
-            return None
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
@@ -159,7 +157,7 @@ class Store:
         path = self.path(record.id)
         outcome: Published = "new"
         while not create_file(path, content or record.json_text().encode("ascii")):
-            present = self._record(path)
+            present = self.record(record.id)
             if present is not None:
                 outcome = "same" if present.same_as(record) else "different"
                 break
@@ -209,11 +207,11 @@ class Store:
                 path.rename(half)
             except FileNotFoundError:  # another process was quicker
                 return
-            if usable.is_record(half, path.stem, self.folder):
-                with contextlib.suppress(FileExistsError):
-                    move_new(half, path)
-                    half.unlink(missing_ok=True)
-                    return
+            with contextlib.suppress(Unusable, FileExistsError):
+                usable.record(half, self.folder, path.stem)
+                move_new(half, path)
+                half.unlink(missing_ok=True)
+                return
             for number in itertools.count():
                 aside = folder / f"{path.name}.{number}"
                 if not aside.exists() and not aside.is_symlink():

@@ -20,6 +20,10 @@ class Unusable(ValueError):
     """What is wrong with a file, in a line that goes on after its name."""
 
 
+class Missing(Unusable):
+    """It is not there, or no longer."""
+
+
 def files(folder: Path) -> list[Path]:
     """Files of a kind, by name; hidden ones are somebody's unfinished work.
 
@@ -41,40 +45,37 @@ def content(path: Path, cap: int) -> bytes:
     """The bytes of a file.
 
     Raises:
-        FileNotFoundError: it is not there.
+        Missing: it is not there.
         Unusable: it cannot be read.
     """
     try:
         return read_file(path, cap)
-    except FileNotFoundError:
+    except FileNotFoundError as error:
         if path.is_symlink():
             raise Unusable("is a link to nothing") from None
-        raise
+        raise Missing(error.strerror) from None
     except OSError as error:
         raise Unusable(error.strerror or type(error).__name__) from None
     except Refused as error:
         raise Unusable(str(error)) from None
 
 
-def record(path: Path, folder: Path) -> Record:
-    """The record in a file of a folder of results.
+def record(path: Path, folder: Path, id: str | None = None) -> Record:
+    """The record in a file of a folder of results; `id` is its cell's, where the file's name does not tell.
 
     Raises:
         Unusable: it is none, or not the one that was written.
     """
+    given = content(path, LARGEST)
     try:
-        return _record(content(path, LARGEST), path.stem, folder)
-    except FileNotFoundError as error:
-        raise Unusable(error.strerror) from None
-
-
-def is_record(path: Path, id: str, folder: Path) -> bool:
-    """Whether a file, whatever its name, is the record of a cell."""
-    try:
-        _record(content(path, LARGEST), id, folder)
-    except (Unusable, OSError):
-        return False
-    return True
+        found = _parsed(given)
+    except Exception as error:  # noqa: BLE001 - whatever a hostile file provokes, the file is at fault
+        raise Unusable(_newer(given) or reason(error)) from None
+    if found.id != (id or path.stem):
+        raise Unusable("its name, its id and its cell do not belong together")
+    if found.schema_version == 1 and not listing.bears_out(listing.listed(folder), found.id, given):
+        raise Unusable(f"its SHA-256 is not that in {folder / listing.NAME}")
+    return found
 
 
 def failure(path: Path) -> Failure:
@@ -83,13 +84,10 @@ def failure(path: Path) -> Failure:
     Raises:
         Unusable: it is none.
     """
+    given = content(path, LARGEST)
     try:
-        found = read_failure(content(path, LARGEST))
-    except FileNotFoundError as error:
-        raise Unusable(error.strerror) from None
-    except Unusable:
-        raise
-    except Exception as error:  # noqa: BLE001 - likewise
+        found = read_failure(given)
+    except Exception as error:  # noqa: BLE001 - whatever a hostile file provokes, the file is at fault
         raise Unusable(reason(error)) from None
     if found.id != path.stem:
         raise Unusable("its name and its id do not belong together")
@@ -106,18 +104,6 @@ def reason(error: Exception) -> str:
     if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError)):
         return "torn or no JSON"
     return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-def _record(given: bytes, id: str, folder: Path) -> Record:
-    try:
-        found = _parsed(given)
-    except Exception as error:  # noqa: BLE001 - whatever a hostile file provokes, the file is at fault
-        raise Unusable(_newer(given) or reason(error)) from None
-    if found.id != id:
-        raise Unusable("its name, its id and its cell do not belong together")
-    if found.schema_version == 1 and not listing.bears_out(listing.listed(folder), id, given):
-        raise Unusable(f"its SHA-256 is not that in {folder / listing.NAME}")
-    return found
 
 
 @lru_cache(maxsize=10_000)
