@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from adapters.errors import told
 from bench.errors import UsageError, unknown
-from bench.table import visible
+from bench.table import one_line
 
 T = TypeVar("T")
 
@@ -193,4 +193,4 @@ def _suite_files() -> dict[str, str]:
 def _warn(line: str) -> None:
     if line not in _warned:
         _warned.add(line)
-        sys.stderr.write(f"warning: {visible(' '.join(line.split()))}\n")
+        sys.stderr.write(f"warning: {one_line(line)}\n")

@@ -73,14 +73,14 @@ class Table:
         )
         for place, (header, right) in enumerate(zip(self.headers, self.right_aligned, strict=True)):
             # Numbers and names stay whole; what gives way on a narrow terminal is headers and prose.
-            cells = [_one_line(row[place]) for row in self.rows]
+            cells = [one_line(row[place]) for row in self.rows]
             whole = right or not any(" " in cell for cell in cells)
             lines = visible(header).split() if narrow else [visible(header)]
             longest = max(len(part) for part in [*lines, *(cells if whole else " ".join(cells).split())])
             head, side = Text("\n".join(lines)), SIDES[right]
             table.add_column(head, justify=side, overflow="fold", no_wrap=whole, min_width=longest)
         for row in self.rows:
-            table.add_row(*(Text(_one_line(cell)) for cell in row))
+            table.add_row(*(Text(one_line(cell)) for cell in row))
         return table
 
 
@@ -96,7 +96,8 @@ def visible_lines(lines: Iterable[str]) -> str:
     return "\n".join(map(visible, lines))
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Text of several lines as one, visible."""
     return visible(" ".join(text.split()))
 
 
@@ -112,12 +113,11 @@ def _by_number(point: int) -> str:
 
 def markdown_safe(text: str) -> str:
     """Text that cannot leave its table cell or become markup."""
-    text = _one_line(text)
+    text = one_line(text)
     for mark in ("\\", "|", "[", "]", "`", "*"):
         text = text.replace(mark, f"\\{mark}")
-    text = re.sub(
-        r"&(?=#|[A-Za-z][A-Za-z0-9]*;)", "&amp;", text
-    )  # else a character that is not shown comes as its name
+    # A character that is not shown may come as its name, too.
+    text = re.sub(r"&(?=#|[A-Za-z][A-Za-z0-9]*;)", "&amp;", text)
     text = re.sub(r"(?<=[A-Za-z])://", ":&#47;&#47;", text)  # no link that nobody made
     # A tag begins with a letter or one of these after the sign; "<0.1" is a number.
     return " ".join(re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text).split())

@@ -16,7 +16,7 @@ from typing import Annotated, cast
 import typer
 
 from bench.errors import LostModels, UsageError
-from bench.table import visible
+from bench.table import one_line
 
 LONGEST = 2_000
 """Characters of a line of complaint."""
@@ -100,5 +100,5 @@ def _complain(message: str) -> int:
 
 def _line(message: str) -> str:
     """A message as one line, without its middle where it is longer than anyone reads."""
-    text = visible(" ".join(message.split()))
+    text = one_line(message)
     return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
