@@ -10,6 +10,7 @@ from torch import Tensor
 
 from adapters.base import Adapter, Outputs
 from adapters.errors import InvalidOutput, ShapeMismatch
+from adapters.structures.base import Structure
 
 _ABSENT = -1e4
 """Attack score of a class that the model does not know: finite, so that losses and gradients stay so."""
@@ -52,6 +53,9 @@ class Aligned(Adapter):
         # An example of a class that the model does not know has no training loss; the others keep theirs.
         loss = super()._training_loss(x, y)
         return loss.index_put((rows,), self.inner.loss(x[rows], classes, "training")) if len(rows) else loss
+
+    def structure(self, shape: tuple[int, ...]) -> Structure:
+        return self.inner.structure(shape).named(self.positions.tolist())
 
     def reference_predict(self, x: Tensor) -> Tensor:
         return self._named(self.inner.reference_predict(x))

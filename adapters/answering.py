@@ -8,6 +8,7 @@
 | `logits`, `loss` | `x`, `y` | `loss`, `autograd`, `token` | `values`, and whether they are `differentiable` |
 | `product` | `x`, `y`, `weight` | as before, and `of` | `gradient`: the vector-Jacobian product of those values |
 | `input_gradient` | `x`, `y` | `loss` | `gradient` |
+| `structure` | | `shape` | what `adapters.structures.wire` packs |
 | `in_float64` | `x` | | whether it `works` |
 
 Each can be asked of a part (`part`, its number) and of a copy in float64 (`double`). Questions do not depend on one
@@ -27,6 +28,7 @@ from adapters.base import Adapter
 from adapters.errors import InvalidOutput
 from adapters.inside import classes_told_apart, has_own_code, in_float64, kind, parts, training_modules
 from adapters.remote import Reply
+from adapters.structures.wire import packed
 
 
 class Answering:
@@ -64,6 +66,8 @@ class Answering:
                 with torch.inference_mode(False), torch.enable_grad():
                     found = adapter.input_gradient(tensors["x"], tensors["y"], options["loss"])
                 return _reply(adapter, {"gradient": found})
+            case "structure":
+                return Reply(*packed(adapter.structure(tuple(options["shape"]))))
             case "in_float64":
                 return Reply({}, {"works": self._twin(options.get("part"), tensors["x"]) is not None})
         raise ValueError(f"no question {question!r}")

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from adapters.errors import InvalidOutput, NotWrappable, ShapeMismatch, Unsupported, no_gradient
 from adapters.identified import Identified
+from adapters.structures.base import Structure
 
 GradientKind = Literal["exact", "surrogate", "none"]
 Loss = Literal["training", "cross_entropy", "margin"]
@@ -180,6 +181,14 @@ class Adapter(Movable, Identified):
         if bool(gradient.isnan().any()):  # its sign would be 0: the attack would pass for one that changes nothing
             raise InvalidOutput("the input gradient is NaN")
         return gradient
+
+    def structure(self, shape: tuple[int, ...]) -> Structure:
+        """What decides the labels of inputs of this shape, opened, for exact answers (`bench.exact`).
+
+        Raises:
+            Unsupported: the model cannot be opened, or nothing is known to be proved of its kind; it says why.
+        """
+        raise Unsupported(f"nothing is known to be proved of {self.family} models of this kind")
 
     def reference_predict(self, x: Tensor) -> Tensor:
         """`(N,)` labels by the original model's own code, for audits; `predict` where there is no other code."""

@@ -18,6 +18,8 @@ from torch import Tensor
 
 from adapters.base import Adapter, GradientKind, Loss, Outputs
 from adapters.errors import InvalidOutput
+from adapters.structures.base import Structure
+from adapters.structures.wire import unpacked
 
 Kind = Literal["estimator", "network", "function", "adapter"]
 """What a model was before it was wrapped."""
@@ -159,6 +161,10 @@ class Remote(Adapter):
         if bool(gradient.isnan().any()):
             raise InvalidOutput("the input gradient is NaN")
         return gradient
+
+    def structure(self, shape: tuple[int, ...]) -> Structure:
+        reply = self._channel.ask("structure", {}, {**self._view, "shape": list(shape)})
+        return unpacked({name: value.cpu() for name, value in reply.tensors.items()}, reply.values)
 
     @property
     def fingerprint(self) -> str:

@@ -6,10 +6,12 @@ import copy
 from collections.abc import Iterable
 from typing import Self
 
+import torch
 from torch import Tensor
 
 from adapters.base import Adapter, Outputs
 from adapters.scaling import Scaling
+from adapters.structures.base import Structure
 
 
 class Scaled(Adapter):
@@ -41,6 +43,11 @@ class Scaled(Adapter):
 
     def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
         return self.inner.loss(self.scaling(x), y, "training")
+
+    def structure(self, shape: tuple[int, ...]) -> Structure:
+        blank = torch.zeros(1, *shape, dtype=torch.float64)
+        offset = self.scaling(blank)
+        return self.inner.structure(shape).scaled((self.scaling(blank + 1) - offset).flatten(), offset.flatten())
 
     def reference_predict(self, x: Tensor) -> Tensor:
         return self.inner.reference_predict(self.scaling(self._shaped(x)))

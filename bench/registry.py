@@ -34,6 +34,10 @@ OURS = {
         "gaussian-rubbish": "bench.attacks.rubbish:GaussianRubbish",
         "fooling": "bench.attacks.fooling:Fooling",
         "rays": "bench.attacks.rays:RayS",
+        "worst-case": "bench.attacks.worst_case:WorstCase",
+    },
+    "certificate": {
+        "linear": "bench.exact.linear:LinearCertificate",
     },
     "dataset": {
         "mnist": "bench.datasets.mnist:mnist",

@@ -17,6 +17,8 @@ from adapters.base import GradientKind, Outputs
 from adapters.compiled import AGREEMENT, AttackLoss, SklearnAdapter, refuse, refuse_if, settled
 from adapters.precision import ROUGH
 from adapters.rounding import softmax, sum_roundoff, topped, two_sided, undecided
+from adapters.structures.base import Structure
+from adapters.structures.linear import Linear
 from adapters.threads import one_thread
 
 NEVER = 1e30
@@ -123,6 +125,10 @@ class LinearAdapter(SklearnAdapter):
 
     def _probabilities(self, x: Tensor, scores: Tensor) -> Tensor | None:
         return None
+
+    def structure(self, shape: tuple[int, ...]) -> Structure:
+        weight, bias = self._constant("weight"), self._constant("bias")
+        return Linear(tuple(range(len(bias))), weight, bias, single=self._precision == torch.float32)
 
     def _state(self) -> Iterable[object]:
         return type(self.estimator).__name__, self._constant("weight"), self._constant("bias"), str(self._precision)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,11 +16,24 @@ if TYPE_CHECKING:
     from adapters.base import Adapter
     from bench.draws import Draws
 
-Need = Literal["gradient", "scores", "labels", "nothing"]
-Role = Literal["gradient", "minimum-norm", "query", "noise", "generated", "clean"]
+Need = Literal["gradient", "scores", "labels", "structure", "nothing"]
+Role = Literal["gradient", "minimum-norm", "certificate", "query", "noise", "generated", "clean"]
 """What an attack is to plans, boards and flags, which know none by its name. `gradient`: climbs a loss inside a ball.
-`minimum-norm`: looks for the nearest success, and is judged at every size by its distance. `query`: asks for scores or
-labels alone. `noise`: random inside a ball. `generated`: inputs made from nothing. `clean`: the example itself."""
+`minimum-norm`: looks for the nearest success, and is judged at every size by its distance. `certificate`: does so, and
+proves of each example how near there is none. `query`: asks for scores or labels alone. `noise`: random inside a ball.
+`generated`: inputs made from nothing. `clean`: the example itself."""
+
+
+class Certified(NamedTuple):
+    """Candidates of an attack that proves something as well. `N` examples."""
+
+    candidates: Tensor
+    """As of any attack: a witness where there is one, else the example itself."""
+    radius: Tensor
+    """`(N,)` float64 distance to which nothing that the threat allows is mislabelled, whatever rounding does; 0 where
+    nothing is proved, or the example itself is mislabelled."""
+    exact: Tensor
+    """`(N,)` bool: whether the radius is that of the nearest mislabelled input, but for rounding."""
 
 
 class Attack(BaseModel, ABC):
@@ -61,7 +74,12 @@ class Attack(BaseModel, ABC):
     @property
     def measures(self) -> bool:
         """Whether its candidates are judged by their distance, and it takes no epsilon."""
-        return self.role == "minimum-norm"
+        return self.role in ("minimum-norm", "certificate")
+
+    @property
+    def proves(self) -> bool:
+        """Whether it yields `Certified` candidates."""
+        return self.role == "certificate"
 
     def goals(self, source: Adapter, x: Tensor, y: Tensor, draws: Draws) -> Tensor | None:
         """`(N,)` the class each example shall be taken for, -1 to leave it out; None for an untargeted attack."""
@@ -70,8 +88,8 @@ class Attack(BaseModel, ABC):
     @abstractmethod
     def craft(
         self, source: Adapter, x: Tensor, y: Tensor, goals: Tensor | None, budgets: Sequence[Threat], draws: Draws
-    ) -> Iterator[Tensor]:
-        """Yield one batch of candidates of `x`'s shape for each budget, in order.
+    ) -> Iterator[Tensor] | Iterator[Certified]:
+        """Yield one batch of candidates of `x`'s shape for each budget, in order; `Certified` where it `proves`.
 
         The `source` is the model to craft on, not to be touched where `needs` is `nothing`; `x` are `(N, *input_shape)`
         clean inputs in the dataset's units, on its device, not to be changed, `y` their `(N,)` true classes; `goals` is

@@ -91,6 +91,8 @@ class Entry(Part):
             raise UsageError(f"attack {self.attack} is bound to no ball around an example: leave out norm and eps")
         for eps in self.eps:
             _check_size(self.norm or "", eps)
+        if attack.proves and self.sources != "self":
+            raise UsageError(f"attack {self.attack} proves something of the model itself: leave out sources")
         if attack.needs == "nothing" and self.sources != "self":
             raise UsageError(f"attack {self.attack} is crafted on no model: leave out sources")
         if attack.generates and self.n is None:

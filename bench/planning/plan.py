@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +76,8 @@ def expand(
         attack = AttackId(name=made.name, revision=made.revision, parameters=made.model_dump(mode="json"))
         craft = Craft(dataset=data, slice=part, attack=attack, source=source, seed=suite.seed)
         criterion = MISCLASSIFIED if entry is CLEAN else entry.judged_by
-        cell = Cell(craft=craft, threat=threat, criterion=criterion, target=target)
+        kind: Literal["attack", "certificate"] = "certificate" if made.proves else "attack"
+        cell = Cell(kind=kind, craft=craft, threat=threat, criterion=criterion, target=target)
         to.setdefault(cell.id, Planned(cell, entry))
 
     for entry in suite.attacks:

@@ -125,8 +125,9 @@ class Craft(Block):
 class Cell(Block):
     """One question: these candidates, within this threat, judged on this target by this criterion."""
 
-    kind: Literal["attack"] = "attack"
-    """Which sort of question; a sort of its own is a cell of its own (see docs/records.md)."""
+    kind: Literal["attack", "certificate"] = "attack"
+    """Which sort of question: whether these candidates fool the target, or whether any can as well. A sort of its own
+    is a cell of its own (see docs/records.md)."""
     craft: Craft
     threat: Threat
     criterion: Criterion
@@ -141,6 +142,7 @@ class Cell(Block):
                 "criterion": self.criterion,
                 "target": self.target.fingerprint,
             }
+            | ({} if self.kind == "attack" else {"kind": self.kind})
         )
 
     @property

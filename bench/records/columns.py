@@ -14,7 +14,7 @@ from bench.threats import MISCLASSIFIED, Criterion
 
 Columns = Mapping[str, NDArray[Any]]
 TARGETED = Criterion(kind="targeted")
-FLOATS = ("margin", "distance")
+FLOATS = ("margin", "distance", "radius")
 """Columns that are no integers."""
 
 
@@ -64,6 +64,9 @@ def _needed(cell: Cell) -> Iterable[tuple[str, str]]:
         yield "goal", "a targeted attack"
     if cell.threat.norm is not None and cell.threat.eps is None:
         yield "distance", "an attack without eps"
+    if cell.kind == "certificate":
+        yield "radius", "a certificate"
+        yield "exact", "a certificate"
 
 
 def _check(cell: Cell, found: Columns) -> None:
@@ -74,5 +77,13 @@ def _check(cell: Cell, found: Columns) -> None:
         raise ValueError("true holds classes below 0")
     if "distance" in found and not (found["distance"] >= 0).all():
         raise ValueError("distance holds what is no distance")
+    if "radius" in found:
+        if not (found["radius"] >= 0).all():
+            raise ValueError("radius holds what is no distance")
+        near = found.get("distance", np.full(1, np.inf))
+        if ((found["radius"] >= near) & (found["radius"] > 0) & np.isfinite(near)).any():
+            raise ValueError("radius reaches a candidate that is mislabelled")
+    if "exact" in found and not np.isin(found["exact"], (0, 1)).all():
+        raise ValueError("exact holds what is neither 0 nor 1")
     if "margin" in found and np.isnan(found["margin"]).any():
         raise ValueError("margin holds NaN")

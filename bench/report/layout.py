@@ -128,4 +128,6 @@ def label(row: Row, told: Mapping[float | None, str] = {}, whole: int = 0, alway
 def _value(key: str, value: Any) -> str:
     if value is None:
         return f"no {key}"
+    if isinstance(value, (list, tuple)):
+        return f"{key} {', '.join(f'{each:g}' for each in value)}"
     return value if isinstance(value, str) else f"{key} {value:g}"

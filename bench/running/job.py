@@ -17,7 +17,7 @@ from torch import Tensor
 
 from adapters.errors import Ended, InvalidOutput, Unsupported, told
 from adapters.memory import is_out_of_memory
-from bench.attacks.base import Attack
+from bench.attacks.base import Attack, Certified
 from bench.checks import sanity
 from bench.draws import Draws
 from bench.errors import UsageError
@@ -26,12 +26,15 @@ from bench.records.cell import Cell
 from bench.records.part import CellPart, Part
 from bench.records.record import Costs
 from bench.running.blind import Blind, is_due
-from bench.running.judge import Audit, InvalidCandidate, ask, audit, united
+from bench.running.judge import Audit, InvalidCandidate, ask, audit, proved, united
 from bench.running.layout import batches, part_of, parts
 from bench.running.metered import Metered
 from bench.running.tally import Tally
 from bench.running.world import Changed, World
 from bench.threats import Threat
+
+Proposed = Tensor | Certified
+"""What an attack yields."""
 
 
 class _OutOfMemory(Exception):
@@ -181,11 +184,11 @@ class _PartRun:
         return list(by_norm.values())
 
     def _proposed(
-        self, made: Sequence[Iterator[Tensor]], clean: Sequence[Tensor], threats: Sequence[Threat], smallest: bool
-    ) -> list[Tensor] | None:
+        self, made: Sequence[Iterator[Proposed]], clean: Sequence[Tensor], threats: Sequence[Threat], smallest: bool
+    ) -> list[Proposed] | None:
         """What an attack proposes next, batch by batch; None where it fails, for all budgets of the call."""
         with self._guarded([cell for cell in self._alive() if cell.threat in threats], "crafting", smallest):
-            found: list[Tensor] = []
+            found: list[Proposed] = []
             before = clean[0]._version
             for batch in made:
                 candidates = next(batch, None)
@@ -198,13 +201,17 @@ class _PartRun:
         return None
 
     def _audited(
-        self, proposed: Sequence[Tensor], clean: Sequence[Tensor], threat: Threat, smallest: bool
+        self, proposed: Sequence[Proposed], clean: Sequence[Tensor], threat: Threat, smallest: bool
     ) -> tuple[Tensor, Audit] | None:
         """All candidates, and what the judge measured on them; None where they are not within the threat."""
         with self._guarded([cell for cell in self._alive() if cell.threat == threat], "crafting", smallest):
-            pairs = zip(proposed, clean, strict=True)
-            measured = [audit(one, x, threat, generated=self.attack.generates) for one, x in pairs]
-            return torch.cat(list(proposed)), united(measured)
+            candidates, measured = [], []
+            for one, x in zip(proposed, clean, strict=True):
+                candidates.append(one.candidates if isinstance(one, Certified) else one)
+                measured.append(audit(candidates[-1], x, threat, generated=self.attack.generates))
+                if isinstance(one, Certified):
+                    measured[-1] = proved(measured[-1], one, x)
+            return torch.cat(candidates), united(measured)
         return None
 
     def _inspect(self) -> dict[str, tuple[str, ...]]:

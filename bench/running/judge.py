@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from adapters.base import Adapter, Outputs
 from adapters.errors import InvalidOutput
+from bench.attacks.base import Certified
 from bench.checks.outputs import verified
 from bench.threats import Threat
 from bench.threats.base import difference
@@ -31,6 +33,10 @@ class Audit:
     """Candidates equal to their clean input."""
     distances: NDArray[np.float64] | None = field(default=None, compare=False)
     """`(N,)` of all candidates, where the threat names a norm and no epsilon."""
+    radii: NDArray[np.float64] | None = field(default=None, compare=False)
+    """`(N,)` what was proved of each example; of certificates."""
+    exact: NDArray[np.int64] | None = field(default=None, compare=False)
+    """`(N,)` 1 where that is all that there is to prove."""
 
 
 def audit(candidates: Tensor, x: Tensor, threat: Threat, *, generated: bool = False) -> Audit:
@@ -75,14 +81,32 @@ def audit(candidates: Tensor, x: Tensor, threat: Threat, *, generated: bool = Fa
     return Audit(largest, unmoved, distances.cpu().numpy() if threat.eps is None else None)
 
 
+def proved(measured: Audit, found: Certified, x: Tensor) -> Audit:
+    """What was measured on a certificate's candidates, with what it proves.
+
+    Raises:
+        InvalidCandidate: a radius for each example is not there, or is no distance.
+    """
+    radii, exact = found.radius.double().cpu().numpy(), found.exact.long().cpu().numpy()
+    if radii.shape != (len(x),) or exact.shape != (len(x),) or not (radii >= 0).all():
+        raise InvalidCandidate("a certificate without a radius of at least 0 for each example")
+    return replace(measured, radii=radii, exact=exact)
+
+
 def united(audits: Sequence[Audit]) -> Audit:
     """What was measured on several batches, as if on one."""
     largest = [found.largest for found in audits if found.largest is not None]
-    distances = [found.distances for found in audits if found.distances is not None]
+
+    def column(name: str) -> NDArray[Any] | None:
+        given = [getattr(found, name) for found in audits if getattr(found, name) is not None]
+        return np.concatenate(given) if given else None
+
     return Audit(
         max(largest, default=None),
         sum(found.unmoved for found in audits),
-        np.concatenate(distances) if distances else None,
+        column("distances"),
+        column("radii"),
+        column("exact"),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from torch import Tensor
 
 from adapters.base import Adapter, Loss, Outputs
+from adapters.structures.base import Structure
 from bench.records.record import Costs
 
 
@@ -45,6 +46,9 @@ class Metered(Adapter):
     def input_gradient(self, x: Tensor, y: Tensor, loss: Loss = "training") -> Tensor:
         self.gradients += len(x)
         return self.inner.input_gradient(x, y, loss)
+
+    def structure(self, shape: tuple[int, ...]) -> Structure:
+        return self.inner.structure(shape)
 
     def reference_predict(self, x: Tensor) -> Tensor:
         self.queries += len(x)

@@ -45,8 +45,9 @@ class Tally:
         self._columns, self._names, self._measured = {"true": y}, None, measured
         if goals is not None:
             self._columns["goals"] = goals
-        if measured.distances is not None:
-            self._columns["distances"] = measured.distances
+        for name in ("distances", "radii", "exact"):
+            if (values := getattr(measured, name)) is not None:
+                self._columns[name] = values
 
     def add(self, places: NDArray[np.int64], outputs: Outputs) -> None:
         """Keep what a target said of one batch.
@@ -124,6 +125,7 @@ def joined(parts: Sequence[CellPart], classes: int) -> Result:
     assert labels is not None
     assert true is not None
     confidences, margins, distances = column("confidences"), column("margins"), column("distances")
+    radii, exact = column("radii"), column("exact")
     counted = np.ones(len(labels), dtype=bool) if goals is None else goals >= 0
     mistakes = (labels != true) & (labels >= 0) & counted & (not generated)
     # Where the nearest success is looked for, an abstention is one: boards hold it for a mistake.
@@ -132,6 +134,8 @@ def joined(parts: Sequence[CellPart], classes: int) -> Result:
     success = mistakes if found is None else found
     if generated:  # whatever the model is taken in by is a mistake: there is no right answer
         mistakes = success
+    if radii is not None and distances is not None and ((radii >= distances) & (radii > 0))[success].any():
+        raise InvalidOutput("a certificate reaches a candidate that the model mislabels; please report it")
     costs = [part.costs for part in parts if part.costs is not None]
     return Result(
         status="ok",
@@ -154,6 +158,8 @@ def joined(parts: Sequence[CellPart], classes: int) -> Result:
             index=None if index is None else pack_integers(index),
             margin=None if margins is None or clean else pack_floats(margins),
             distance=None if distances is None else pack_floats(_rounded_up(np.where(success, distances, np.inf))),
+            radius=None if radii is None else pack_floats(-_rounded_up(-radii)),
+            exact=None if exact is None else pack_integers(exact),
         ),
     )
 

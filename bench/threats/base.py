@@ -62,6 +62,16 @@ class Geometry(ABC):
         """
         return self.lengths(ULP * x) + 1e-5 * eps
 
+    def inward(self, radius: Tensor, x: Tensor) -> Tensor:
+        """`(N,)` float64 radii less all that `violation` allows beyond them: what is proved holds of what is judged.
+
+        Args:
+            radius: `(N,)` float64, infinite where there is no bound.
+            x: `(N, *shape)` the centres.
+        """
+        slack = self.lengths(ULP * x.double().flatten(1))
+        return ((radius - slack) / (1 + 1e-5)).clamp_min(0)
+
     def sized(self, direction: Tensor, eps: float) -> Tensor:
         """A direction of norm 1, or a draw from the unit ball, brought to radius `eps`."""
         return eps * direction

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 import adapters
 from adapters.base import Adapter
 from bench.attacks import attack_class, make_attack
+from bench.attacks.base import Certified
 from bench.draws import Draws
 from bench.threats import Threat
 
@@ -37,6 +39,14 @@ def curved(features: int = 12) -> Adapter:
     return adapters.wrap(net.eval())
 
 
+def source_of(name: str, features: int = 12) -> Adapter:
+    """A model of four classes that has what the attack needs."""
+    if attack_class(name).needs != "structure":
+        return curved(features)
+    x = np.random.default_rng(0).normal(size=(40, features))
+    return adapters.wrap(LogisticRegression().fit(x, np.arange(40) % 4))
+
+
 def batch(n: int = 9) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(0)
     x = torch.rand(n, 3, 2, 2, generator=generator)
@@ -54,7 +64,8 @@ def crafted(
     attack = make_attack(name, parameters)
     drawn = drawn or draws(range(len(x)))
     goals = attack.goals(source, x, y, drawn)
-    return list(attack.craft(source, x, y, goals, budgets, drawn))
+    found = attack.craft(source, x, y, goals, budgets, drawn)
+    return [each.candidates if isinstance(each, Certified) else each for each in found]
 
 
 def budgets_of(name: str, clip: bool, grid: list[float]) -> list[list[Threat]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 import torch
-from crafting import GRID, batch, budgets_of, crafted, curved
+from crafting import GRID, batch, budgets_of, crafted, source_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from known_models import constant
@@ -16,6 +16,7 @@ import adapters
 from adapters.errors import Unsupported
 from bench import registry
 from bench.attacks import attack_class, make_attack
+from bench.attacks.base import Need
 from bench.errors import UsageError
 from bench.running.judge import audit
 from bench.threats import NORMS, Threat
@@ -31,7 +32,7 @@ def test_every_attack_stays_within_its_threat(name: str, clip: bool) -> None:
     before = x.clone()
     kind = make_attack(name, {})
     for budgets in budgets_of(name, clip, GRID):
-        candidates = crafted(name, curved(), x, y, budgets)
+        candidates = crafted(name, source_of(name), x, y, budgets)
         assert len(candidates) == len(budgets)
         for candidate, budget in zip(candidates, budgets, strict=True):
             found = audit(candidate, x, budget, generated=kind.generates)
@@ -55,7 +56,7 @@ def test_whatever_the_shape_and_the_scale(
     generator = torch.Generator().manual_seed(n)
     x = torch.rand(n, *shape, generator=generator) * scale
     y = torch.randint(4, (n,), generator=generator)
-    source = curved(features=int(np.prod(shape)))
+    source = source_of(name, features=int(np.prod(shape)))
     for norm in attack_class(name).norms or [None]:
         size = float(1 + n) if norm == "l0" else eps * scale
         bound = None if make_attack(name, {}).measures else norm and size
@@ -70,7 +71,7 @@ def test_every_attack_says_what_it_is(name: str) -> None:
     assert kind.name == name
     assert kind.revision >= 1
     assert set(kind.norms) <= set(NORMS)
-    assert kind.needs in ("gradient", "scores", "labels", "nothing")
+    assert kind.needs in get_args(Need)
     assert kind.summary
     assert not make_attack(name, {}).generates or not kind.norms
 

@@ -1,0 +1,15 @@
+"""What decides a model's labels, opened: arrays to prove things of, where asking alone can prove nothing.
+
+One file a kind of structure. An adapter that can be opened returns one from `structure()`; `bench.exact` has a file for
+each that certifies. A new kind is one file here, one line in `KINDS`, and one line in `bench.registry`.
+"""
+
+from __future__ import annotations
+
+from adapters.structures.base import Structure
+from adapters.structures.linear import Linear
+
+KINDS: dict[str, type[Structure]] = {kind.kind: kind for kind in (Linear,)}
+"""By name: what may come from another process."""
+
+__all__ = ["KINDS", "Linear", "Structure"]

@@ -1,0 +1,47 @@
+"""What all structures have in common."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, Self
+
+from torch import Tensor
+
+from adapters.errors import Unsupported
+
+
+@dataclasses.dataclass(frozen=True)
+class Structure(ABC):
+    """All that decides the labels of a model: the class of the first largest of `scores` is its label.
+
+    The arithmetic is exact, or in float64; `roundoff` says how far the model's own may be from it. The fields are
+    tensors, numbers, texts, and tuples of them or of other dataclasses of a structure's module: what can travel from
+    another process (see `adapters.structures.wire`).
+    """
+
+    kind: ClassVar[str]
+
+    classes: tuple[int, ...]
+    """Which class each column of the scores is of."""
+
+    @abstractmethod
+    def scores(self, x: Tensor) -> Tensor:
+        """`(N, len(classes))` float64 scores of `(N, *any shape)` inputs in the dataset's units."""
+
+    @abstractmethod
+    def roundoff(self, x: Tensor) -> Tensor:
+        """`(N,)` float64 how far rounding may take a difference of two of the model's own scores from theirs here."""
+
+    def scaled(self, slope: Tensor, offset: Tensor) -> Structure:
+        """The same of inputs in other units: shown `slope * x + offset`, each `(features,)` float64, in float32.
+
+        Raises:
+            Unsupported: that is not known of this kind.
+        """
+        raise Unsupported(f"no exact answer is known of a {self.kind} behind a scaling")
+
+    def named(self, positions: Sequence[int]) -> Self:
+        """The same with class `positions[k]` in place of each class k."""
+        return dataclasses.replace(self, classes=tuple(int(positions[k]) for k in self.classes))
