@@ -84,20 +84,33 @@ class CentroidAdapter(SklearnAdapter):
         return self._linear(x)[1].log_softmax(1) if self._euclidean else super().log_probabilities(x)
 
     def _estimated(self, x: Tensor) -> Outputs:
-        labels, scores, probabilities = zip(*map(self._compiled, torch.split(x, BLOCK)), strict=True)
-        return Outputs(torch.cat(labels), torch.cat(scores), torch.cat(probabilities) if self._euclidean else None)
+        # What rounding leaves open is asked about once: a question takes the estimator as long as a block takes us.
+        return self._settled(x, *map(torch.cat, zip(*map(self._told, torch.split(x, BLOCK)), strict=True)))
 
     def _compiled(self, x: Tensor) -> Outputs:
-        wide, probabilities = x.double(), None
-        goes_by = "raw" if self._by_distance else "standard"
-        if self._euclidean:
-            by_distance, discriminant = self._linear(wide)
-            scores, probabilities = by_distance if self._by_distance else discriminant, softmax(discriminant)
-        else:
-            scores = self._logits(wide)
-        labels = settled(scores.argmax(1), x, ~(gap(scores) > 2 * self._error(wide, goes_by)), self._own_labels)
-        if probabilities is not None:
-            blurred = ~(self._error(wide, "standard") <= AGREEMENT / 4) | self._is_noise
+        return self._settled(x, *self._told(x))
+
+    def _told(self, x: Tensor) -> tuple[Tensor, ...]:
+        """`(N, K)` float64 scores and `(N,)` which labels rounding leaves open; the same of probabilities, if any."""
+        wide = x.double()
+        by_distance, discriminant = self._linear(wide) if self._euclidean else (self._logits(wide),) * 2
+        scores = by_distance if self._by_distance else discriminant
+        near = ~(gap(scores) > 2 * self._error(wide, "raw" if self._by_distance else "standard"))
+        if not self._euclidean:
+            return scores, near
+        return scores, near, softmax(discriminant), ~(self._error(wide, "standard") <= AGREEMENT / 4) | self._is_noise
+
+    def _settled(
+        self,
+        x: Tensor,
+        scores: Tensor,
+        near: Tensor,
+        probabilities: Tensor | None = None,
+        blurred: Tensor | None = None,
+    ) -> Outputs:
+        """What was told, with what is open set to what the estimator says."""
+        labels = settled(scores.argmax(1), x, near, self._own_labels)
+        if probabilities is not None and blurred is not None:
             probabilities = settled(probabilities, x, blurred, self._own_probabilities)
         return Outputs(labels, topped(scores, labels), probabilities)
 
