@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import sys
 
+from bench.cores import share_the_cores
+
 if __name__ == "__main__":
+    share_the_cores()
     if sys.argv[1] == "model":
         from bench.running.isolation.serving import serve as serve_model
 

@@ -15,6 +15,7 @@ from typing import Annotated, cast
 
 import typer
 
+from bench.cores import share_the_cores
 from bench.errors import LostModels, UsageError
 from bench.table import one_line
 
@@ -55,6 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command; every error of use is one line and exit code 2."""
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
+    share_the_cores()
     _complain_of_namesakes()
     usage_error = cast("type[Exception]", typer.BadParameter.__mro__[1])
     try:

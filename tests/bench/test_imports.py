@@ -85,6 +85,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("adapters",),
     (
         "bench.errors",
+        "bench.cores",
         "bench.home",
         "bench.files",
         "bench.progress",
