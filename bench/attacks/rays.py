@@ -45,6 +45,7 @@ class RayS(Attack):
     title: ClassVar[str] = "RayS"
     needs: ClassVar[Need] = "labels"
     role: ClassVar[Role] = "minimum-norm"
+    revision: ClassVar[int] = 2
     norms: ClassVar[Collection[str]] = ("linf",)
     serves_grid: ClassVar[bool] = False
     summary: ClassVar[str] = "x + r s, signs s with the least r that is mislabelled, by labels alone (RayS)"
@@ -69,7 +70,7 @@ class RayS(Attack):
                     break
                 signs, radius = search.asked(rays)
                 labels = source.predict(search.at(rays, signs, radius).view(-1, *x.shape[1:]))
-                search.learn(rays, signs, radius, (labels != rays.y) & (labels >= 0))
+                search.learn(rays, signs, radius, labels != rays.y)
                 done = rays.nearest <= self.enough
                 if done.any():  # what is done with leaves the batch
                     search.tell(rays.only(done), found)

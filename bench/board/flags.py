@@ -163,7 +163,7 @@ def stronger(tests: Collection[Counts]) -> NDArray[np.bool_]:
     more, less, n = (np.array([getattr(test, name) for test in tests]) for name in ("more", "less", "n"))
     effect = np.array([EFFECT[test.flag] for test in tests])
     sure = np.array(holm(mcnemar_greater(more, less))) < FAMILY
-    return np.asarray(sure & (more - less > effect * n))
+    return np.asarray(sure & (more - less >= effect * n))
 
 
 def _size(row: Measured) -> tuple[str, str, float]:

@@ -125,13 +125,18 @@ def _worst(view: View, target: ModelInfo, by: RankBy) -> Worst | None:
     if status == "ok" and absent and any(entry.sources == "all" for entry in view.suite.attacks):
         status, reason = "missing", f"no transfer from {', '.join(absent)} yet"
     attacks = [row for row in due if row.status == "ok"]
-    if status == "ok" and not attacks:
-        return None  # nothing attacked it: the clean pass alone is no worst case
+    if status == "ok" and not any(row.made.role != "noise" or _only_noise(view) for row in attacks):
+        return None  # nothing attacked it: the clean pass alone is no worst case, nor is noise beside others' attacks
     index, right, robust = _pointwise(clean, attacks) if clean.status == "ok" else _nothing()
     if status == "ok" and not len(index):
         status, reason = "missing", "no example is covered by every attack"
     short = any(cell.craft.slice.partial for cell in clean.cells)
     return Worst(index, robust, int(right.sum()), status == "ok" and not short, status, reason)
+
+
+def _only_noise(view: View) -> bool:
+    """Whether the suite asks for nothing but noise, of everybody alike."""
+    return all(entry.made.role in ("noise", "clean") for entry in view.suite.attacks)
 
 
 def _pointwise(

@@ -17,9 +17,6 @@ OTHERS = 10
 LEVEL = 0.01
 RENAMED = 0.001
 """Level for renamed classes."""
-SHARE = 0.25
-"""Of the way from the commonest class's rate to being always right: a model sure to be nearer to the former than that,
-and not sure to be above it, is at chance."""
 GAIN = 0.05
 """Examples right by other names of the classes, and by these alone, from which classes count as renamed."""
 
@@ -48,17 +45,10 @@ def standing(labels: NDArray[np.int64], true: NDArray[np.int64]) -> dict[str, st
 
 
 def at_chance(right: int, n: int, most: int) -> bool:
-    """Whether so many right are no more than always giving the commonest class would be, as far as can be told.
+    """Whether so many right are not clearly more than always giving the commonest class (binomial test, 1%)."""
+    from scipy.special import bdtrc
 
-    Two binomial tests at 1%: the accuracy is not above the rate of the commonest class, and it is below a quarter of
-    the way from there to 1, so that it is not for want of examples.
-    """
-    from scipy.special import bdtr, bdtrc
-
-    chance = most / n
-    above = bdtrc(right - 1, n, chance) if right else 1.0
-    below = bdtr(right, n, chance + SHARE * (1 - chance))
-    return bool(above >= LEVEL and below < LEVEL)
+    return right == 0 or bool(bdtrc(right - 1, n, most / n) >= LEVEL)
 
 
 def _right_renamed(labels: NDArray[np.int64], true: NDArray[np.int64]) -> int | None:

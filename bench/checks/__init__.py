@@ -5,6 +5,7 @@ from __future__ import annotations
 from bench.checks import advice, answers, attacks, gradients
 from bench.checks.base import Check, Subject
 from bench.checks.report import Verdict
+from bench.planning.entry import MISLEADING
 
 CHECKS = (
     Check("outputs", answers.answers, gates=True),
@@ -27,6 +28,7 @@ CHECKS = (
     Check("precision", gradients.in_float32, flag="gradient-wrong", needs_gradient=True),
     Check("zero gradient", gradients.nonzero, flag="zero-gradient", needs_gradient=True),
     Check("8 bits", attacks.survives_8_bits, flag="8-bit-fragile", needs_gradient=True),
+    Check("direction", attacks.leads_anywhere, flag=MISLEADING, needs_gradient=True),
     Check("unbounded", attacks.falls_without_bound, flag="unbounded-survives", needs_gradient=True),
     Check("iterates", attacks.keeps_what_it_finds, needs_gradient=True),
 )
@@ -50,6 +52,7 @@ REMEDIES = {
     "gradient": "return logits that autograd can follow to x; declare a stand-in's gradient = 'surrogate'",
     "precision": "compute gradients in float64 where float32 loses them: features far from zero, scores of millions",
     "zero gradient": "give a training loss that does not saturate, such as the margin; softmax may round to 1",
+    "direction": "give logits that autograd can follow to x: no rounding, no threshold, no loss of its own",
     "8 bits": "read its robust accuracy as that against inputs of any precision; images in files are rounded",
     "unbounded": "do not trust its gradient attacks: they are masked; look at transfer, noise and other losses",
     "iterates": "read the iterated attack as a lower bound of the error; more steps may keep what they find",

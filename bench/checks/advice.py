@@ -38,6 +38,7 @@ ESTIMATOR = {
     "precision": f"scale the features before the fit, say by a StandardScaler; else {_BLIND}",
     "zero gradient": "gradients have nothing to go by there: look at transfer, noise and attacks by labels; report it "
     "with the estimator and its settings",
+    "direction": _BLIND,
 }
 """Check -> what to do, for whoever fitted an estimator."""
 
@@ -56,6 +57,8 @@ NETWORK = {
     "leading logits": _ASK,
     "gradient": "let nothing in forward() cut the gradient: no detach(), no_grad(), rounding or argmax; where that is "
     "the model, look at attacks by labels",
+    "direction": "let nothing in forward() hide the gradient: no rounding, no threshold; where that is "
+    "the model, read what RayS, which asks for labels alone, leaves of it",
     "precision": "normalise the inputs, wrap(net, mean=..., std=...), or wrap the network in float64: net.double()",
     "zero gradient": "the outputs saturate: give the numbers before the softmax or sigmoid, smaller ones, or a loss "
     "that does not saturate, wrap(net, training_loss=...)",

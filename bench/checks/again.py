@@ -6,6 +6,7 @@ an honest model's scores, and no label but where two are as good as tied.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -81,7 +82,7 @@ def settled(ask: Ask, first: Given, second: Given, span: Tensor) -> str | None:
         return None
     # Of a model that answers the same batch now so, now so, copies would show all labels whatever lies near.
     steady = all(len(one) == 1 for one in said) and RAISES not in labels
-    if steady and _on_the_edge(ask, first.example, labels, span):
+    if steady and _on_the_edge(ask, min(first, second, key=lambda given: len(given.batch)), labels, span):
         return None
     return REPEAT if changes else ORDER
 
@@ -124,16 +125,23 @@ def _all_tied(answer: Answer, labels: set[int]) -> bool:
     return all(_tied(answer, one, other) for other in others)
 
 
-def _on_the_edge(ask: Ask, example: Tensor, labels: set[int], span: Tensor) -> bool:
-    """Whether the labels lie within rounding of each other: one batch of slightly moved copies shows them all.
+def _on_the_edge(ask: Ask, given: Given, labels: set[int], span: Tensor) -> bool:
+    """Whether the labels lie within rounding of each other: copies that are hardly moved show them all.
 
-    It is asked twice, and the first answer left aside: that of a model to what it has never seen may be another.
+    Each is put in the example's place in one and the same batch, so that nothing but the move can turn its label, and
+    moved by fresh random numbers, so that nobody foresees which. They are asked twice, and the first answers left
+    aside: that of a model to what it has never seen may be another.
     """
-    signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(COPIES, *example.shape[1:]))
-    moves = torch.as_tensor(signs, dtype=example.dtype, device=example.device) * span * TIE
-    scale = torch.tensor([0.0, *(0.1 ** (place % 2) for place in range(COPIES))], dtype=example.dtype)
-    moves = torch.cat([torch.zeros_like(example), moves])
-    scale = scale.to(example.device).reshape(-1, *[1] * (example.ndim - 1))
-    batch = example + moves * scale
-    _, (found, _) = answered(ask, batch), answered(ask, batch)
-    return labels <= set(found.tolist())
+    draw = np.random.default_rng(secrets.randbits(128))
+    copies = int(draw.integers(COPIES, 2 * COPIES))
+    moves = draw.choice([-1.0, 1.0], size=(copies, *given.example.shape[1:]))
+    moves *= (0.1 ** draw.integers(0, 2, size=copies)).reshape(-1, *[1] * (moves.ndim - 1))
+    moved = given.example + torch.as_tensor(moves, dtype=given.batch.dtype, device=given.batch.device) * span * TIE
+    found: set[int] = set()
+    for turn in range(2):
+        for place in draw.permutation(copies):
+            batch = given.batch.clone()
+            batch[given.place] = moved[place]
+            said = _answer(ask, Given(batch, given.place, given.label)).label
+            found |= {said} if turn else set()
+    return labels <= found

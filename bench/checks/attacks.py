@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import torch
+from scipy.stats import binomtest
 from torch import Tensor
 
 from adapters.base import Outputs
 from adapters.errors import told
 from bench.checks.again import ORDER, RAISES, Given, answered, settled
-from bench.checks.base import POINTS, Subject, better_than_chance
+from bench.checks.base import LINF, POINTS, Subject, better_than_chance
 from bench.checks.outputs import verified
 from bench.checks.report import Finding, failed, passed, share, skipped, warned
 
 LOOKED_INTO = 3
 """Changed labels that are looked into."""
+ENOUGH = 20
+"""Examples labelled right, below which nothing is said of where the gradient leads."""
+SIZES = (0.02, 0.05, 0.1, 0.2, 0.4)
+"""Of the steps that are held against random ones, as shares of each feature's range."""
+LEVEL = 0.01
+"""Of the test that a step fools more examples than a random one."""
 FRAGILE = 0.1
 """Share of the successes lost to rounding from which a model counts as fragile."""
 
@@ -63,6 +70,33 @@ def survives_8_bits(subject: Subject) -> Finding:
     lost = int((fooled & (subject.outputs(rounded).labels == subject.y)).sum())
     seen = f"{lost} of {found} successes of FGSM at 0.1 of the range are lost"
     return warned(seen) if lost > FRAGILE * found else passed(seen)
+
+
+def leads_anywhere(subject: Subject) -> Finding:
+    """At some size, FGSM by the training loss and by the margin fools more examples than random directions do.
+
+    A gradient that is shattered, useless or made up leads where chance leads (Athalye et al. 2018, section 3).
+    """
+    right = subject.clean.labels == subject.y
+    x, y = subject.x[right], subject.y[right]
+    if len(x) < ENOUGH:
+        return skipped("it labels too few examples right to tell")
+    steps = [subject.span * LINF.step(subject.adapter.input_gradient(x, y, loss)) for loss in ("training", "margin")]
+    draws = subject.draws("directions", len(x))
+    chance = [
+        subject.span * torch.from_numpy(draws.signs(tuple(x.shape[1:]), draw)).to(x) for draw in range(len(steps))
+    ]
+    best = 0
+    for size in SIZES:
+        led, thrown = (
+            torch.stack([subject.outputs(subject.within_range(x + size * step)).labels != y for step in way]).any(0)
+            for way in (steps, chance)
+        )
+        more, less = int((led & ~thrown).sum()), int((thrown & ~led).sum())
+        best = max(best, more - less)
+        if more and binomtest(more, more + less, alternative="greater").pvalue < LEVEL:
+            return passed(f"FGSM at {size:g} of the range fools {more} that random directions do not, and these {less}")
+    return warned(f"at no size does FGSM fool clearly more than random directions (at best {best} of {len(x)} more)")
 
 
 def falls_without_bound(subject: Subject) -> Finding:

@@ -55,7 +55,11 @@ def outcome(session: Session, summary: Summary | None, command: str) -> tuple[li
     results = session.shelf.out / "results"
     if summary is not None and summary.waiting:
         waits = f"{summary.waiting} cells lack parts of other shards, which may still run, here or elsewhere."
-        return [*lines, waits, f"Results in {results}; folders of several are united by: bench merge OUT FOLDER..."], 0
+        return [
+            *lines,
+            waits,
+            f"Results in {results}; folders of several are united by: bench merge OUT FOLDER...",
+        ], int(bool(without))
     if failures:
         return [*lines, f"Results in {results}. To try the failed cells again, add --rerun failed to the command."], 1
     board = "" if session.suite.board == "paper" else f", board in {session.shelf.out / 'leaderboard.md'}"

@@ -11,6 +11,7 @@ from bench import registry
 from bench.attacks import attack_class, make_attack
 from bench.attacks.base import Attack
 from bench.errors import UsageError, unknown
+from bench.records.record import ModelInfo
 from bench.threats import Criterion, Epsilon, Norm, norm_named
 
 
@@ -30,6 +31,8 @@ Sources = Annotated[
 ]
 
 Gradient = Literal["exact", "surrogate", "none"]
+MISLEADING = "misleading-gradient"
+"""Flag of a model whose gradient leads no farther than chance."""
 
 
 class Part(BaseModel):
@@ -51,8 +54,8 @@ class Entry(Part):
     models: Annotated[list[str], Field(min_length=1)] | None = None
     """Judged on these reference models and on guests alone; None for all."""
     gradient: Annotated[tuple[Gradient, ...], Field(min_length=1), BeforeValidator(listed)] | None = None
-    """Judged on models of such a gradient alone: of `exact`, `surrogate` and `none`, which gives labels only; None for
-    all. The others lack nothing without it."""
+    """Judged on models of such a gradient alone: of `exact`, `surrogate` and `none`, which gives labels only, or a
+    gradient that leads nowhere; None for all. The others lack nothing without it."""
     n: Annotated[int, Field(ge=1, le=10**7)] | None = None
     """Number of examples: a stratified sample of them for a costly check, or how many to generate. None for all."""
     criterion: Criterion | None = None
@@ -111,9 +114,11 @@ class Entry(Part):
         """The attack itself."""
         return make_attack(self.attack, self.parameters)
 
-    def concerns(self, gradient: str) -> bool:
-        """Whether models of such a gradient are judged on it."""
-        return self.gradient is None or gradient in self.gradient
+    def concerns(self, model: ModelInfo) -> bool:
+        """Whether models of such a gradient are judged on it; one that leads nowhere is none."""
+        if self.gradient is None or model.gradient in self.gradient:
+            return True
+        return "none" in self.gradient and MISLEADING in model.notes
 
     @property
     def judged_by(self) -> Criterion:

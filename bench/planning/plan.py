@@ -133,7 +133,7 @@ def _pairs(
     judged = {
         name: model
         for name, model in everyone.items()
-        if entry.concerns(model.gradient) and (entry.models is None or name in entry.models or name in guests)
+        if entry.concerns(model) and (entry.models is None or name in entry.models or name in guests)
     }
     if attack.needs == "nothing":
         yield from ((None, target) for target in judged.values())

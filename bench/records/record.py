@@ -33,6 +33,9 @@ SAID = 2_000
 """Characters of a failure's message that are kept."""
 
 
+Finding = Literal["order-dependent", "not-repeatable"]
+
+
 class Run(Block):
     """How the run went: recorded, and never part of what is compared."""
 
@@ -48,7 +51,7 @@ class Run(Block):
     versions: dict[str, str]
     asked_again: int | None = None
     """Examples that the target was asked again, drawn from a secret: no two runs ask the same ones."""
-    findings: tuple[str, ...] | None = None
+    findings: tuple[Finding, ...] | None = None
     """What that found: `order-dependent`, `not-repeatable`. None in records of before, and where there is nothing."""
     files: dict[str, str] | None = None
     """SHA-256 of the files that models came from, by the models' names; None where none did."""
@@ -130,8 +133,13 @@ def _comparable(record: Record, other: Record) -> Result:
 
 
 def digest(plain: Mapping[str, Any]) -> str:
-    """SHA-256, in hex, of the canonical JSON of a file's `cell` and `result`."""
-    return checksum({key: plain.get(key) for key in ("cell", "result")})
+    """SHA-256, in hex, of the canonical JSON of a file's `cell` and `result`, and of what asking again found:
+    a finding takes a model's rank.
+    """
+    told = {key: plain.get(key) for key in ("cell", "result")}
+    run = plain.get("run")
+    findings = run.get("findings") if isinstance(run, dict) else None
+    return checksum(told if findings is None else told | {"findings": findings})
 
 
 def read_record(content: bytes) -> Record:

@@ -15,6 +15,8 @@ PART = 1000
 """Examples in a part: what a kill can cost."""
 MOST = 500
 """Examples that a target is shown at once, at most."""
+FEW, SMALL = 3, 40
+"""Batches of a part that would go into one, at most, and examples in each, or so."""
 
 
 def parts(n: int) -> int:
@@ -43,8 +45,9 @@ def batches(craft: Craft, number: int, n: int, most: int = MOST) -> list[NDArray
     words = np.frombuffer(hashlib.sha256(key.encode()).digest()[:16], dtype=np.uint64)
     raw = np.random.Philox(key=words).random_raw(2 * n)
     order = np.argsort(raw[:n], kind="stable")
-    # As many batches as 80% of the largest size makes, each by up to a quarter larger or smaller than the others.
-    count = min(n, ceil(n / (0.8 * most))) if n > most else 1
+    # As many batches as 80% of the largest size makes, and of few examples still some; each by up to a quarter larger
+    # or smaller than the others.
+    count = min(n, ceil(n / (0.8 * most)) if n > most else min(FEW, ceil(n / SMALL)))
     weights = 0.75 + 0.5 * (raw[n : n + count] >> np.uint64(11)) * 2.0**-53
     ends = np.rint(np.cumsum(weights / weights.sum()) * n).astype(np.int64)
     cut = [part for part in np.split(order, ends[:-1]) if len(part)]

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from adapters.errors import AdapterError, Ended, told
 from adapters.registry import Registration, checked_name, from_file, registered
 from bench import zoo
 from bench.datasets.base import Dataset
 from bench.errors import UsageError, unknown
+from bench.planning.entry import MISLEADING
 from bench.progress import SILENT, Progress
 from bench.records.record import ModelInfo
 from bench.running.isolation.models import Isolated
@@ -21,6 +25,10 @@ from bench.running.making import adapter_of
 
 if TYPE_CHECKING:
     from adapters.base import Adapter
+
+
+LOOKED_AT = 64
+"""Examples on which a guest's gradient is looked at before its attacks are planned."""
 
 
 class Models:
@@ -90,7 +98,10 @@ class Models:
         if name not in self._loaded and (told := self._told(name)):
             return told
         adapter = self.adapter(name)
-        return self._info(name, adapter, tuple(adapter.notes))
+        told = self._info(name, adapter, tuple(adapter.notes))
+        if name in self._guests and misleads(adapter, self.dataset):
+            told = told.model_copy(update={"notes": (*told.notes, MISLEADING)})
+        return told
 
     def is_ready(self, name: str) -> bool:
         """Whether `info` costs nothing but reading a card."""
@@ -163,6 +174,25 @@ class Models:
             notes=notes,
             effort=zoo.recipe(self.dataset.name, name, "quick").effort if quick else None,
         )
+
+
+def misleads(adapter: Adapter, dataset: Dataset) -> bool:
+    """Whether a model's gradient leads no farther than chance, on some examples: then labels alone are asked, too."""
+    import torch
+
+    from bench.checks.attacks import leads_anywhere
+    from bench.checks.base import Subject
+
+    if adapter.gradient == "none" or adapter.stochastic:
+        return False
+    split = "test" if "test" in dataset.sizes else next(iter(dataset.sizes))
+    few = np.arange(min(LOOKED_AT, dataset.sizes[split]))
+    x, y = (
+        torch.from_numpy(part).to(adapter.device) for part in (dataset.examples(split, few), dataset.labels(split)[few])
+    )
+    with suppress(Exception):  # what else is wrong with it is told where it is judged
+        return leads_anywhere(Subject(adapter, x, y, clip=dataset.bounds, size=len(dataset.classes))).flagged
+    return False
 
 
 def blindness(name: str, adapter: Adapter) -> str | None:

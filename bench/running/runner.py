@@ -250,8 +250,20 @@ class Runner:
             present = self.store.record(cell.id)
         if present is not None:
             self._compare(record, present)
+            self._remember(record, present)
         self.summary.done += 1
         self.summary.unsupported += record.result.status == "unsupported"
+
+    def _remember(self, record: Record, present: Record) -> None:
+        """Keep what asking again found this time beside a result that is the same as the one there."""
+        found = {*(record.run.findings or ()), *(present.run.findings or ())}
+        if found.difference(present.run.findings or ()) and record.same_as(present):
+            run = present.run.model_copy(update={"findings": tuple(sorted(found))})
+            noted = present.model_copy(update={"run": run})
+            if self.store.path(noted.id).exists():
+                self.store.replace(noted.id, noted.json_text().encode("ascii"))
+            else:  # a published one stays as it is; that of the out folder comes before it
+                self.store.publish(noted, self.progress.say)
 
     def _compare(self, record: Record, present: Record) -> None:
         """Tell a result that is the same as the one there from near-ties and from a conflict."""

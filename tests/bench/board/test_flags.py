@@ -123,8 +123,8 @@ def test_an_effect_of_less_than_half_a_point_is_none_however_sure() -> None:
     flags = [flag for flag, effect in EFFECT.items() if effect == 0.005]
     assert flags == ["weaker-than-noise", "weaker-than-transfer", "iterated-weaker"]
     for flag in flags:
-        assert stronger([Counts(flag, 60, 0, 10_000)]).tolist() == [True]
-        assert stronger([Counts(flag, 50, 0, 10_000)]).tolist() == [False]
+        assert stronger([Counts(flag, 50, 0, 10_000)]).tolist() == [True]
+        assert stronger([Counts(flag, 49, 0, 10_000)]).tolist() == [False]
 
 
 @pytest.mark.parametrize("n", [500, 1000, 10_000])

@@ -40,9 +40,21 @@ def test_budgets_beyond_the_ranks_do_not_count() -> None:
 
 
 def test_unsupported_attacks_do_not_keep_a_model_from_ranking() -> None:
-    given = {("a", "a", eps): Result(status="unsupported", reason="needs a gradient") for eps in (0.1, 0.2)}
+    given = {("a", "a", 0.1): Result(status="unsupported", reason="needs a gradient")}
     found = rows(viewed(suite_of(f"{GRID}\n{NOISE}", rank_eps=0.2), answers(given), guests=[A]))
     assert one(found, attack=WORST).rank == 1
+
+
+def test_noise_is_no_attack() -> None:
+    """A model that takes none of the attacks stands no better than one that takes them: it has no worst case."""
+    given = {("a", "a", eps): Result(status="unsupported", reason="needs a gradient") for eps in (0.1, 0.2)}
+    found = rows(viewed(suite_of(f"{GRID}\n{NOISE}", rank_eps=0.2), answers(given), guests=[A, B]))
+    assert [row.model for row in found if row.attack == WORST] == ["b"]
+    assert {row.model: row.rank for row in found} == {"a": None, "b": 1}
+
+
+def test_a_suite_of_noise_alone_ranks_by_it() -> None:
+    assert one(rows(viewed(suite_of(NOISE, rank_eps=0.1), answers({}), guests=[A])), attack=WORST).rank == 1
 
 
 def test_a_model_that_nothing_attacked_has_no_worst_case_and_no_rank() -> None:
@@ -120,13 +132,13 @@ def test_a_check_on_a_sample_that_was_not_run_leaves_the_worst_case_open() -> No
 
 
 def test_what_a_model_cannot_be_attacked_with_covers_nothing() -> None:
-    """One without a gradient has its worst case under noise, over all the examples that noise was tried on."""
+    """Its worst case is over all the examples that the attacks which it takes were tried on."""
 
     def answer(asked: Cell) -> Any:
         unsupported = asked.craft.attack.name == "iterated-fgsm"
-        return Result(status="unsupported", reason="needs a gradient") if unsupported else CLEAN
+        return Result(status="unsupported", reason="it is too deep") if unsupported else CLEAN
 
-    attacks = f"{NOISE}\n  - {{attack: iterated-fgsm, norm: linf, eps: 0.1, n: 3}}"
+    attacks = f"{GRID}\n  - {{attack: iterated-fgsm, norm: linf, eps: 0.1, n: 3}}"
 
     def over_slices(asked: Cell) -> Any:
         found = answer(asked)

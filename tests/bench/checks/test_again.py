@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import chain, repeat
+from itertools import chain, cycle, repeat
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from adapters.base import Outputs
-from bench.checks.again import ORDER, RAISES, REPEAT, Given, settled
+from bench.checks.again import COPIES, ORDER, RAISES, REPEAT, Given, settled
 
 X = torch.rand(5, 3, generator=torch.Generator().manual_seed(0))
 MANY, ALONE = Given(X, 2, 0), Given(X[2:3], 0, 1)
@@ -21,16 +21,17 @@ SPAN = torch.ones(3)
 
 
 def model(many: Any, alone: Any, copies: Any = 0) -> Callable[[Tensor], Outputs]:
-    """Gives labels, or labels and scores, one an asking, the last for good; by the size of the batch."""
+    """Gives labels, or labels and scores, one an asking, the last for good; by the size of the batch. To an example
+    alone that is not quite the same, it says one of `copies` after the other.
+    """
     given = {len(X): many, 1: alone}
     turns = {size: _turns(said) for size, said in given.items()}
+    moved = cycle(copies if isinstance(copies, list) else [copies])
 
     def ask(x: Tensor) -> Outputs:
-        said = next(turns[len(x)]) if len(x) in turns else copies
+        said = next(turns[len(x)]) if len(x) > 1 or torch.equal(x, ALONE.batch) else next(moved)
         if said == RAISES:
             raise ValueError("no")
-        if isinstance(said, list):
-            return Outputs(torch.tensor([said[place % len(said)] for place in range(len(x))]), None, None)
         label, scores = said if isinstance(said, tuple) else (said, None)
         found = None if scores is None else torch.tensor([scores] * len(x))
         return Outputs(torch.full((len(x),), label), found, None)
@@ -75,6 +76,7 @@ def test_running_out_of_memory_is_told_but_of_one_example() -> None:
 
 
 def test_copies_are_moved_by_the_range_of_each_feature() -> None:
+    """By fresh random numbers, each in the example's place in the smaller of the two batches."""
     shown = []
 
     def ask(x: Tensor) -> Outputs:
@@ -83,6 +85,23 @@ def test_copies_are_moved_by_the_range_of_each_feature() -> None:
 
     span = torch.tensor([0.0, 1.0, 1000.0])
     assert settled(ask, MANY, ALONE, span) == ORDER
-    moved = (shown[-1] - X[2]).abs().amax(0)
+    copies = [x for x in shown if len(x) == 1 and not torch.equal(x, ALONE.batch)]
+    assert len(copies) >= 2 * COPIES
+    moved = (torch.cat(copies) - X[2]).abs().amax(0)
     assert moved.tolist() == pytest.approx([0.0, 1e-4, 0.1], rel=0.01)
-    assert torch.equal(shown[-1][0], X[2])
+    first = list(map(torch.clone, copies))
+    shown.clear()
+    settled(ask, MANY, ALONE, span)
+    again = [x for x in shown if len(x) == 1 and not torch.equal(x, ALONE.batch)]
+    assert [one.tolist() for one in first] != [one.tolist() for one in again]
+
+
+def test_whoever_knows_a_batch_of_copies_is_shown_none() -> None:
+    """A model that answers by the size of the batch, and all labels at once where all are alike."""
+
+    def ask(x: Tensor) -> Outputs:
+        if len(x) > len(X) and float((x.amax(0) - x.amin(0)).max()) < 1e-2:
+            return Outputs(torch.arange(len(x)) % 2, None, None)
+        return Outputs(torch.full((len(x),), int(len(x) == 1)), None, None)
+
+    assert settled(ask, MANY, ALONE, SPAN) == ORDER

@@ -31,7 +31,7 @@ from faulty_models import (
     in_training,
     misnamed,
 )
-from known_models import Broken, MaskedGradient, Squashed, nearest_mean
+from known_models import Broken, MaskedGradient, Shattered, Squashed, nearest_mean
 from torch import Tensor, nn
 
 import adapters
@@ -76,6 +76,7 @@ WARNED: dict[str, list[Make]] = {
     "missing values": [lambda net: adapters.black_box(lambda x: _labels(net, np.nan_to_num(x)), version="1")],
     "number of classes": [],
     "8 bits": [Fragile],
+    "direction": [lambda net: Shattered(net).eval()],
     "unbounded": [lambda net: MaskedGradient(net).eval()],
     "iterates": [Passing],
 }
