@@ -38,6 +38,7 @@ OURS = {
     },
     "certificate": {
         "linear": "bench.exact.linear:LinearCertificate",
+        "trees": "bench.exact.trees:TreesCertificate",
     },
     "dataset": {
         "mnist": "bench.datasets.mnist:mnist",
