@@ -7,10 +7,10 @@ from pathlib import Path
 
 from bench.board.rows import Row
 from bench.planning.suite import Suite
-from bench.report import paper, robustness, rubbish, transfer
+from bench.report import paper, robustness, rubbish, transfer, worst_case
 from bench.table import Table
 
-LAYOUTS = {"robustness": robustness, "transfer": transfer, "rubbish": rubbish, "paper": paper}
+LAYOUTS = {"robustness": robustness, "transfer": transfer, "rubbish": rubbish, "paper": paper, "worst-case": worst_case}
 HEAD = """\
 # Leaderboard
 
