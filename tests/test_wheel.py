@@ -23,9 +23,11 @@ DATA = (
     "bench/paper/*.md",
     "bench/paper/*.yaml",
     "bench/report/*.md",
+    "bench/report/*.yaml",
     "bench/zoo/**/*.yaml",
     "bench/zoo/**/*.json",
     "bench/zoo/**/*.safetensors",
+    "bench/zoo/**/LICENSE-*",
 )
 
 RUN = """\

@@ -34,7 +34,7 @@ def proves(view: View) -> bool:
 
 
 def brackets(view: View, target: ModelInfo) -> Iterator[Bracket]:
-    """One for every size in the norm that the suite ranks by, the smallest first; none in a suite without certificates."""
+    """One for every size in the ranking's norm, the smallest first; none in a suite without certificates."""
     by = view.suite.rank_by
     if by is None or not proves(view):
         return

@@ -7,10 +7,17 @@ from pathlib import Path
 
 from bench.board.rows import Row
 from bench.planning.suite import Suite
-from bench.report import paper, robustness, rubbish, transfer, worst_case
+from bench.report import anchors, paper, robustness, rubbish, transfer, worst_case
 from bench.table import Table
 
-LAYOUTS = {"robustness": robustness, "transfer": transfer, "rubbish": rubbish, "paper": paper, "worst-case": worst_case}
+LAYOUTS = {
+    "robustness": robustness,
+    "worst-case": worst_case,
+    "anchors": anchors,
+    "transfer": transfer,
+    "rubbish": rubbish,
+    "paper": paper,
+}
 HEAD = """\
 # Leaderboard
 

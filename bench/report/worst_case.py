@@ -115,7 +115,7 @@ def _note(worst: Sequence[Row]) -> str:
 
 
 def _undecided(worst: Sequence[Row]) -> Iterator[tuple[Row, Row]]:
-    """Neighbours in attacked accuracy, both certified, of which the better one's proof ends below the other's attack."""
+    """Neighbours in attacked accuracy, both certified, the better one proved for less than the other still stands."""
     bounded = [row for row in worst if row.certified is not None and row.robust_accuracy is not None]
     order = sorted(bounded, key=lambda row: -(row.robust_accuracy or 0))
     for above, below in pairwise(order):
