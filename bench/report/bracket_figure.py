@@ -34,10 +34,10 @@ def bracket_figure(rows: Sequence[Row]) -> Figure:
     lower = _percent([head.clean_accuracy, *(row.certified for row in rows)]) if proved else np.zeros(len(eps))
     label = "open" if proved else "open: nothing certifies it"
     panel.fill_between(eps, lower, upper, color=OPEN, alpha=0.45, linewidth=0, label=label)
-    panel.plot(eps, upper, color=ATTACKED, marker="v", markersize=4, label="attacked")
+    panel.plot(eps, upper, color=ATTACKED, marker="v", markersize=6, linewidth=2.5, label="attacked")
     _ends(panel, eps[1:], _percent([row.ci_low for row in rows]), _percent([row.ci_high for row in rows]), ATTACKED)
     if proved:
-        panel.plot(eps, lower, color=CERTIFIED, marker="^", markersize=4, linestyle="--", label="certified")
+        panel.plot(eps, lower, color=CERTIFIED, marker="^", markersize=3.5, linestyle="--", label="certified")
         low, high = (_percent([getattr(row, name) for row in rows]) for name in ("certified_low", "certified_high"))
         _ends(panel, eps[1:], low, high, CERTIFIED)
     panel.set_ylim(0, 100)
