@@ -221,9 +221,9 @@ def _asked(row: Measured) -> dict[str, Any]:
     }
 
 
-def _plain(value: Any) -> Any:
-    """A default as it stands in an identity."""
-    return list(value) if isinstance(value, tuple) else value
+def _plain(default: Any) -> Any:
+    """A parameter's default as records hold it."""
+    return list(default) if isinstance(default, tuple) else default
 
 
 def _found(view: View, row: Measured) -> Iterator[tuple[str, Any]]:
