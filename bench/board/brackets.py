@@ -59,6 +59,8 @@ def ends(worst: Worst) -> Iterator[tuple[str, Any]]:
 
 
 def _decided(view: View, worst: Worst) -> str | None:
+    if worst.status != "ok":
+        return None
     fallen: dict[str, int] = {}
     for row in worst.by:
         clean = view.clean_of(row)

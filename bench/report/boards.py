@@ -29,14 +29,20 @@ DEFINITIONS = Path(__file__).with_name("definitions.md").read_text(encoding="utf
 
 
 def render(boards: Sequence[tuple[Suite, Sequence[Row]]]) -> str:
-    """`leaderboard.md`, for suites in the order given; those without rows are left out."""
+    """`leaderboard.md`, for suites in the order given; those without rows, or not begun, are left out."""
     parts = [HEAD]
     for suite, rows in boards:
-        if rows:
+        if _begun(rows):
             parts.append(f"\n## {suite.suite}\n")
             parts.append("\n\n".join(table.markdown() for table in tables(suite, rows)) + "\n")
             parts += elsewhere(suite, rows, boards)
     return "\n".join([*parts, "\n## Definitions\n", DEFINITIONS])
+
+
+def _begun(rows: Sequence[Row]) -> bool:
+    """Whether there is something to show: of a suite of certificates more than what it shares with others."""
+    proofs = [row for row in rows if row.role == "certificate"]
+    return any(row.status != "missing" for row in proofs or rows)
 
 
 def elsewhere(suite: Suite, rows: Sequence[Row], boards: Sequence[tuple[Suite, Sequence[Row]]]) -> list[str]:

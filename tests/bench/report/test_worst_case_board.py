@@ -109,6 +109,15 @@ def test_a_board_says_where_less_is_left_of_the_same_model() -> None:
     assert text.count("See ") == 1
 
 
+def test_a_suite_of_certificates_of_which_none_was_run_is_on_no_leaderboard() -> None:
+    """Others share its attacks, so that their records alone would fill it with gaps."""
+    suite = suite_of(ATTACKS, ["a"], 0.1, board="worst-case")
+    answers = {"clean": list(TRUE), "fgsm": list(TRUE)}
+    found = rows(viewed(suite, lambda asked: answers.get(asked.craft.attack.name), references=[A]))
+    assert found
+    assert "toy-suite" not in render([(suite, found)])
+
+
 def test_published_numbers_stand_beside_ours() -> None:
     suite, found = board("anchors", {"a": [0.3] * 3 + [0.0] * 3}, {"a": 2, "b": 1})
     assert tables(suite, found)[0].headers[-1] == "open"  # none of the nets: the worst-case layout
