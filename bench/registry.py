@@ -59,6 +59,8 @@ OURS = {
         "rbf-network": "bench.training.nets.rbf_network:RBFNetwork",
         "mp-dbm": "bench.training.nets.mp_dbm:MPDBM",
         "conv-maxout": "bench.training.nets.conv_maxout:ConvMaxout",
+        "relu-net": "bench.training.nets.relu:ReLUNet",
+        "conv-relu-net": "bench.training.nets.relu:ConvReLUNet",
     },
     "training objective": {
         "plain": "bench.training.objectives.base:Plain",
