@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from adapters.structures.base import Structure
 from adapters.structures.linear import Linear
+from adapters.structures.neighbours import Neighbours
 
-KINDS: dict[str, type[Structure]] = {kind.kind: kind for kind in (Linear,)}
+KINDS: dict[str, type[Structure]] = {kind.kind: kind for kind in (Linear, Neighbours)}
 """By name: what may come from another process."""
 
-__all__ = ["KINDS", "Linear", "Structure"]
+__all__ = ["KINDS", "Linear", "Neighbours", "Structure"]

@@ -47,8 +47,8 @@ class LinearCertificate(Certificate):
             least = (margin - off).clamp_min(0)
             most = margin + off + ULP * (toward.abs() * flat.abs()).sum(1)  # in float32 still
             other = own != rival
-            near, _ = _least(flat, toward, least, threat)
-            far, moved = _least(flat, toward, most, threat)
+            near, _ = least(flat, toward, least, threat)
+            far, moved = least(flat, toward, most, threat)
             nearest = torch.where(other & (near < nearest), near, nearest)
             closer = other & (far < farther)
             farther = torch.where(closer, far, farther)
@@ -56,7 +56,7 @@ class LinearCertificate(Certificate):
         return Proof(nearest, witness.to(x.dtype).view_as(x), torch.ones(len(x), dtype=torch.bool))
 
 
-def _least(x: Tensor, toward: Tensor, margin: Tensor, threat: Threat) -> tuple[Tensor, Tensor]:
+def least(x: Tensor, toward: Tensor, margin: Tensor, threat: Threat) -> tuple[Tensor, Tensor]:
     """`(N,)` the least norm of a change d within the range with `toward . d = margin`, infinite where there is none;
     and `(N, features)` the inputs that it leads to.
     """
