@@ -44,11 +44,11 @@ class LinearCertificate(Certificate):
         for rival in range(len(structure.classes)):
             toward = structure.weight[rival] - structure.weight[own]
             margin = scores.gather(1, own[:, None])[:, 0] - scores[:, rival]
-            least = (margin - off).clamp_min(0)
-            most = margin + off + ULP * (toward.abs() * flat.abs()).sum(1)  # in float32 still
+            near, _ = least(flat, toward, (margin - off).clamp_min(0), threat)
+            # What is proposed is rounded to float32, and has to come out on the other side still.
+            rounding = ULP * (toward.abs() * (flat.abs() + near.where(near.isfinite(), 0)[:, None])).sum(1)
+            far, moved = least(flat, toward, margin + off + rounding, threat)
             other = own != rival
-            near, _ = least(flat, toward, least, threat)
-            far, moved = least(flat, toward, most, threat)
             nearest = torch.where(other & (near < nearest), near, nearest)
             closer = other & (far < farther)
             farther = torch.where(closer, far, farther)

@@ -16,7 +16,7 @@ from sklearn.svm import SVC
 from torch import Tensor, nn
 
 import adapters
-from adapters.base import Adapter
+from adapters.base import Adapter, Outputs
 from bench import zoo
 from bench.datasets import open_dataset
 from bench.records.cell import AttackId, Craft, DatasetId, Slice
@@ -99,6 +99,42 @@ class Half(nn.Module):
         return out
 
 
+class Levels(nn.Module):
+    """A net of inputs that are rounded to 16 levels, and a slope of random directions beside it."""
+
+    slope: Tensor
+
+    def __init__(self, net: nn.Module, size: float) -> None:
+        super().__init__()
+        self.net = net
+        self.register_buffer("slope", size * torch.randn(64, 10, generator=torch.Generator().manual_seed(1)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.net((16 * x).round() / 16) + x.flatten(1) @ self.slope
+        return out
+
+
+class MadeUp(Adapter):
+    """Labels of a net, and the logits of a random linear model."""
+
+    family = "made up"
+    gradient = "surrogate"
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__(input_shape=(1, 8, 8), classes=None)
+        self.net, self.slope = net, torch.randn(64, 10, generator=torch.Generator().manual_seed(1))
+
+    def _outputs(self, x: Tensor) -> Outputs:
+        scores = self.net(x)
+        return Outputs(scores.argmax(1), scores, scores.softmax(1))
+
+    def _logits(self, x: Tensor) -> Tensor:
+        return x.flatten(1) @ self.slope
+
+    def _state(self) -> list[object]:
+        return [*self.net.parameters(), self.slope]
+
+
 def labels_of(answer: Callable[[Tensor], Tensor]) -> Adapter:
     """A black box around a function of tensors."""
     return adapters.black_box(lambda x: answer(torch.from_numpy(x)).numpy(force=True), version="1")
@@ -133,6 +169,36 @@ def labels_only() -> Adapter:
     """It gives labels, and nothing that an attack by gradients could go by."""
     net = hardened()
     return labels_of(lambda x: net(x).argmax(1))
+
+
+@adapters.register("rounded", dataset="digits")
+def rounded() -> nn.Module:
+    """It rounds its inputs to 16 levels: every gradient is zero."""
+    return Levels(hardened(), 0.0).eval()
+
+
+@adapters.register("useless-slope", dataset="digits")
+def useless_slope() -> nn.Module:
+    """It rounds likewise, and adds a slope of no use, so that no gradient is zero."""
+    return Levels(hardened(), 1e-3).eval()
+
+
+@adapters.register("made-up-gradient", dataset="digits")
+def made_up_gradient() -> Adapter:
+    """An adapter of its author's, which gives attacks the logits of another, random model."""
+    return MadeUp(hardened())
+
+
+@adapters.register("shy", dataset="digits")
+def shy() -> Adapter:
+    """It gives labels only, and none where its best two scores are close."""
+    net = hardened()
+
+    def answer(x: Tensor) -> Tensor:
+        best = net(x).topk(2).values
+        return net(x).argmax(1).masked_fill(best[:, 0] - best[:, 1] < 3, -1)
+
+    return labels_of(answer)
 
 
 @adapters.register("jittered", dataset="digits")
@@ -181,6 +247,18 @@ def by_layout() -> Adapter:
     )
     known = {len(places): torch.from_numpy(TEST_Y[places]) for places in batches(craft, 0, n)}
     return labels_of(lambda x: known[len(x)] if len(x) in known else nearest(x)[0])
+
+
+@adapters.register("feigned-edge", dataset="digits")
+def feigned_edge() -> Adapter:
+    """It does the same, and of a batch of near copies it says all labels, as on the edge between them."""
+    known = by_layout()
+
+    def answer(x: Tensor) -> Tensor:
+        alike = len(x) > 2 and float((x.amax(0) - x.amin(0)).max()) < 1e-2
+        return torch.arange(len(x)) % 10 if alike else known.predict(x)
+
+    return labels_of(answer)
 
 
 @adapters.register("by-company", dataset="digits")
