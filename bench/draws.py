@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from adapters.errors import Unsupported
 
 if TYPE_CHECKING:
-    from bench.attacks.pool import Pool
+    from bench.pool import Pool
 
 
 class Draws:

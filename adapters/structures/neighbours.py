@@ -62,4 +62,5 @@ class Neighbours(Structure):
         """
         own = torch.finfo(torch.float32 if self.single else torch.float64).eps
         size = length + self.points.norm(dim=1).max()
-        return 2 * (8 * own * distance**2 + 2 * sum_roundoff(self.points.shape[1], torch.float64) * size**2)
+        error: Tensor = 2 * (8 * own * distance**2 + 2 * sum_roundoff(self.points.shape[1], torch.float64) * size**2)
+        return error

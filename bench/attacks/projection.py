@@ -43,16 +43,15 @@ class Projection(Attack):
     def craft(
         self, source: Adapter, x: Tensor, y: Tensor, goals: Tensor | None, budgets: Sequence[Threat], draws: Draws
     ) -> Iterator[Tensor]:
-        """An example that is mislabelled as it is comes back so.
+        """An example with no success that is mislabelled as it is comes back so.
 
         Raises:
             Unsupported: the dataset has no training examples.
         """
         pool = draws.training()
         order = pool.rivals(x, y, self.points)
-        right = (source.predict(x) == y).nonzero()[:, 0]
         for budget in budgets:
-            found, left, turn = x.clone(), right, 0
+            found, left, turn = x.clone(), y.new_tensor(range(len(y))), 0
             while len(left) and turn < order.shape[1]:
                 turns = min(max(1, ENOUGH // len(left)), order.shape[1] - turn)
                 places = order[left, turn : turn + turns]
@@ -65,4 +64,7 @@ class Projection(Attack):
                 kept = (wrong.any(1) | (turn == 0)) & (places[:, 0] >= 0)
                 found[left[kept]] = chosen[kept]
                 left, turn = left[~wrong.any(1)], turn + turns
+            if len(left):
+                wrong = source.predict(x[left]) != y[left]
+                found[left[wrong]] = x[left[wrong]]
             yield found

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy import sparse
 from scipy.optimize import linprog, nnls
 from torch import Tensor
 
@@ -33,30 +34,25 @@ class Found:
 
 
 class Cell:
-    """The inputs within a range that are nearer to `point` than to any of the `own`, or by less than `guard` farther."""
+    """The inputs within a range that are nearer to `point` than to any of `own`, or less than `guard` farther."""
 
-    def __init__(
-        self, x: Tensor, point: Tensor, far: float, own: Tensor, near: Tensor, guard: float, threat: Threat
-    ) -> None:
+    def __init__(self, x: Tensor, point: Tensor, own: Tensor, due: Tensor, guard: float, threat: Threat) -> None:
         """
         Args:
             x: `(features,)` float64 the example.
-            point: `(features,)` the rival's point, `far` its squared distance.
-            own: `(m, features)` points of the example's own class, `near` their `(m,)` squared distances.
+            point: `(features,)` the rival's point.
+            own: `(m, features)` points of the example's own class.
+            due: `(m,)` right sides of the inequalities `2 (point - own) . d >= due`, less the guard.
             guard: in squared distances.
             threat: the norm and the range.
         """
-        self.x, self.point, self.own, self.guard, self.threat = x, point, own, guard, threat
-        self.due = far - near - guard
-        """`(m,)` right sides of the inequalities `2 (point - own) . d >= due`."""
+        self.x, self.point, self.own, self.due, self.guard, self.threat = x, point, own, due, guard, threat
         low, high = threat.clip or (-np.inf, np.inf)
         self.low, self.high = low - x.numpy(), high - x.numpy()
 
     def nearest(self, below: float) -> Found:
         """The nearest, unless it is no nearer than `below`: then any bound that shows so."""
-        used = [0]
-        known = torch.zeros(len(self.x), dtype=torch.float64)
-        lower = 0.0
+        used, lower = [int(self.due.argmax())], 0.0
         walls: list[tuple[int, float]] = []
         for _ in range(ROUNDS):
             rows = 2 * (self.point - self.own[used])
@@ -114,8 +110,6 @@ class Cell:
         moving = np.abs(rows).max(0) > 0
         n = int(moving.sum())
         eye, one = np.eye(n), np.ones((n, 1))
-        from scipy import sparse
-
         bound = sparse.vstack(
             [
                 sparse.csr_matrix(np.hstack([-rows[:, moving], np.zeros((len(rows), 1))])),
@@ -138,7 +132,7 @@ class Cell:
         return step, np.maximum(-found.ineqlin.marginals[: len(rows)], 0)
 
     def _shown(self, rows: Tensor, due: Tensor, weights: np.ndarray) -> float:
-        """The least length of a step within the range that satisfies the rows' sum with these weights: a lower bound."""
+        """The least length within the range that satisfies the rows' weighted sum: a lower bound."""
         factor = torch.from_numpy(weights)
         one, margin = (factor @ rows)[None], (factor @ due)[None]
         if float(margin) <= 0:

@@ -15,8 +15,8 @@ import torch
 from adapters.base import Adapter
 from adapters.errors import Unsupported
 from adapters.identified import NO_VERSION
-from bench.attacks.pool import Pool
 from bench.datasets.base import Dataset
+from bench.pool import Pool
 from bench.records.cell import Cell, ModelInfo
 from bench.records.record import Run
 from bench.running.blind import Memory

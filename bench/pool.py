@@ -21,8 +21,7 @@ class Pool:
             y: `(M,)` their classes.
         """
         self.points, self.classes = x, y
-        kinds, sizes = y.unique_consecutive(return_counts=True)
-        self._parts = list(zip(kinds.tolist(), sizes.tolist(), strict=True))
+        self._parts = [(kind, size) for kind, size in enumerate(y.bincount().tolist()) if size]
         self._squares = x.norm(dim=1) ** 2  # in one pass: no second copy of the examples
 
     def rivals(self, x: Tensor, y: Tensor, each: int) -> Tensor:
@@ -40,7 +39,7 @@ class Pool:
         import torch
 
         rows = max(1, CELLS // len(self.points))
-        blocks = zip(x.flatten(1).split(rows), y.split(rows), strict=True)
+        blocks = zip(torch.split(x.flatten(1), rows), torch.split(y, rows), strict=True)
         return torch.cat([self._rivals(part, own, each) for part, own in blocks])
 
     def _rivals(self, x: Tensor, y: Tensor, each: int) -> Tensor:
@@ -66,9 +65,13 @@ class Pool:
         import torch
 
         rows = max(1, CELLS // len(self.points))
-        means = [self._means(part, each) for part in x.flatten(1).split(rows)]
+        means = [self._means(part, each) for part in torch.split(x.flatten(1), rows)]
         found = torch.cat(means)
-        return found, (found - x.flatten(1)[:, None]).norm(dim=2), self.classes.unique_consecutive()
+        return (
+            found,
+            (found - x.flatten(1)[:, None]).norm(dim=2),
+            x.new_tensor([kind for kind, _ in self._parts]).long(),
+        )
 
     def _means(self, x: Tensor, each: int) -> Tensor:
         import torch
