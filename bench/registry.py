@@ -34,11 +34,14 @@ OURS = {
         "gaussian-rubbish": "bench.attacks.rubbish:GaussianRubbish",
         "fooling": "bench.attacks.fooling:Fooling",
         "rays": "bench.attacks.rays:RayS",
+        "projection": "bench.attacks.projection:Projection",
+        "training-rays": "bench.attacks.training_rays:TrainingRays",
         "worst-case": "bench.attacks.worst_case:WorstCase",
     },
     "certificate": {
         "linear": "bench.exact.linear:LinearCertificate",
         "trees": "bench.exact.trees:TreesCertificate",
+        "neighbours": "bench.exact.neighbours:NeighboursCertificate",
     },
     "dataset": {
         "mnist": "bench.datasets.mnist:mnist",

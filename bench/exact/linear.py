@@ -44,10 +44,10 @@ class LinearCertificate(Certificate):
         for rival in range(len(structure.classes)):
             toward = structure.weight[rival] - structure.weight[own]
             margin = scores.gather(1, own[:, None])[:, 0] - scores[:, rival]
-            near, _ = _least(flat, toward, (margin - off).clamp_min(0), threat)
+            near, _ = least(flat, toward, (margin - off).clamp_min(0), threat)
             # What is proposed is rounded to float32, and has to come out on the other side still.
             rounding = ULP * (toward.abs() * (flat.abs() + near.where(near.isfinite(), 0)[:, None])).sum(1)
-            far, moved = _least(flat, toward, margin + off + rounding, threat)
+            far, moved = least(flat, toward, margin + off + rounding, threat)
             other = own != rival
             nearest = torch.where(other & (near < nearest), near, nearest)
             closer = other & (far < farther)
@@ -56,7 +56,7 @@ class LinearCertificate(Certificate):
         return Proof(nearest, witness.to(x.dtype).view_as(x), torch.ones(len(x), dtype=torch.bool))
 
 
-def _least(x: Tensor, toward: Tensor, margin: Tensor, threat: Threat) -> tuple[Tensor, Tensor]:
+def least(x: Tensor, toward: Tensor, margin: Tensor, threat: Threat) -> tuple[Tensor, Tensor]:
     """`(N,)` the least norm of a change d within the range with `toward . d = margin`, infinite where there is none;
     and `(N, features)` the inputs that it leads to.
     """
