@@ -12,6 +12,10 @@ from torch import Tensor
 from adapters.errors import Unsupported
 
 
+MOST = 2**31
+"""Classes, at most."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Structure(ABC):
     """All that decides the labels of a model: the class of the first largest of `scores` is its label.
@@ -25,6 +29,13 @@ class Structure(ABC):
 
     classes: tuple[int, ...]
     """Which class each column of the scores is of."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless the classes are distinct indices. It may come from a stranger's process."""
+        if not self.classes or len(set(self.classes)) < len(self.classes):
+            raise ValueError("its classes are none, or one twice")
+        if not all(0 <= index < MOST for index in self.classes):
+            raise ValueError("a class is no index of one")
 
     @abstractmethod
     def scores(self, x: Tensor) -> Tensor:
