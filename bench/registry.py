@@ -38,6 +38,7 @@ OURS = {
     },
     "certificate": {
         "linear": "bench.exact.linear:LinearCertificate",
+        "gaussian-nb": "bench.exact.gaussian_nb:GaussianNBCertificate",
     },
     "dataset": {
         "mnist": "bench.datasets.mnist:mnist",

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from adapters.errors import Unsupported
 
-
 MOST = 2**31
 """Classes, at most."""
 
@@ -52,6 +51,14 @@ class Structure(ABC):
             Unsupported: that is not known of this kind.
         """
         raise Unsupported(f"no exact answer is known of a {self.kind} behind a scaling")
+
+    def spread(self, places: Tensor, features: int) -> Structure:
+        """The same of inputs of `features` features, of which it is shown those at `places`, `(its own,)` int64.
+
+        Raises:
+            Unsupported: that is not known of this kind.
+        """
+        raise Unsupported(f"no exact answer is known of a {self.kind} that is shown some of the features")
 
     def named(self, positions: Sequence[int]) -> Self:
         """The same with class `positions[k]` in place of each class k."""

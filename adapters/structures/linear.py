@@ -104,7 +104,7 @@ class Linear(Structure):
         )
 
     def spread(self, places: Tensor, features: int) -> Linear:
-        """The same of inputs of which it is shown those features alone, `(features of it,)` int64, some maybe twice."""
+        """Some places may be there twice."""
         wide = self.weight.new_zeros(len(self.classes), features)
         weight, off = (wide.clone().index_add(1, places, part) for part in (self.weight, self.off))
         most = float(places.bincount(minlength=1).amax()) if len(places) else 0.0
@@ -114,6 +114,28 @@ class Linear(Structure):
         """What the features from `start` to `end` add to the scores, without the bias."""
         nothing = torch.zeros_like(self.bias)
         return Linear(self.classes, self.weight[:, start:end], nothing, self.off[:, start:end], nothing, self.square)
+
+    @classmethod
+    def constant(cls, score: float, features: int) -> Linear:
+        """One class, whose score is always the same."""
+        bias, weight = torch.tensor([score], dtype=DOUBLE), torch.zeros(1, features, dtype=DOUBLE)
+        return cls((0,), weight, bias, weight, torch.zeros_like(bias))
+
+    @classmethod
+    def stacked(cls, parts: Sequence[Linear]) -> Linear:
+        """The scores of several side by side, as many classes together."""
+        fields = (torch.cat([getattr(part, name) for part in parts]) for name in ("weight", "bias", "off", "rest"))
+        weight, bias, off, rest = fields
+        return cls(tuple(range(len(weight))), weight, bias, off, rest, max(part.square for part in parts))
+
+    def difference(self) -> Linear:
+        """Of two classes the score of the second over the first, as one class."""
+        fields = (self.weight[1:] - self.weight[:1], self.bias[1:] - self.bias[:1])
+        return Linear((0,), *fields, self.off.sum(0, keepdim=True), self.rest.sum(0, keepdim=True), 2 * self.square)
+
+    def shifted(self, bias: Tensor, rest: Tensor) -> Linear:
+        """With more of a bias, and of what it may be off by."""
+        return dataclasses.replace(self, bias=self.bias + bias, rest=self.rest + rest)
 
     def plus(self, other: Linear) -> Linear:
         """The sum of both scores."""

@@ -17,7 +17,7 @@ inputs become on the way, hence how far rounding may take scores, and the margin
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -35,6 +35,8 @@ TINY = 1e-30
 """Least step: float32 has it."""
 FAR = 1e100
 """Where inputs without a range are taken to end."""
+BLOCK = 256
+"""Examples at a time: so few stay in the caches."""
 STEPS = 200
 """Of Newton's, at most: some 6 are enough, and fewer give less than the radius, never more."""
 DUAL = {"linf": 1.0, "l2": 2.0, "l1": torch.inf}
@@ -52,12 +54,10 @@ class LinearCertificate(Certificate):
         radius = torch.full((len(x),), torch.inf, dtype=torch.float64)
         found = torch.zeros(len(x), dtype=torch.bool)
         witness = x.flatten(1).clone()
-        for index in own.unique().tolist():
-            rows = (own == index).nonzero()[:, 0]
-            towards = _Towards.of(structure, index, threat.norm or "")
-            if not len(towards.weight):
-                continue
-            points, margins = flat[rows], towards.margins(scores[rows], index)
+        if len(structure.classes) == 1:
+            return Proof(radius, x.clone(), ~found)
+        for towards, rows in _blocks(structure, own, threat.norm or ""):
+            points, margins = flat[rows], towards.margins(scores[rows])
             off = structure.roundoff(points)[:, None]
             rounded = ULP * (points.abs() @ towards.weight.abs().T)  # of the witness, in float32
             beyond = ((margins + 2 * off + rounded) * (1 + 4 * ULP)).clamp_min(TINY)
@@ -73,9 +73,19 @@ class LinearCertificate(Certificate):
         return Proof(radius, witness.view_as(x), found | radius.isinf())
 
 
+def _blocks(structure: Linear, own: Tensor, norm: str) -> Iterator[tuple[_Towards, Tensor]]:
+    """The rivals of each class, and which rows are the class's, a block at a time."""
+    for index in torch.unique(own).tolist():
+        towards = _Towards.of(structure, int(index), norm)
+        for rows in torch.split((own == index).nonzero()[:, 0], BLOCK):
+            yield towards, rows
+
+
 class _Towards(NamedTuple):
     """The rivals of one class."""
 
+    own: int
+    """The class's column."""
     rivals: Tensor
     """`(R,)` their columns."""
     weight: Tensor
@@ -87,11 +97,11 @@ class _Towards(NamedTuple):
     def of(cls, structure: Linear, index: int, norm: str) -> _Towards:
         rivals = torch.tensor([k for k in range(len(structure.classes)) if k != index], dtype=torch.int64)
         weight = structure.weight[rivals] - structure.weight[index]
-        return cls(rivals, weight, torch.linalg.vector_norm(weight, ord=DUAL[norm], dim=1))
+        return cls(index, rivals, weight, torch.linalg.vector_norm(weight, ord=DUAL[norm], dim=1))
 
-    def margins(self, scores: Tensor, index: int) -> Tensor:
+    def margins(self, scores: Tensor) -> Tensor:
         """`(N, R)` how much higher the class's score is."""
-        return scores[:, index : index + 1] - scores[:, self.rivals]
+        return scores[:, self.own : self.own + 1] - scores[:, self.rivals]
 
 
 def _nearest(x: Tensor, towards: _Towards, margins: Tensor, threat: Threat) -> tuple[Tensor, Tensor, Tensor]:
