@@ -40,10 +40,11 @@ def test_the_radius_is_the_root_of_the_least_difference(clip: bool, seed: int) -
     found = proved(structure, x, y, "linf", UNIT if clip else None)
     for each, own, radius in zip(x.double().numpy(), y.tolist(), found.radius.tolist(), strict=True):
         far = 1.0 if clip else 1e3
-        roots = []
-        for rival in set(range(4)) - {own}:
-            if least(structure, each, own, rival, far, clip) <= 0:
-                roots.append(brentq(lambda r, o=own, v=rival, at=each: least(structure, at, o, v, r, clip), 0, far))
+        roots = [
+            brentq(lambda radius, *pair: least(structure, *pair, radius, clip), 0, far, args=(each, own, rival))
+            for rival in set(range(4)) - {own}
+            if least(structure, each, own, rival, far, clip) <= 0
+        ]
         if roots:
             assert radius == pytest.approx(min(roots), rel=1e-8, abs=1e-10)
         else:
