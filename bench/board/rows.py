@@ -184,7 +184,7 @@ def _asked(row: Measured) -> dict[str, Any]:
         "title": attack.title or attack.name,
         "single_step": attack.single_step,
         "parameters": parameters,
-        "special": {key: value for key, value in parameters.items() if value != defaults[key].default},
+        "special": {key: value for key, value in parameters.items() if value != _plain(defaults[key].default)},
         "norm": threat.norm,
         "eps": threat.eps,
         "clip": None if threat.norm is None else threat.clip is not None,
@@ -196,6 +196,11 @@ def _asked(row: Measured) -> dict[str, Any]:
         "status": row.status,
         "reason": row.reason,
     }
+
+
+def _plain(default: Any) -> Any:
+    """A parameter's default as records hold it."""
+    return list(default) if isinstance(default, tuple) else default
 
 
 def _found(view: View, row: Measured) -> Iterator[tuple[str, Any]]:

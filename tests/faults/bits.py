@@ -51,6 +51,7 @@ def bits(name: str, written: Sequence[tuple[Record, bytes]], times: int, folder:
             named = len(said) == 1 and str(path) in said[0] and "\n" not in said[0]
             outcome.add(RIGHT[0] if named else "refused without a line", took, what)
         else:
-            same = (found.id, found.cell, found.result) == (record.id, record.cell, record.result)
+            told = [(each.id, each.cell, each.result, each.run.findings) for each in (found, record)]
+            same = told[0] == told[1]
             outcome.add(RIGHT[1] if same else "read as another result", took, what)
     return outcome

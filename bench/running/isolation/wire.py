@@ -21,6 +21,8 @@ DTYPES = {
 ALIGNMENT = 16
 DIMENSIONS = 8
 """Of a tensor, at most."""
+TENSORS = 1000
+"""Of a message, at most."""
 MOST = 1 << 31
 """Extent of a dimension, at most."""
 
@@ -68,7 +70,7 @@ def unpacked(frame: Frame) -> Message:
     if not isinstance(header, dict) or not isinstance(header.get("kind"), str):
         raise Garbled("a header that is none")
     values, described = header.get("values"), header.get("tensors")
-    if not isinstance(values, dict) or not isinstance(described, list) or len(described) > 16:
+    if not isinstance(values, dict) or not isinstance(described, list) or len(described) > TENSORS:
         raise Garbled("a header that is none")
     tensors: dict[str, Tensor] = {}
     start = 0

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from adapters.errors import AdapterError, Ended, InvalidOutput, Raised, Unsupported
 from bench.running.isolation.asking import asked
-from bench.running.isolation.wire import DTYPES, Garbled, Message, packed, unpacked
+from bench.running.isolation.wire import DTYPES, TENSORS, Garbled, Message, packed, unpacked
 from bench.running.workers.protocol import Frame
 
 SHAPES = st.lists(st.integers(0, 4), max_size=4)
@@ -50,7 +50,7 @@ ONE = {"name": "t", "dtype": "float32", "shape": [2]}
         ({"kind": 3, "values": {}, "tensors": []}, b""),
         ({"kind": "answer", "values": [], "tensors": []}, b""),
         ({"kind": "answer", "values": {}, "tensors": {}}, b""),
-        ({"kind": "answer", "values": {}, "tensors": [ONE] * 17}, bytes(17 * 16)),
+        ({"kind": "answer", "values": {}, "tensors": [ONE] * (TENSORS + 1)}, bytes((TENSORS + 1) * 16)),
         ({"kind": "answer", "values": {}, "tensors": [ONE]}, bytes(7)),
         ({"kind": "answer", "values": {}, "tensors": [ONE]}, bytes(160)),
         ({"kind": "answer", "values": {}, "tensors": [{**ONE, "shape": [-2]}]}, bytes(16)),
