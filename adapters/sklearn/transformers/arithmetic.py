@@ -126,7 +126,7 @@ class TruncatedSVD(Projection):
     def __init__(self, estimator: Any) -> None:
         weight = estimator.components_.astype(np.float64)
         super().__init__(weight=torch.tensor(weight), bias=torch.zeros(len(weight), dtype=torch.float64))
-        self._precision = torch.as_tensor(estimator.components_[:0]).dtype
+        self._precision = torch.as_tensor(np.empty(0, estimator.components_.dtype)).dtype
         self._origin = torch.zeros(weight.shape[1], dtype=torch.float64)
 
 
@@ -141,5 +141,5 @@ class PCA(Projection):
         super().__init__(
             weight=torch.tensor(weight / deviation[:, None]), bias=torch.tensor(-(weight @ estimator.mean_) / deviation)
         )
-        self._precision = torch.as_tensor(estimator.components_[:0]).dtype
-        self._origin = torch.tensor(estimator.mean_).double()
+        self._precision = torch.as_tensor(np.empty(0, estimator.components_.dtype)).dtype
+        self._origin = torch.tensor(np.array(estimator.mean_, dtype=np.float64))
