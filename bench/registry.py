@@ -39,6 +39,7 @@ OURS = {
     "certificate": {
         "linear": "bench.exact.linear:LinearCertificate",
         "gaussian-nb": "bench.exact.gaussian_nb:GaussianNBCertificate",
+        "trees": "bench.exact.trees:TreesCertificate",
     },
     "dataset": {
         "mnist": "bench.datasets.mnist:mnist",

@@ -9,8 +9,9 @@ from __future__ import annotations
 from adapters.structures.base import Structure
 from adapters.structures.gaussian_nb import GaussianNB
 from adapters.structures.linear import Linear
+from adapters.structures.trees import Trees
 
-KINDS: dict[str, type[Structure]] = {kind.kind: kind for kind in (Linear, GaussianNB)}
+KINDS: dict[str, type[Structure]] = {kind.kind: kind for kind in (Linear, Trees, GaussianNB)}
 """By name: what may come from another process."""
 
-__all__ = ["KINDS", "GaussianNB", "Linear", "Structure"]
+__all__ = ["KINDS", "GaussianNB", "Linear", "Structure", "Trees"]
