@@ -40,6 +40,7 @@ OURS = {
     },
     "certificate": {
         "linear": "bench.exact.linear:LinearCertificate",
+        "gaussian-nb": "bench.exact.gaussian_nb:GaussianNBCertificate",
         "trees": "bench.exact.trees:TreesCertificate",
         "neighbours": "bench.exact.neighbours:NeighboursCertificate",
     },
