@@ -41,6 +41,7 @@ OURS = {
     "certificate": {
         "linear": "bench.exact.linear:LinearCertificate",
         "neighbours": "bench.exact.neighbours:NeighboursCertificate",
+        "trees": "bench.exact.trees:TreesCertificate",
     },
     "dataset": {
         "mnist": "bench.datasets.mnist:mnist",

@@ -9,8 +9,9 @@ from __future__ import annotations
 from adapters.structures.base import Structure
 from adapters.structures.linear import Linear
 from adapters.structures.neighbours import Neighbours
+from adapters.structures.trees import Trees
 
-KINDS: dict[str, type[Structure]] = {kind.kind: kind for kind in (Linear, Neighbours)}
+KINDS: dict[str, type[Structure]] = {kind.kind: kind for kind in (Linear, Neighbours, Trees)}
 """By name: what may come from another process."""
 
-__all__ = ["KINDS", "Linear", "Neighbours", "Structure"]
+__all__ = ["KINDS", "Linear", "Neighbours", "Structure", "Trees"]
