@@ -40,8 +40,8 @@ OURS = {
     },
     "certificate": {
         "linear": "bench.exact.linear:LinearCertificate",
-        "neighbours": "bench.exact.neighbours:NeighboursCertificate",
         "trees": "bench.exact.trees:TreesCertificate",
+        "neighbours": "bench.exact.neighbours:NeighboursCertificate",
     },
     "dataset": {
         "mnist": "bench.datasets.mnist:mnist",
@@ -62,6 +62,8 @@ OURS = {
         "rbf-network": "bench.training.nets.rbf_network:RBFNetwork",
         "mp-dbm": "bench.training.nets.mp_dbm:MPDBM",
         "conv-maxout": "bench.training.nets.conv_maxout:ConvMaxout",
+        "relu-net": "bench.training.nets.relu:ReLUNet",
+        "conv-relu-net": "bench.training.nets.relu:ConvReLUNet",
     },
     "training objective": {
         "plain": "bench.training.objectives.base:Plain",

@@ -11,7 +11,14 @@ from adapters.structures.linear import Linear
 from adapters.structures.neighbours import Neighbours
 from adapters.structures.trees import Trees
 
-KINDS: dict[str, type[Structure]] = {kind.kind: kind for kind in (Linear, Neighbours, Trees)}
+KINDS: dict[str, type[Structure]] = {
+    kind.kind: kind
+    for kind in (
+        Linear,
+        Neighbours,
+        Trees,
+    )
+}
 """By name: what may come from another process."""
 
 __all__ = ["KINDS", "Linear", "Neighbours", "Structure", "Trees"]
