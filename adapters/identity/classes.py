@@ -15,15 +15,26 @@ import torch
 from torch import Tensor, nn
 
 from adapters.identity import libraries, outside
+from adapters.identity.marks import COPYING, HELD, MAKES, SHOWS, SHOWS_SELF, hands_on
 from adapters.identity.walk import Walk, node, rule
 
 CONSTRUCTION = frozenset({"__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__"})
 """What makes an instance. Of one that is there, its attributes tell."""
-SHOWN = frozenset(
-    {"__repr__", "__str__", "__format__", "extra_repr", "_get_name", "__dir__", "__sizeof__", "__del__", "__getstate__"}
-    | {"__setstate__", "__reduce__", "__reduce_ex__", "__copy__", "__deepcopy__", "__getnewargs__", "__getnewargs_ex__"}
+TEXTS = frozenset({"__repr__", "__str__", "__format__", "extra_repr", "_get_name"})
+"""What shows an instance as text."""
+COPIES = frozenset(
+    {"__getstate__", "__setstate__", "__reduce__", "__reduce_ex__", "__copy__", "__deepcopy__", "__getnewargs__"}
+    | {"__getnewargs_ex__"}
 )
+"""What copies an instance."""
+SHOWN = TEXTS | COPIES | {"__dir__", "__sizeof__", "__del__"}
 """What shows, copies or ends an instance."""
+_ASKED_BY = {
+    **dict.fromkeys(TEXTS, frozenset({SHOWS, "format", "format_map"})),
+    **dict.fromkeys(COPIES, frozenset({COPYING})),
+    "__sizeof__": frozenset({"getsizeof"}),
+}
+"""Who calls them that does not name them."""
 _BOOKKEEPING = frozenset(
     {
         "__module__",
@@ -84,7 +95,9 @@ def _class(walk: Walk, kind: type, *, made: bool) -> bytes:
         parts.append(kind_of(walk, type(kind), "metaclass"))
     for name, value in sorted(vars(kind).items()):
         if _counts_in_class(walk, kind, name, made=made):
-            parts.append(node(name, walk.of(value, f"{kind.__name__}.{name}")))
+            seen = walk.aside if name in SHOWN or (name in CONSTRUCTION and not made) else walk.of
+            parts.append(node(name, seen(value, f"{kind.__name__}.{name}")))
+            _mark(walk, kind, name, value)
     if isinstance(kind, enum.EnumType):
         members: dict[str, Any] = dict(kind.__members__)
         parts.append(node("members", *(node(name, walk.of(part._value_)) for name, part in members.items())))
@@ -112,12 +125,33 @@ def _counts_in_class(walk: Walk, kind: type, name: str, *, made: bool) -> bool:
     if name in _BOOKKEEPING:
         return False
     if name in CONSTRUCTION:
-        return made
+        return made or walk.reading.names(MAKES)
     if name in SHOWN:
-        return walk.reading.names(name)
+        return walk.reading.names(name) or _is_shown(walk, kind, name)
     if name.startswith("__") or walk.reading.has(name) or not _is_seen_through(kind):
         return True
     return _is_asked_for(kind, name)
+
+
+def _is_shown(walk: Walk, kind: type, name: str) -> bool:
+    """Whether code met calls what shows or copies an instance. Networks are shown for their own sake, if at all."""
+    if name in TEXTS and any(base in _SEEN_THROUGH for base in kind.__mro__):
+        return walk.reading.names(SHOWS_SELF)
+    return any(map(walk.reading.names, _ASKED_BY.get(name, ())))
+
+
+def _mark(walk: Walk, kind: type, name: str, value: Any) -> None:
+    """Take down that a function which is handed its class may make instances: `cls()` in a class method."""
+    if not walk.reading.has(name) and not name.startswith("__"):
+        return
+    place = 0 if isinstance(value, classmethod) or issubclass(kind, type) or name == "__class_getitem__" else None
+    place = 2 if name == "__get__" else place
+    inner: Any = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
+    function = inspect.unwrap(inner) if callable(inner) else None
+    if place is None or name in CONSTRUCTION or not isinstance(function, types.FunctionType):
+        return
+    if hands_on(function.__code__, place):
+        walk.reading.add([MAKES])
 
 
 def attributes_of(walk: Walk, value: Any, without: frozenset[str] = frozenset()) -> bytes:
@@ -125,6 +159,7 @@ def attributes_of(walk: Walk, value: Any, without: frozenset[str] = frozenset())
     found = own_attributes(value)
     counting = {name: part for name, part in sorted(found.items()) if name not in without}
     kept = {name: part for name, part in counting.items() if _counts(walk, type(value), name, part)}
+    walk.reading.add(mark for part in kept.values() for builtin, mark in HELD.items() if part is builtin)
     return node("attributes", *(node(name, walk.of(part, name)) for name, part in kept.items()))
 
 

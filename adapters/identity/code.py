@@ -14,6 +14,7 @@ from functools import lru_cache
 from types import CodeType
 from typing import Any, NamedTuple, TypeVar
 
+from adapters.identity.marks import marks
 from adapters.identity.reading import ANY
 from adapters.identity.walk import node
 
@@ -50,7 +51,7 @@ class Code(NamedTuple):
     """Loaded from closures."""
     imports: tuple[Import, ...]
     attributes: frozenset[str]
-    """Loaded as attributes, or possibly so: strings that could be names are among them."""
+    """Loaded as attributes, or possibly so: strings that could be names are among them, and marks."""
 
 
 @lru_cache(maxsize=4096)
@@ -63,6 +64,7 @@ def read(code: CodeType) -> Code:
         count += instruction.opname not in _IDLE
     nested = [read(const) for const in code.co_consts if isinstance(const, CodeType)]
     attributes = {str(each.argval) for each in body if each.opname in _ATTRIBUTE} | set(_by_any_name(body))
+    attributes |= marks(code, body)
     attributes.update(_strings(tuple(each.argval for each in body if each.opcode in dis.hasconst)))
     loads = list(_chains(body))
     return Code(

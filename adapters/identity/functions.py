@@ -18,6 +18,7 @@ from torch._ops import OpOverload, OpOverloadPacket, _OpNamespace
 
 from adapters.identity import code, libraries, outside
 from adapters.identity.classes import kind_of
+from adapters.identity.marks import MARKS
 from adapters.identity.walk import Walk, node, rule
 
 _ABSENT = object()
@@ -43,7 +44,7 @@ def _of_library(walk: Walk, value: types.FunctionType, home: str, module: str) -
     name = value.__code__.co_qualname
     outside.note(walk, module, name, home)
     if " " in home:  # of no known package: it may be handed a network
-        walk.reading.add(code.read(value.__code__).attributes)
+        walk.reading.add(code.read(value.__code__).attributes - MARKS)
     parts: list[bytes | str] = [home, module, name]
     if "<lambda>" in name:
         parts.append(read(walk, value.__code__))

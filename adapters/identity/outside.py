@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from adapters.identity.marks import CALLED_BY
 from adapters.identity.walk import Walk
 
 PACKAGES = frozenset(
@@ -48,6 +49,7 @@ READS = ("load", "read", "open", "imread", "fetch", "download", "urlopen")
 def note(walk: Walk, module: str, name: str, home: str = "") -> None:
     """Take down that code here asks the outside world, if this thing of a library (with a version, of another) does."""
     full = f"{module}.{name}".strip(".")
+    walk.reading.add(mark for mark, functions in CALLED_BY.items() if full in functions)
     reads = " " in home and name.rpartition(".")[2].lstrip("_").lower().startswith(READS)
     if module.partition(".")[0] in PACKAGES or full in FUNCTIONS or reads:
         walk.cannot(None, f"{full.removeprefix('builtins.')}, which asks the outside world")

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import cloudpickle
+import made_anew  # noqa: F401 - more places
 import numpy as np
 import ordinary_nets
 import pytest
