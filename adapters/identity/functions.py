@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import builtins
 import functools
-import importlib
-import importlib.util
 import operator
 import sys
 import types
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from torch import Tensor
-from torch._ops import OpOverload, OpOverloadPacket, _OpNamespace
 
 from adapters.identity import code, libraries, outside
 from adapters.identity.classes import kind_of
 from adapters.identity.marks import MARKS
+from adapters.identity.modules import ABSENT, imported, loaded, value_of
 from adapters.identity.walk import Walk, node, rule
 
-_ABSENT = object()
 _BY_NAME = frozenset({"__name__", "__file__", "__package__", "__spec__", "__loader__", "__doc__", "__builtins__"})
 """Globals that tell where a module lies, and not what it does."""
 _WRAPPED = frozenset({"__wrapped__", "__doc__", "__module__", "__name__", "__qualname__", "__annotations__"})
@@ -71,13 +66,13 @@ def _called_with(walk: Walk, value: types.FunctionType) -> list[bytes]:
         try:
             content = cell.cell_contents
         except ValueError:
-            content = _ABSENT
+            content = ABSENT
         if isinstance(content, types.ModuleType):
-            parts.extend(_loaded(walk, content, chain) for chain in chains.get(name, [(name,)]))
+            parts.extend(loaded(walk, content, chain) for chain in chains.get(name, [(name,)]))
         elif name == "__class__" and isinstance(content, type):
             parts.append(kind_of(walk, content, name))
         else:
-            parts.append(node(name, _value(walk, content, name)))
+            parts.append(node(name, value_of(walk, content, name)))
     for name, attribute in sorted(vars(value).items()):
         if name not in _WRAPPED and walk.reading.has(name):
             parts.append(node(name, walk.of(attribute, name)))
@@ -92,83 +87,10 @@ def _globals(walk: Walk, value: types.FunctionType) -> bytes:
         name = chain[0]
         if name in _BY_NAME:
             continue
-        content = value.__globals__.get(name, getattr(builtins, name, _ABSENT))
-        parts.append(node(".".join(chain), _loaded(walk, content, chain)))
-    parts.extend(_imported(walk, value.__globals__, each) for each in found.imports)
+        content = value.__globals__.get(name, getattr(builtins, name, ABSENT))
+        parts.append(node(".".join(chain), loaded(walk, content, chain)))
+    parts.extend(imported(walk, value.__globals__, each) for each in found.imports)
     return node("globals", *parts)
-
-
-def _loaded(walk: Walk, content: Any, chain: code.Chain) -> bytes:
-    """What a name and the attributes loaded from it lead to: through modules, but into no other thing."""
-    place = chain[0]
-    for name in chain[1:]:
-        if isinstance(content, _OpNamespace):  # `torch.ops.mine.shift`
-            content = getattr(content, name, _ABSENT)
-            continue
-        if not isinstance(content, types.ModuleType):
-            break
-        owner, content, place = content, getattr(content, name, _ABSENT), f"{place}.{name}"
-        home = libraries.of_module(owner.__name__)
-        if home is not None:
-            outside.note(walk, owner.__name__, name, home)
-            if _is_a_librarys(content):
-                return node("of a library", home, owner.__name__, name)
-    return _value(walk, content, place)
-
-
-_PUT_THERE = (
-    types.FunctionType,
-    type,
-    types.ModuleType,
-    np.ndarray,
-    Tensor,
-    OpOverload,
-    OpOverloadPacket,
-    _OpNamespace,
-)
-
-
-def _is_a_librarys(content: Any) -> bool:
-    """Whether a library's object is nothing but that: no function, class or value that somebody may have put there."""
-    kind = type(content)
-    if isinstance(content, _PUT_THERE) or kind.__module__ == "builtins":
-        return False
-    return libraries.of_class(kind) is not None
-
-
-def _value(walk: Walk, content: Any, place: str) -> bytes:
-    return node("absent") if content is _ABSENT else walk.of(content, place)
-
-
-def _imported(walk: Walk, known: Mapping[str, Any], statement: code.Import) -> bytes:
-    """What an import within a function leads to; of the user's modules all, or the names taken from them."""
-    name = "." * statement.level + statement.module
-    try:
-        name = importlib.util.resolve_name(name, known.get("__package__") or None)
-        module = sys.modules.get(name)
-        if module is None:
-            spec = importlib.util.find_spec(name)
-            home = None if spec is None else libraries.of_file(name, spec.origin)
-            if spec is None or home is not None:
-                outside.note(walk, name, "")
-                return node("import", name, home or "not installed")
-            module = importlib.import_module(name)  # as the function itself is about to do
-    except Exception:  # noqa: BLE001 - whatever somebody's module raises
-        return walk.cannot(statement, f"import {name}")
-    if not statement.names:
-        return node("import", walk.of(module, name))
-    return node("import", *(_loaded(walk, module, (name, each)) for each in statement.names if each != "*"))
-
-
-@rule(types.ModuleType)
-def module(walk: Walk, value: types.ModuleType) -> bytes:
-    """A module that code loads as such, and not for a name in it, may be asked for any name."""
-    home = libraries.of_module(value.__name__)
-    if home is not None:
-        outside.note(walk, value.__name__, "")
-        return node("module", home, value.__name__)
-    named = ((name, part) for name, part in sorted(vars(value).items()) if not name.startswith("__"))
-    return node("module", *(node(name, walk.of(part, name)) for name, part in named))
 
 
 @rule(types.MethodType)
