@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from adapters.identity import libraries, outside
 from adapters.identity.marks import COPYING, HELD, MAKES, SHOWS, SHOWS_SELF, hands_on
+from adapters.identity.patched import patches
 from adapters.identity.walk import Walk, node, rule
 
 CONSTRUCTION = frozenset({"__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__"})
@@ -102,15 +103,6 @@ def _class(walk: Walk, kind: type, *, made: bool) -> bytes:
         members: dict[str, Any] = dict(kind.__members__)
         parts.append(node("members", *(node(name, walk.of(part._value_)) for name, part in members.items())))
     return node("class", home or "", kind.__name__, *parts)
-
-
-def patches(walk: Walk, owner: type | types.ModuleType) -> list[bytes]:
-    """The functions of the user's that stand in a library's class or module in place of its own."""
-    return [
-        node(name, walk.of(value, f"{owner.__name__}.{name}"))
-        for name, value in sorted(vars(owner).items())
-        if isinstance(value, types.FunctionType) and libraries.is_users(value)
-    ]
 
 
 def is_named(kind: type) -> bool:

@@ -15,6 +15,7 @@ from adapters.identity import code, libraries, outside
 from adapters.identity.classes import kind_of
 from adapters.identity.marks import MARKS
 from adapters.identity.modules import ABSENT, imported, loaded, value_of
+from adapters.identity.patched import defaults
 from adapters.identity.walk import Walk, node, rule
 
 _BY_NAME = frozenset({"__name__", "__file__", "__package__", "__spec__", "__loader__", "__doc__", "__builtins__"})
@@ -40,7 +41,7 @@ def _of_library(walk: Walk, value: types.FunctionType, home: str, module: str) -
     outside.note(walk, module, name, home)
     if " " in home:  # of no known package: it may be handed a network
         walk.reading.add(code.read(value.__code__).attributes - MARKS)
-    parts: list[bytes | str] = [home, module, name]
+    parts: list[bytes | str] = [home, module, name, *defaults(walk, value)]
     if "<lambda>" in name:
         parts.append(read(walk, value.__code__))
     if "<locals>" in name or "<lambda>" in name or value.__closure__:

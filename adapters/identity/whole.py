@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import torch
 
 from adapters.identity import libraries
-from adapters.identity.classes import attributes_of, kind_of, patches
+from adapters.identity.classes import attributes_of, kind_of
 from adapters.identity.networks import hooks_of_all
+from adapters.identity.patched import patches
 from adapters.identity.walk import Walk, node, rule
 
 

@@ -134,11 +134,19 @@ def scaled(by: float, module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
 
 
 @contextlib.contextmanager
-def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+def replaced(owner: Any, name: str, value: Any, absent: bool = False) -> Iterator[None]:
     before = getattr(owner, name)
     setattr(owner, name, value)
     yield
-    setattr(owner, name, before)
+    if absent:
+        delattr(owner, name)
+    else:
+        setattr(owner, name, before)
+
+
+class Doubled:
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return 2 * arguments[-1]
 
 
 def doubled(*arguments: Any, **options: Any) -> Tensor:
@@ -151,9 +159,21 @@ def doubled(*arguments: Any, **options: Any) -> Tensor:
         lambda: replaced(nn.Tanh, "forward", doubled),
         lambda: replaced(F, "relu", doubled),
         lambda: replaced(torch, "tanh", doubled),
+        lambda: replaced(nn.Tanh, "forward", nn.Sigmoid.forward),
+        lambda: replaced(nn.Tanh, "forward", functools.partialmethod(doubled)),
+        lambda: replaced(nn.Tanh, "forward", functools.partial(doubled)),
+        lambda: replaced(F, "relu", F.selu),
+        lambda: replaced(F, "relu", torch.selu),
+        lambda: replaced(F, "relu", Doubled()),
+        lambda: replaced(F, "relu", functools.partial(F.leaky_relu, negative_slope=0.25)),
+        lambda: replaced(torch, "tanh", torch.sigmoid),
+        lambda: replaced(torch, "tanh", Doubled()),
+        lambda: replaced(torch.Tensor, "split", torch.Tensor.unflatten),
+        lambda: replaced(torch.Tensor, "tanh", torch.Tensor.sigmoid, absent=True),
+        lambda: replaced(F.leaky_relu, "__defaults__", (0.5, False)),
+        lambda: replaced(F.leaky_relu, "__code__", F.selu.__code__),
         lambda: torch.nn.modules.module.register_module_forward_hook(lambda *given: 2 * given[-1]),
     ],
-    ids=["method of a library's class", "library's function", "torch's function", "hook of all modules"],
 )
 def test_what_is_done_to_the_library_counts(change: Callable[[], Any]) -> None:
     adapter = adapters.wrap(body())
