@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import contextlib
 import enum
+import functools
 import inspect
 import types
 import typing
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from adapters.identity import libraries, outside
 from adapters.identity.marks import COPYING, HELD, MAKES, SHOWS, SHOWS_SELF, hands_on
 from adapters.identity.patched import patches
-from adapters.identity.walk import Walk, node, rule
+from adapters.identity.walk import Rule, Walk, node, rule
 
 CONSTRUCTION = frozenset({"__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__"})
 """What makes an instance. Of one that is there, its attributes tell."""
@@ -36,7 +37,7 @@ _ASKED_BY = {
     "__sizeof__": frozenset({"getsizeof"}),
 }
 """Who calls them that does not name them."""
-_BOOKKEEPING = frozenset(
+BOOKKEEPING = frozenset(
     {
         "__module__",
         "__qualname__",
@@ -60,6 +61,11 @@ _BOOKKEEPING = frozenset(
     | {"_use_args_", "_generate_next_value_", "_backward_cls", "_wrapped_call", "__type_params__", "__classdictcell__"}
 )
 """What Python, and those who make classes, note down of a class."""
+_OF_WRAPPERS = frozenset(
+    {"__wrapped__", "__doc__", "__module__", "__name__", "__qualname__", "__annotations__", "__isabstractmethod__"}
+    | {"func", "attrname", "lock", "__annotate__"}
+)
+"""What descriptors note down of the function that they are made of, which is told itself."""
 _SEEN_THROUGH: set[type] = {nn.Module}
 """Classes of libraries whose code asks the instances of classes derived from them for no attribute that it has not."""
 
@@ -109,12 +115,27 @@ def is_named(kind: type) -> bool:
     """Whether a library's class is the one of its name, and not one that was made at run time."""
     if libraries.found(kind.__module__, kind.__qualname__) is kind:
         return True
+    if any(libraries.of_class(base) is None for base in kind.__mro__):
+        return False
+    if libraries.of_class(kind) == "python" and any(_is_value(kind, *item) for item in vars(kind).items()):
+        return False
     return not any(isinstance(value, (types.FunctionType, property)) for value in vars(kind).values())
+
+
+_NATIVE = (
+    *(types.MethodDescriptorType, types.GetSetDescriptorType, types.MemberDescriptorType, types.BuiltinFunctionType),
+    *(types.WrapperDescriptorType, types.ClassMethodDescriptorType, staticmethod, classmethod),
+)
+
+
+def _is_value(kind: type, name: str, value: Any) -> bool:
+    """Whether a class that Python has by no name has a value of somebody's, as `types.new_class` makes them."""
+    return not name.startswith("__") and name not in BOOKKEEPING and not isinstance(value, _NATIVE)
 
 
 def _counts_in_class(walk: Walk, kind: type, name: str, *, made: bool) -> bool:
     """Whether what a class has by this name may decide anything."""
-    if name in _BOOKKEEPING:
+    if name in BOOKKEEPING:
         return False
     if name in CONSTRUCTION:
         return made or walk.reading.names(MAKES)
@@ -153,6 +174,21 @@ def attributes_of(walk: Walk, value: Any, without: frozenset[str] = frozenset())
     kept = {name: part for name, part in counting.items() if _counts(walk, type(value), name, part)}
     walk.reading.add(mark for part in kept.values() for builtin, mark in HELD.items() if part is builtin)
     return node("attributes", *(node(name, walk.of(part, name)) for name, part in kept.items()))
+
+
+def of_users(how: Rule) -> Rule:
+    """Let a rule tell of things of a user's own class, derived from one that the rule is for, that class as well."""
+
+    @functools.wraps(how)
+    def with_class(walk: Walk, value: Any) -> bytes:
+        digest = how(walk, value)
+        kind = type(value)
+        if libraries.of_class(kind) is not None:
+            return digest
+        extra = b"" if isinstance(value, types.ModuleType) else attributes_of(walk, value, _OF_WRAPPERS)
+        return node("of a user's class", digest, kind_of(walk, kind), extra)
+
+    return with_class
 
 
 def own_attributes(value: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from adapters.identity import code, libraries, outside
-from adapters.identity.classes import kind_of
+from adapters.identity.classes import kind_of, of_users
 from adapters.identity.marks import MARKS
 from adapters.identity.modules import ABSENT, imported, loaded, value_of
 from adapters.identity.patched import defaults
@@ -142,21 +142,25 @@ def ufunc(walk: Walk, value: np.ufunc) -> bytes:
 
 
 @rule(staticmethod, classmethod)
+@of_users
 def bound_late(walk: Walk, value: Any) -> bytes:
     return node(type(value).__name__, walk.of(value.__func__))
 
 
 @rule(property)
+@of_users
 def accessor(walk: Walk, value: property) -> bytes:
     return node("property", walk.of(value.fget), walk.of(value.fset))
 
 
 @rule(functools.cached_property)
+@of_users
 def cached(walk: Walk, value: functools.cached_property[Any]) -> bytes:
     return node("cached property", walk.of(value.func))
 
 
 @rule(type(functools.lru_cache(lambda: None)))
+@of_users
 def remembered(walk: Walk, value: Any) -> bytes:
     return node("lru_cache", walk.of(value.__wrapped__))
 
@@ -169,6 +173,7 @@ def partial(walk: Walk, value: Any) -> bytes:
 
 
 @rule(operator.attrgetter, operator.methodcaller)
+@of_users
 def getter(walk: Walk, value: Any) -> bytes:
     """What loads attributes by the names that it was made with."""
     made, arguments, *_ = value.__reduce__()

@@ -7,6 +7,7 @@ code makes another like it; and what shows an instance decides nothing, unless c
 from __future__ import annotations
 
 import dis
+import sys
 from collections.abc import Iterator, Sequence
 from types import CodeType
 
@@ -18,7 +19,9 @@ SHOWS_SELF = "str(self)"
 """Code turns its first argument to text."""
 COPYING = "copy()"
 """Code copies something, or pickles it."""
-MARKS = frozenset({MAKES, SHOWS, SHOWS_SELF, COPYING})
+GRADIENTS = ".grad"
+"""Code reads the gradient of a tensor; `torch.autograd.grad(...)` does not."""
+MARKS = frozenset({MAKES, SHOWS, SHOWS_SELF, COPYING, GRADIENTS})
 _MAKING = frozenset(
     {"dataclasses.replace", "dataclasses.asdict", "dataclasses.astuple", "copy.replace", "sklearn.base.clone"}
     | {"attr.evolve", "attr.assoc", "attr._make.evolve", "attr._funcs.evolve", "attrs.evolve", "sklearn.clone"}
@@ -48,7 +51,16 @@ def marks(code: CodeType, instructions: Sequence[dis.Instruction]) -> set[str]:
     found = set(_texts(code, body))
     if any(_escapes(body, place) for place in _classes(body)) or any(_makers(body)):
         found.add(MAKES)
+    if any(_is_gradient(body, place) for place in range(len(body))):
+        found.add(GRADIENTS)
     return found
+
+
+def _is_gradient(body: Sequence[dis.Instruction], place: int) -> bool:
+    each = body[place]
+    called = sys.version_info >= (3, 12) and bool(int(each.arg or 0) & 1)
+    loaded = each.opname == "LOAD_ATTR" and each.argval == "grad" and not called
+    return loaded or (each.argval == "grad" and each.opcode in dis.hasconst and body[place - 2].argval == "getattr")
 
 
 def hands_on(code: CodeType, number: int) -> bool:

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch._ops import OpOverload, OpOverloadPacket, _OpNamespace
 
 from adapters.identity import code, libraries, outside
+from adapters.identity.classes import of_users
 from adapters.identity.walk import Walk, node, rule
 
 ABSENT = object()
@@ -100,6 +101,7 @@ def _load_within(module: types.ModuleType, name: str) -> None:
 
 
 @rule(types.ModuleType)
+@of_users
 def module(walk: Walk, value: types.ModuleType) -> bytes:
     """A module that code loads as such, and not for a name in it, may be asked for any name."""
     home = libraries.of_module(value.__name__)

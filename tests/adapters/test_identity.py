@@ -25,6 +25,7 @@ import cloudpickle
 import made_anew  # noqa: F401 - more places
 import numpy as np
 import ordinary_nets
+import places_of_users  # noqa: F401
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
