@@ -94,7 +94,7 @@ def _as_type(walk: Walk, kind: type) -> bytes:
 def _class(walk: Walk, kind: type, *, made: bool) -> bytes:
     home = libraries.of_class(kind)
     if home is not None and is_named(kind):
-        outside.note(walk, kind.__module__, kind.__qualname__ if made else "")
+        outside.note(walk, kind.__module__, kind.__qualname__ if made else "", home)
         return node("class of a library", home, kind.__module__, kind.__qualname__, *patches(walk, kind))
     walk.reading.add(name for name in vars(kind).get("__match_args__", ()) if isinstance(name, str))
     parts = [walk.of(base) if made else kind_of(walk, base) for base in kind.__mro__[1:]]
