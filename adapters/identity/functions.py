@@ -91,6 +91,9 @@ def _globals(walk: Walk, value: types.FunctionType) -> bytes:
         content = value.__globals__.get(name, getattr(builtins, name, ABSENT))
         parts.append(node(".".join(chain), loaded(walk, content, chain)))
     parts.extend(imported(walk, value.__globals__, each) for each in found.imports)
+    for chain in found.within:  # the import counts; what is asked of a library's module may ask the outside world
+        if len(chain) > 1 and chain[0] in sys.modules and libraries.of_module(chain[0]) is not None:
+            loaded(walk, sys.modules[chain[0]], chain)
     return node("globals", *parts)
 
 

@@ -24,6 +24,13 @@ from sklearn.datasets import load_iris, load_svmlight_file
 
 import adapters
 
+
+def process(held: Any) -> int:
+    import os as system
+
+    return system.getpid()
+
+
 ASKS: dict[str, Callable[[Any], Any]] = {
     "configuration": lambda held: configparser.ConfigParser().read("c.ini"),
     "raw file": lambda held: io.FileIO("flag").read(),
@@ -44,6 +51,7 @@ ASKS: dict[str, Callable[[Any], Any]] = {
     "pickle": lambda held: pickle.Unpickler,
     "caller": lambda held: sys._getframe().f_globals["x"],
     "caller by inspection": lambda held: inspect.currentframe(),
+    "process, imported here": process,
     "objects of the process": lambda held: len(gc.get_objects()),
 }
 COMPUTES: dict[str, Callable[[Any], Any]] = {
