@@ -13,7 +13,6 @@ from torch.nn import functional as F
 from adapters import identity
 from adapters.base import Adapter, Bounds, Outputs, wide
 from adapters.errors import InvalidOutput, NotWrappable, Unclear
-from adapters.identity.whole import Whole
 from adapters.networks import probing
 from adapters.networks.copies import STOCHASTIC, TRAIN_MODE, own_copy, settle_mode
 from adapters.networks.outputs import KINDS, Answer, OutputKind, answer
@@ -196,7 +195,7 @@ class TorchModule(Adapter):
 
     def _looked_at(self, *, weigh: bool = True) -> identity.Seen:
         # The network, the loss and every option, whatever their names: all that this class is given.
-        seen = identity.see({"": Whole(self, self.bystanders), "state": list(self._state())}, weigh=weigh)
+        seen = self._seen_whole(TorchModule.bystanders - Adapter.bystanders, weigh=weigh)
         return seen._replace(unseen=tuple(each.removeprefix("module.") for each in seen.unseen))
 
     def _has_version(self) -> bool:
