@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Sequence
 from typing import Any
@@ -22,6 +23,12 @@ class Draws:
         digest = hashlib.sha256(repr(tuple(key)).encode()).digest()
         self._key = np.frombuffer(digest[:16], dtype=np.uint64)
         self.indices = indices
+
+    def only(self, rows: NDArray[np.int64]) -> Draws:
+        """Those of some examples of the batch, by their places in it: what each gets stays the same."""
+        fewer = copy.copy(self)
+        fewer.indices = self.indices[rows]
+        return fewer
 
     def uniform(self, shape: tuple[int, ...], draw: int = 0) -> NDArray[np.float64]:
         """`(N, *shape)` uniform on the open interval (0, 1), in float64."""
