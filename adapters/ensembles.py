@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import Adapter, GradientKind, Outputs, worst
-from adapters.errors import InvalidOutput, NotWrappable
+from adapters.errors import InvalidOutput, NotWrappable, Unsupported
 from adapters.identified import NO_VERSION
+from adapters.structures.base import Structure
 from adapters.wrapping import wrap
 
 Rule = Literal["mean", "vote"]
@@ -76,6 +77,10 @@ class Ensemble(Adapter):
         for place, member in enumerate(self.members):
             member.called(f"{name}/{place}")
         return self
+
+    def structure(self, shape: tuple[int, ...]) -> Structure:
+        how = "votes are counted" if self.rule == "vote" else "probabilities are averaged"
+        raise Unsupported(f"nothing is known to be proved of an ensemble whose members' {how}")
 
     @property
     def unseen(self) -> tuple[str, ...]:

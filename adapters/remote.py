@@ -164,7 +164,14 @@ class Remote(Adapter):
 
     def structure(self, shape: tuple[int, ...]) -> Structure:
         reply = self._channel.ask("structure", {}, {**self._view, "shape": list(shape)})
-        return unpacked({name: value.cpu() for name, value in reply.tensors.items()}, reply.values)
+        found = unpacked({name: value.cpu() for name, value in reply.tensors.items()}, reply.values)
+        try:
+            fits = found.scores(torch.zeros(1, *shape)).shape == (1, len(found.classes))
+        except (RuntimeError, IndexError, ValueError):
+            fits = False
+        if not fits:
+            raise InvalidOutput(f"the model's process tells of a {found.kind} for no inputs of shape {tuple(shape)}")
+        return found
 
     @property
     def fingerprint(self) -> str:

@@ -6,7 +6,6 @@ import copy
 from collections.abc import Iterable
 from typing import Self
 
-import torch
 from torch import Tensor
 
 from adapters.base import Adapter, Outputs
@@ -45,9 +44,7 @@ class Scaled(Adapter):
         return self.inner.loss(self.scaling(x), y, "training")
 
     def structure(self, shape: tuple[int, ...]) -> Structure:
-        blank = torch.zeros(1, *shape, dtype=torch.float64)
-        offset = self.scaling(blank)
-        return self.inner.structure(shape).scaled((self.scaling(blank + 1) - offset).flatten(), offset.flatten())
+        return self.inner.structure(shape).scaled(*self.scaling.affine(shape))
 
     def reference_predict(self, x: Tensor) -> Tensor:
         return self.inner.reference_predict(self.scaling(self._shaped(x)))

@@ -56,6 +56,16 @@ class Scaling(Movable):
             x = x / _lined_up("std", self.std, x)
         return x
 
+    def affine(self, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        """`(features,)` float64 slope and offset of what it does to inputs of this shape, but for rounding."""
+        blank = torch.zeros(1, *shape, dtype=torch.float64)
+        slope = torch.ones_like(blank)
+        if self.scale is not None:
+            slope = slope * _lined_up("scale", self.scale, blank)
+        if self.std is not None:
+            slope = slope / _lined_up("std", self.std, blank)
+        return slope.flatten().cpu(), self(blank).flatten().cpu()
+
     def check(self, input_shape: tuple[int, ...]) -> None:
         """Raise ShapeMismatch unless it fits inputs of a dataset."""
         blank = torch.empty(1, *input_shape, device="meta")

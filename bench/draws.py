@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from adapters.errors import Unsupported
+
+if TYPE_CHECKING:
+    from bench.pool import Pool
 
 
 class Draws:
@@ -18,11 +23,29 @@ class Draws:
     are made from the raw 64-bit words, whose stream NumPy never changes.
     """
 
-    def __init__(self, key: Sequence[Any], indices: NDArray[np.int64]) -> None:
-        """`key` is what the stream belongs to: seed, dataset, attack and revision; `indices` are `(N,)` positions."""
+    def __init__(
+        self, key: Sequence[Any], indices: NDArray[np.int64], training: Callable[[], Pool] | None = None
+    ) -> None:
+        """
+        Args:
+            key: what the stream belongs to: seed, dataset, attack and revision.
+            indices: `(N,)` positions.
+            training: reads the dataset's training examples, which its checksum covers; None where there are none.
+        """
         digest = hashlib.sha256(repr(tuple(key)).encode()).digest()
         self._key = np.frombuffer(digest[:16], dtype=np.uint64)
         self.indices = indices
+        self._training = training
+
+    def training(self) -> Pool:
+        """The dataset's training examples: read for attacks that ask, and for no others.
+
+        Raises:
+            Unsupported: it has none.
+        """
+        if self._training is None:
+            raise Unsupported("the dataset has no training examples to start from")
+        return self._training()
 
     def only(self, rows: NDArray[np.int64]) -> Draws:
         """Those of some examples of the batch, by their places in it: what each gets stays the same."""

@@ -36,10 +36,15 @@ OURS = {
         "gaussian-rubbish": "bench.attacks.rubbish:GaussianRubbish",
         "fooling": "bench.attacks.fooling:Fooling",
         "rays": "bench.attacks.rays:RayS",
+        "projection": "bench.attacks.projection:Projection",
+        "training-rays": "bench.attacks.training_rays:TrainingRays",
         "worst-case": "bench.attacks.worst_case:WorstCase",
     },
     "certificate": {
         "linear": "bench.exact.linear:LinearCertificate",
+        "gaussian-nb": "bench.exact.gaussian_nb:GaussianNBCertificate",
+        "trees": "bench.exact.trees:TreesCertificate",
+        "neighbours": "bench.exact.neighbours:NeighboursCertificate",
     },
     "dataset": {
         "mnist": "bench.datasets.mnist:mnist",
@@ -60,6 +65,8 @@ OURS = {
         "rbf-network": "bench.training.nets.rbf_network:RBFNetwork",
         "mp-dbm": "bench.training.nets.mp_dbm:MPDBM",
         "conv-maxout": "bench.training.nets.conv_maxout:ConvMaxout",
+        "relu-net": "bench.training.nets.relu:ReLUNet",
+        "conv-relu-net": "bench.training.nets.relu:ConvReLUNet",
     },
     "training objective": {
         "plain": "bench.training.objectives.base:Plain",

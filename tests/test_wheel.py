@@ -23,9 +23,11 @@ DATA = (
     "bench/paper/*.md",
     "bench/paper/*.yaml",
     "bench/report/*.md",
+    "bench/report/*.yaml",
     "bench/zoo/**/*.yaml",
     "bench/zoo/**/*.json",
     "bench/zoo/**/*.safetensors",
+    "bench/zoo/**/LICENSE-*",
 )
 
 RUN = """\
@@ -97,6 +99,8 @@ def test_nothing_else_is_in_it(names: set[str]) -> None:
     assert info.endswith(".dist-info")
     assert {name for name in names if name.endswith((".pyc", ".orig", ".tmp"))} == set()
     assert any(name.startswith(f"{info}/licenses/") and "mnist" in name for name in names)
+    for net in ("MIPVerify_data", "convex_adversarial"):
+        assert any(name.startswith(f"{info}/licenses/") and name.endswith(f"LICENSE-{net}") for name in names)
 
 
 def test_it_works_from_elsewhere(wheel: Path, tmp_path: Path) -> None:

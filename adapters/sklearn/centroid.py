@@ -12,7 +12,10 @@ from torch.nn import functional as F
 
 from adapters.base import Outputs
 from adapters.compiled import AGREEMENT, SklearnAdapter, refuse_if, settled
+from adapters.errors import Unsupported
 from adapters.rounding import gap, one_sided, softmax, sum_roundoff, topped
+from adapters.structures.base import Structure
+from adapters.structures.linear import Linear
 
 BLOCK = 512
 """Inputs taken at a time on the CPU: so few stay in its caches as float64."""
@@ -134,6 +137,29 @@ class CentroidAdapter(SklearnAdapter):
             size = size**2 + self._constant("bonus").abs().amax()
         error: Tensor = 4 * sum_roundoff(x.shape[1], x.dtype) * size
         return error
+
+    def structure(self, shape: tuple[int, ...]) -> Structure:
+        """What `_error` has, with (a + b)^2 at most 2 (a^2 + b^2)."""
+        if not self._euclidean:
+            raise Unsupported("nothing is known to be proved of nearest centroids by Manhattan distance")
+        if self._is_noise:
+            raise Unsupported("nothing is known to be proved of nearest centroids whose deviations are rounding alone")
+        name = "raw" if self._by_distance else "standard"
+        count = len(self.classes or ())
+        here = slice(0, count) if self._by_distance else slice(count, 2 * count)
+        weight, bias = (self._constant(part)[here].double().cpu() for part in ("weight", "bias"))
+        dtype = torch.float64 if self._by_distance else self._constant(name).dtype
+        share, longest = 4 * sum_roundoff(weight.shape[1], dtype), self._constant(name).double().norm(dim=1).amax()
+        rest = share * (2 * longest.square().cpu() + self._constant("bonus").double().abs().amax().cpu())
+        divisor = 1.0 if self._by_distance else float(self._constant("divisor").abs().amin())
+        return Linear(
+            tuple(range(count)),
+            weight,
+            bias,
+            torch.zeros_like(weight),
+            rest.expand(count).clone(),
+            2 * share / divisor**2,
+        )
 
     def _standardised(self, x: Tensor) -> Tensor:
         standardised: Tensor = x / self._constant("divisor", x.dtype)

@@ -127,8 +127,11 @@ class LinearAdapter(SklearnAdapter):
         return None
 
     def structure(self, shape: tuple[int, ...]) -> Structure:
-        weight, bias = self._constant("weight"), self._constant("bias")
-        return Linear(tuple(range(len(bias))), weight, bias, single=self._precision == torch.float32)
+        """Without the classes of prior zero, which are never given."""
+        bias = self._constant("bias")
+        given = (bias > -NEVER).nonzero()[:, 0]
+        weight = self._constant("weight")[given].cpu()
+        return Linear.computed(given.tolist(), weight, bias[given].cpu(), self._precision)
 
     def _state(self) -> Iterable[object]:
         return type(self.estimator).__name__, self._constant("weight"), self._constant("bias"), str(self._precision)

@@ -13,9 +13,12 @@ from torch.nn import functional as F
 
 from adapters.base import GradientKind, Outputs
 from adapters.compiled import SklearnAdapter, refuse
+from adapters.errors import Unsupported
 from adapters.rounding import sum_roundoff
 from adapters.sklearn.discriminant import GaussianAdapter
-from adapters.sklearn.linear import LogisticAdapter, finite
+from adapters.sklearn.linear import NEVER, LogisticAdapter, finite
+from adapters.structures.base import Structure
+from adapters.structures.gaussian_nb import GaussianNB
 from adapters.threads import one_thread
 
 WIDTH = 0.01
@@ -90,6 +93,11 @@ class BernoulliAdapter(DiscreteAdapter):
             x = (x.double() > float(wide.type(self._threshold))).double()
         return super()._bounded(x)
 
+    def structure(self, shape: tuple[int, ...]) -> Structure:
+        if self._threshold is not None:
+            raise Unsupported("nothing is known to be proved of BernoulliNB that cuts its inputs at a threshold")
+        return super().structure(shape)
+
     def _state(self) -> Iterable[object]:
         yield from super()._state()
         yield self._threshold
@@ -132,6 +140,15 @@ class GaussianNBAdapter(GaussianAdapter):
 
     def _own_scores(self, x: Tensor) -> Tensor:
         return self._numbers_of("predict_joint_log_proba", x)
+
+    def structure(self, shape: tuple[int, ...]) -> Structure:
+        """Without the classes of prior zero, which are never given."""
+        given = (self._constant("constant") > -NEVER / 2).nonzero()[:, 0].cpu()
+        inverse, constant, size = (
+            self._constant(name).cpu()[given] for name in ("inverse", "constant", "constant_size")
+        )
+        mean = torch.tensor(self.estimator.theta_, dtype=torch.float64)[given]
+        return GaussianNB.computed(given.tolist(), mean, inverse, constant, size, self._precision)
 
     def _squares(self, x: Tensor) -> Tensor:
         wide = x.double()

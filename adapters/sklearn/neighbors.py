@@ -14,8 +14,11 @@ from torch.nn import functional as F
 
 from adapters.base import Outputs
 from adapters.compiled import SklearnAdapter, refuse, refuse_if, settled
+from adapters.errors import Unsupported
 from adapters.precision import ROUGH
 from adapters.rounding import float32_is_exact_enough, gap, sum_roundoff, topped
+from adapters.structures.base import Structure
+from adapters.structures.neighbours import Neighbours
 
 METRICS = {"euclidean": 2.0, "l2": 2.0, "manhattan": 1.0, "l1": 1.0, "cityblock": 1.0, "chebyshev": torch.inf}
 """Name of a metric -> its Minkowski exponent."""
@@ -220,6 +223,17 @@ class NeighborsAdapter(StoredPointsAdapter):
             unit = apart.detach().abs().amax(2, keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
             distances = unit[:, :, 0] * torch.linalg.vector_norm(apart / unit, ord=self._exponent, dim=2)
         return distances
+
+    def structure(self, shape: tuple[int, ...]) -> Structure:
+        k = self.estimator.n_neighbors
+        if self._exponent != 2 or not self._plain:
+            raise Unsupported("nothing is known to be proved of neighbours that are not Euclidean")
+        if self._weighted and k > 1:
+            raise Unsupported("nothing is known to be proved of neighbours whose votes are weighted")
+        classes = tuple(range(len(self._sizes)))
+        # A batch comes in float32, and then an estimator fitted on float32 rounds to it.
+        single = self._precision == torch.float32
+        return Neighbours(classes, self._constant("points"), self._constant("owners"), k, single)
 
     def _state(self) -> Iterable[object]:
         yield from (self.estimator.n_neighbors, self._exponent, self._weighted, str(self._precision))

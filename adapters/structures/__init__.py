@@ -7,9 +7,20 @@ each that certifies. A new kind is one file here, one line in `KINDS`, and one l
 from __future__ import annotations
 
 from adapters.structures.base import Structure
+from adapters.structures.gaussian_nb import GaussianNB
 from adapters.structures.linear import Linear
+from adapters.structures.neighbours import Neighbours
+from adapters.structures.trees import Trees
 
-KINDS: dict[str, type[Structure]] = {kind.kind: kind for kind in (Linear,)}
+KINDS: dict[str, type[Structure]] = {
+    kind.kind: kind
+    for kind in (
+        Linear,
+        GaussianNB,
+        Neighbours,
+        Trees,
+    )
+}
 """By name: what may come from another process."""
 
-__all__ = ["KINDS", "Linear", "Structure"]
+__all__ = ["KINDS", "GaussianNB", "Linear", "Neighbours", "Structure", "Trees"]

@@ -11,6 +11,9 @@ from torch import Tensor
 
 from adapters.errors import Unsupported
 
+MOST = 2**31
+"""Classes, at most."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Structure(ABC):
@@ -25,6 +28,13 @@ class Structure(ABC):
 
     classes: tuple[int, ...]
     """Which class each column of the scores is of."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless the classes are distinct indices. It may come from a stranger's process."""
+        if not self.classes or len(set(self.classes)) < len(self.classes):
+            raise ValueError("its classes are none, or one twice")
+        if not all(0 <= index < MOST for index in self.classes):
+            raise ValueError("a class is no index of one")
 
     @abstractmethod
     def scores(self, x: Tensor) -> Tensor:
@@ -41,6 +51,14 @@ class Structure(ABC):
             Unsupported: that is not known of this kind.
         """
         raise Unsupported(f"no exact answer is known of a {self.kind} behind a scaling")
+
+    def spread(self, places: Tensor, features: int) -> Structure:
+        """The same of inputs of `features` features, of which it is shown those at `places`, `(its own,)` int64.
+
+        Raises:
+            Unsupported: that is not known of this kind.
+        """
+        raise Unsupported(f"no exact answer is known of a {self.kind} that is shown some of the features")
 
     def named(self, positions: Sequence[int]) -> Self:
         """The same with class `positions[k]` in place of each class k."""

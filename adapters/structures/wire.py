@@ -34,11 +34,13 @@ def unpacked(tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> Structu
     """
     kind = KINDS.get(str(plain.get("kind")))
     if kind is None:
-        raise InvalidOutput(f"the model's process tells of a structure of no kind that there is: {plain.get('kind')!r}")
+        told = " ".join(str(plain.get("kind")).split())[:40]
+        raise InvalidOutput(f"the model's process tells of a structure of no kind that there is: {told!r}")
     try:
         found = _made(kind, plain.get("fields"), tensors, 0)
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise InvalidOutput(f"the model's process tells of a {kind.kind} that makes no sense: {error}") from None
+    except (TypeError, ValueError, KeyError, AttributeError, IndexError, RuntimeError, OverflowError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise InvalidOutput(f"the model's process tells of a {kind.kind} that makes no sense: {why}") from None
     assert isinstance(found, Structure)
     return found
 
@@ -63,7 +65,7 @@ def _made(wanted: Any, told: Any, tensors: Mapping[str, Tensor], depth: int) -> 
     origin, inner = typing.get_origin(wanted), typing.get_args(wanted)
     if origin is tuple:
         if not isinstance(told, list) or len(told) > MOST:
-            raise ValueError("a tuple is due")
+            raise ValueError(f"a tuple of at most {MOST} is due")
         return tuple(_made(inner[0], each, tensors, depth + 1) for each in told)
     if inner:  # a union: of None and something, or of dataclasses by their names
         if told is None and type(None) in inner:
@@ -75,6 +77,8 @@ def _made(wanted: Any, told: Any, tensors: Mapping[str, Tensor], depth: int) -> 
         return _made(wanted, told, tensors, depth)
     if wanted is Tensor:
         value = tensors[str(told["tensor"])]
+        if not value.numel() and max(value.shape, default=0) > MOST:
+            raise ValueError(f"a tensor is of shape {tuple(value.shape)}")
         if value.is_floating_point() and bool(value.isnan().any()):
             raise ValueError("a number is NaN")
         return value
@@ -85,6 +89,8 @@ def _made(wanted: Any, told: Any, tensors: Mapping[str, Tensor], depth: int) -> 
         if not isinstance(fields, dict) or set(fields) != set(names):
             raise ValueError(f"{wanted} has {', '.join(names)}")
         return wanted(**{name: _made(hints[name], fields[name], tensors, depth + 1) for name in names})  # type: ignore[operator]
+    if isinstance(told, float) and told != told:
+        raise ValueError("a number is NaN")
     if wanted is torch.dtype or type(told) is not wanted:
         raise ValueError(f"{str(told)[:40]!r} is no {getattr(wanted, '__name__', wanted)}")
     return told

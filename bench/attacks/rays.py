@@ -62,7 +62,7 @@ class RayS(Attack):
     ) -> Iterator[Tensor]:
         """An example that is mislabelled as it is comes back so, as does one with nothing found."""
         for budget in budgets:
-            search = _Search(x, budget, draws, self.draw)
+            search = self._search(x, y, budget, draws)
             rays = search.begun(y).only(source.predict(x) == y)
             found = x.flatten(1).clone()
             for _ in range(self.queries - 1):
@@ -78,9 +78,13 @@ class RayS(Attack):
             search.tell(rays, found)
             yield found.view_as(x)
 
+    def _search(self, x: Tensor, y: Tensor, budget: Threat, draws: Draws) -> Search:
+        """How rays are tried."""
+        return Search(x, budget, draws, self.draw)
+
 
 @dataclass
-class _Rays:
+class Rays:
     """The rays of `n` examples that are still asked about, of `F` features each. Radii are in float64."""
 
     index: Tensor
@@ -116,12 +120,12 @@ class _Rays:
     nearest: Tensor
     """`(n,)` and its radius; infinite while there is none."""
 
-    def only(self, mask: Tensor) -> _Rays:
+    def only(self, mask: Tensor) -> Rays:
         """Those of some examples."""
-        return _Rays(*(getattr(self, field.name)[mask] for field in fields(self)))
+        return Rays(*(getattr(self, field.name)[mask] for field in fields(self)))
 
 
-class _Search:
+class Search:
     """How rays are tried and told apart; all of it example by example."""
 
     def __init__(self, x: Tensor, threat: Threat, draws: Draws, draw: int) -> None:
@@ -129,12 +133,12 @@ class _Search:
         self.blocks = x.new_tensor(blocks(self.x.shape[1])).long()
         self._drawn: dict[tuple[str, int], Tensor] = {}
 
-    def begun(self, y: Tensor) -> _Rays:
+    def begun(self, y: Tensor) -> Rays:
         """Rays of which nothing is known yet."""
         n, features = self.x.shape
         zeros, none = y.new_zeros(n), self.x.new_zeros(n).double()
-        signs, order = self._start(0, 0), y.new_tensor(range(features)).int().expand(n, -1)
-        return _Rays(
+        signs, order = self.start(0, 0), y.new_tensor(range(features)).int().expand(n, -1)
+        return Rays(
             index=y.new_tensor(range(n)),
             x=self.x,
             y=y,
@@ -153,7 +157,7 @@ class _Search:
             nearest=none + float("inf"),
         )
 
-    def asked(self, rays: _Rays) -> tuple[Tensor, Tensor]:
+    def asked(self, rays: Rays) -> tuple[Tensor, Tensor]:
         """`(n, F)` signs and `(n,)` radii to ask about next."""
         starting = (rays.turn < STARTS) & ~rays.narrowing
         block = self.blocks[(rays.turn - STARTS).clamp_min(0) % len(self.blocks)]
@@ -162,16 +166,16 @@ class _Search:
         trial = rays.sign.where(~flipped, -rays.sign)
         for search, turn in set(zip(rays.search[starting].tolist(), rays.turn[starting].tolist(), strict=True)):
             chosen = starting & (rays.search == search) & (rays.turn == turn)
-            trial[chosen] = self._start(search, turn)[rays.index[chosen]]
+            trial[chosen] = self.start(search, turn)[rays.index[chosen]]
         down = (rays.radius - rays.step).maximum(rays.radius / 2).where(rays.floor == 0, (rays.floor + rays.radius) / 2)
         nearer = (rays.radius * (1 - GAIN)).where(~rays.lost, self._reach(rays) / 2**rays.depth)
         return trial, down.where(rays.narrowing, nearer)
 
-    def at(self, rays: _Rays, signs: Tensor, radius: Tensor) -> Tensor:
+    def at(self, rays: Rays, signs: Tensor, radius: Tensor) -> Tensor:
         """`(n, F)` inputs on rays."""
         return self.threat.cut(rays.x + radius.to(rays.x.dtype)[:, None] * signs)
 
-    def learn(self, rays: _Rays, trial: Tensor, radius: Tensor, wrong: Tensor) -> None:
+    def learn(self, rays: Rays, trial: Tensor, radius: Tensor, wrong: Tensor) -> None:
         """Take note of `(n,)` whether what was asked about is mislabelled."""
         kept, failed = wrong & ~rays.narrowing, ~wrong & ~rays.narrowing
         first = radius.where(rays.lost, STEP * radius)  # beside nothing a ray may be any nearer: halves
@@ -190,12 +194,12 @@ class _Search:
         rays.best = rays.sign.where(nearer[:, None], rays.best)
         self._anew(rays, rays.idle >= len(self.blocks))
 
-    def tell(self, rays: _Rays, found: Tensor) -> None:
+    def tell(self, rays: Rays, found: Tensor) -> None:
         """Write the nearest inputs into `(N, F)` what is found."""
         rays = rays.only(rays.nearest.isfinite())
         found[rays.index] = self.at(rays, rays.best, rays.nearest)
 
-    def _anew(self, rays: _Rays, chosen: Tensor) -> None:
+    def _anew(self, rays: Rays, chosen: Tensor) -> None:
         """Begin another search, at random."""
         if not chosen.any():
             return
@@ -206,16 +210,16 @@ class _Search:
         rays.place = rays.place.clone()
         for search in set(rays.search[chosen].tolist()):
             these = chosen & (rays.search == search)
-            rays.sign[these] = self._start(search, STARTS - 1)[rays.index[these]]
+            rays.sign[these] = self.start(search, STARTS - 1)[rays.index[these]]
             rays.place[these] = self._order(search)[rays.index[these]]
 
-    def _reach(self, rays: _Rays) -> Tensor:
+    def _reach(self, rays: Rays) -> Tensor:
         """`(n,)` the range; where there is none, twice the largest value of the example, and at least 1."""
         if self.threat.clip is None:
             return 2 * rays.x.abs().amax(1).double().clamp_min(0.5)
         return rays.radius.new_full(rays.radius.shape, self.threat.clip[1] - self.threat.clip[0])
 
-    def _start(self, search: int, turn: int) -> Tensor:
+    def start(self, search: int, turn: int) -> Tensor:
         """`(N, F)` int8 signs to start from."""
         if search == 0 and turn < 3:
             middle = 0.0 if self.threat.clip is None else sum(self.threat.clip) / 2

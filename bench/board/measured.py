@@ -43,6 +43,8 @@ class Measured:
     """The clean pass over the same examples, whose labels stand where nothing is found within that size."""
     findings: frozenset[str] = frozenset()
     """What asking the target again came to, in any of the cells."""
+    seconds: float = 0.0
+    """That the runs of the cells took, with whatever else was crafted along with them."""
 
     @cached_property
     def made(self) -> Attack:
@@ -111,6 +113,16 @@ class Measured:
         """`(N,)` how far each candidate is from its example, infinite where none was found; of minimum-norm attacks."""
         found = [result.distance for result in self.results]
         return np.concatenate([column for column in found if column is not None])
+
+    @cached_property
+    def radius(self) -> NDArray[np.float32]:
+        """`(N,)` how far around each example nothing is mislabelled; of certificates."""
+        return np.concatenate([result.radius for result in self.results])
+
+    @cached_property
+    def exact(self) -> NDArray[np.bool_]:
+        """`(N,)` where that is the distance of the nearest mislabelled input; of certificates."""
+        return np.concatenate([result.exact for result in self.results])
 
     @cached_property
     def counted(self) -> NDArray[np.bool_]:

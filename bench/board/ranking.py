@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.board.measured import Measured, Status, mistaken
+from bench.board.proofs import certified
 from bench.board.statistics import ranks, sides, won
 from bench.board.view import View
 from bench.planning.suite import RankBy
@@ -31,6 +32,10 @@ class Worst:
     """Whether every due cell is there, and none of them is of a short look."""
     status: Status
     reason: str | None
+    certified: NDArray[np.bool_] | None = None
+    """`(n,)` right when clean and proved to stay so within the threat; None where nothing certifies."""
+    by: tuple[Measured, ...] = ()
+    """The attacks that it is the worst of."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class Standing:
 def worst_cases(view: View) -> dict[str, Worst]:
     """The worst case of each model that the suite's ranking asks for and that something attacked."""
     by = view.suite.rank_by
-    found = {} if by is None else {target.name: _worst(view, target, by) for target in view.targets()}
+    found = {} if by is None else {target.name: worst_case(view, target, by) for target in view.targets()}
     return {name: worst for name, worst in found.items() if worst is not None}
 
 
@@ -101,7 +106,8 @@ def _place(side: NDArray[np.int64], rank: NDArray[np.int64], above: NDArray[np.b
     return Standing(place=f"between {better.max()} and {worse.min()}", order=float(better.max()) + 0.5)
 
 
-def _worst(view: View, target: ModelInfo, by: RankBy) -> Worst | None:
+def worst_case(view: View, target: ModelInfo, by: RankBy) -> Worst | None:
+    """A model under the worst of all attacks within a threat; None where nothing attacked it."""
     allowed = Threat(norm=by.norm, eps=by.eps, clip=view.dataset.bounds if by.clip else None)
     measured = view.of(target.name)
     # The whole split, or the short look that stands for it.
@@ -131,7 +137,9 @@ def _worst(view: View, target: ModelInfo, by: RankBy) -> Worst | None:
     if status == "ok" and not len(index):
         status, reason = "missing", "no example is covered by every attack"
     short = any(cell.craft.slice.partial for cell in clean.cells)
-    return Worst(index, robust, int(right.sum()), status == "ok" and not short, status, reason)
+    proved = certified(measured, allowed, index, right) if status == "ok" else None
+    complete = status == "ok" and not short
+    return Worst(index, robust, int(right.sum()), complete, status, reason, proved, tuple(attacks))
 
 
 def _only_noise(view: View) -> bool:

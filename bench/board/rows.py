@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.attacks.base import Role
+from bench.board.brackets import Bracket, brackets, ends
 from bench.board.flags import Said, said
+from bench.board.generated import generated
 from bench.board.losses import JOINED, by_several, fooled, kept
 from bench.board.measured import Measured, Status, mistaken
+from bench.board.proofs import certified
 from bench.board.ranking import Standing, Worst, standings, worst_cases
-from bench.board.statistics import wilson
+from bench.board.statistics import share, wilson
 from bench.board.transfer import Transfer, transfer
 from bench.board.view import View
 from bench.planning.suite import RankBy
@@ -22,6 +25,8 @@ from bench.records.record import ModelInfo
 
 WORST = "worst-of-all"
 """Name of the row that a model is ranked by: the pointwise worst of all attacks within the suite's threat."""
+BRACKET = "bracket"
+"""Name of the rows that say the same of every size, in suites that ask for certificates."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +66,16 @@ class Row:
     """Share right on the clean input and on every candidate of this attack within eps."""
     ci_low: float | None = None
     ci_high: float | None = None
+    certified: float | None = None
+    """Share right on the clean input and proved to stay so within eps; None where nothing certifies, which is not 0."""
+    certified_low: float | None = None
+    certified_high: float | None = None
+    open: float | None = None
+    """Share that no attack fools and nothing certifies: robust accuracy less the certified one."""
+    decided_by: str | None = None
+    """Of a bracket, the attack that by itself fools most."""
+    costs: dict[str, float] | None = None
+    """Of a bracket, what its attacks took of an example: gradients, queries, forwards, seconds."""
     attack_success: float | None = None
     """Share fooled among those right on the clean input."""
     median_distance: float | None = None
@@ -130,6 +145,7 @@ def rows(view: View) -> list[Row]:
         }
         if view.suite.rank_by and target.name in worst:
             result.append(Row(**common, **dict(_ranked_by(view.suite.rank_by, worst[target.name]))))
+        result += [Row(**common, **dict(_bracket(each))) for each in brackets(view, target)]
         measured = view.of(target.name)
         result += [Row(**common, **_asked(row), **dict(_found(view, row))) for row in measured]
         result += [Row(**common, **dict(_joined(view, group))) for group in by_several(measured)]
@@ -150,11 +166,18 @@ def _said(view: View, target: ModelInfo) -> Said:
 def _ranked_by(by: RankBy, worst: Worst) -> Iterator[tuple[str, Any]]:
     n, robust = len(worst.robust), int(worst.robust.sum())
     yield from {"attack": WORST, "norm": by.norm, "eps": by.eps, "clip": by.clip, "n": n}.items()
-    yield from (("status", worst.status), ("reason", worst.reason), ("clean_accuracy", _share(worst.right, n)))
+    yield from (("status", worst.status), ("reason", worst.reason), ("clean_accuracy", share(worst.right, n)))
     if worst.status == "ok":
         yield "error", 1 - robust / n
         yield from _robust(robust, n)
-        yield "attack_success", _share(worst.right - robust, worst.right)
+        yield "attack_success", share(worst.right - robust, worst.right)
+        yield from ends(worst)
+
+
+def _bracket(found: Bracket) -> Iterator[tuple[str, Any]]:
+    yield from (dict(_ranked_by(found.by, found.worst)) | {"attack": BRACKET}).items()
+    yield "decided_by", found.decided_by
+    yield "costs", found.costs
 
 
 def _joined(view: View, group: Sequence[Measured]) -> Iterator[tuple[str, Any]]:
@@ -171,7 +194,7 @@ def _joined(view: View, group: Sequence[Measured]) -> Iterator[tuple[str, Any]]:
             wrong = fooled(group, clean)
             yield "error", int(wrong.sum()) / n
             yield from _robust(int(kept(view, group, clean).sum()), n)
-            yield "attack_success", _share(int((wrong & right).sum()), int(right.sum()))
+            yield "attack_success", share(int((wrong & right).sum()), int(right.sum()))
 
 
 def _asked(row: Measured) -> dict[str, Any]:
@@ -219,7 +242,7 @@ def _found(view: View, row: Measured) -> Iterator[tuple[str, Any]]:
     if row.n == 0:
         return
     if row.made.generates:
-        yield from _generated(row, clean)
+        yield from generated(row, clean)
     elif clean is None:
         yield "error", (row.total("errors") + row.total("abstentions")) / row.n
     else:
@@ -236,40 +259,21 @@ def _attacked(view: View, row: Measured, clean: Measured) -> Iterator[tuple[str,
     robust = kept(view, [row], clean) & row.counted
     yield "error", int(wrong.sum()) / row.n
     yield from _robust(int(robust.sum()), row.n)
-    yield "attack_success", _share(int((success & right).sum()), int(right.sum()))
+    yield "attack_success", share(int((success & right).sum()), int(right.sum()))
+    if row.made.proves and row.eps is not None:
+        yield from _proved(row, clean, robust)
     if row.made.measures and row.eps is None:
         median = float(np.median(row.distance[row.counted]))
         yield "median_distance", median if np.isfinite(median) else None
 
 
-def _generated(row: Measured, clean: Measured | None) -> Iterator[tuple[str, Any]]:
-    """Rates of generated inputs, which have no right answer."""
-    count = row.total("successes")
-    if all(result.successes is not None for result in row.results):
-        yield "error", count / row.n
-        yield from zip(("ci_low", "ci_high"), wilson(count, row.n), strict=True)
-    by_class = [result.success_classes for result in row.results if result.success_classes is not None]
-    if by_class:
-        successes = np.sum(by_class, axis=0)
-        yield "success_classes", successes.tolist()
-        if row.goal is not None and row.cell.criterion.kind == "targeted":
-            yield from _by_goal(successes, np.bincount(row.goal[row.counted], minlength=len(successes)))
-    reference = [result.median_margin for result in clean.results if result.median_margin is not None] if clean else []
-    if len(row.margin) and reference:
-        yield "beyond_margin", float((row.margin >= np.mean(reference)).mean())
-
-
-def _by_goal(successes: NDArray[np.int64], tried: NDArray[np.int64]) -> Iterator[tuple[str, Any]]:
-    yield "class_n", tried.tolist()
-    yield "class_success", [_share(int(hits), int(n)) for hits, n in zip(successes, tried, strict=True)]
-    if tried.any():
-        yield "mean_class_success", float((successes[tried > 0] / tried[tried > 0]).mean())
+def _proved(row: Measured, clean: Measured, robust: NDArray[np.bool_]) -> Iterator[tuple[str, Any]]:
+    """What a certificate comes to by itself at a size."""
+    right = clean.predicted == clean.true
+    safe = certified([replace(row, eps=None)], row.threat, row.index, right)
+    yield from ends(Worst(row.index, robust, int(right.sum()), True, "ok", None, safe))
 
 
 def _robust(robust: int, n: int) -> Iterator[tuple[str, Any]]:
     yield "robust_accuracy", robust / n
     yield from zip(("ci_low", "ci_high"), wilson(robust, n), strict=True)
-
-
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None

@@ -94,3 +94,8 @@ def sides(wins: NDArray[np.int64], losses: NDArray[np.int64]) -> NDArray[np.int6
     """
     apart = np.array(holm(mcnemar(wins, losses))) < LEVEL
     return np.where(apart, np.sign(wins - losses), 0)
+
+
+def share(part: int, whole: int) -> float | None:
+    """A share; None of nothing."""
+    return part / whole if whole else None

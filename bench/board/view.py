@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import chain
 
 from bench.board.measured import Measured, Status
+from bench.board.proofs import held_to_account
 from bench.board.versions import REFITTED, Item, cast, judged, standing
 from bench.datasets.base import Dataset
 from bench.planning.entry import Entry
@@ -134,7 +135,7 @@ class View:
                 cell.target.name,
             )
             groups.setdefault(key, []).append((entry, cell))
-        rows = self._without_twins([self._measure(group) for group in groups.values()])
+        rows = held_to_account(self._without_twins([self._measure(group) for group in groups.values()]))
         clean = {(row.target.name, row.slices): row for row in rows if row.made.role == "clean" and row.status == "ok"}
         return [each for row in rows for each in (row, *self._held(row, clean.get((row.target.name, row.slices))))]
 
@@ -179,7 +180,8 @@ class View:
             status, reason = "unsupported", results[0].reason
         runs = [self._records[cell.id].run for cell in cells if cell.id in self._records]
         findings = frozenset(finding for run in runs for finding in run.findings or ())
-        return Measured(group[0][0], cells, results, status, reason, findings=findings)
+        seconds = sum(run.seconds for run in runs)
+        return Measured(group[0][0], cells, results, status, reason, findings=findings, seconds=seconds)
 
     def _held(self, row: Measured, clean: Measured | None) -> Iterator[Measured]:
         """A minimum-norm attack at each size that the suite names in its norm."""

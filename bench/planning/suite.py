@@ -60,7 +60,7 @@ class Suite(Part):
     the models follow from it."""
     rank_by: RankBy | None = None
     seed: int = 0
-    board: Literal["robustness", "transfer", "rubbish", "paper"] = "robustness"
+    board: Literal["robustness", "transfer", "rubbish", "paper", "worst-case", "anchors"] = "robustness"
     """How the leaderboard lays the results out."""
 
     @model_validator(mode="after")

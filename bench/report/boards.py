@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.board.rows import Row
+from bench.board.rows import BRACKET, WORST, Row
 from bench.planning.suite import Suite
-from bench.report import paper, robustness, rubbish, transfer
+from bench.report import anchors, paper, robustness, rubbish, transfer, worst_case
+from bench.report.layout import percent
 from bench.table import Table
 
-LAYOUTS = {"robustness": robustness, "transfer": transfer, "rubbish": rubbish, "paper": paper}
+LAYOUTS = {
+    "robustness": robustness,
+    "worst-case": worst_case,
+    "anchors": anchors,
+    "transfer": transfer,
+    "rubbish": rubbish,
+    "paper": paper,
+}
 HEAD = """\
 # Leaderboard
 
@@ -21,13 +29,41 @@ DEFINITIONS = Path(__file__).with_name("definitions.md").read_text(encoding="utf
 
 
 def render(boards: Sequence[tuple[Suite, Sequence[Row]]]) -> str:
-    """`leaderboard.md`, for suites in the order given; those without rows are left out."""
+    """`leaderboard.md`, for suites in the order given; those without rows, or not begun, are left out."""
     parts = [HEAD]
     for suite, rows in boards:
-        if rows:
+        if _begun(rows):
             parts.append(f"\n## {suite.suite}\n")
             parts.append("\n\n".join(table.markdown() for table in tables(suite, rows)) + "\n")
+            parts += elsewhere(suite, rows, boards)
     return "\n".join([*parts, "\n## Definitions\n", DEFINITIONS])
+
+
+def _begun(rows: Sequence[Row]) -> bool:
+    """Whether there is something to show: of a suite of certificates more than what it shares with others."""
+    proofs = [row for row in rows if row.role == "certificate"]
+    return any(row.status != "missing" for row in proofs or rows)
+
+
+def elsewhere(suite: Suite, rows: Sequence[Row], boards: Sequence[tuple[Suite, Sequence[Row]]]) -> list[str]:
+    """A line for each other suite of the same data whose attacks leave less of the same models at the same size."""
+    here = {row.fingerprint: row for row in rows if row.attack == WORST and row.robust_accuracy is not None}
+    lines = []
+    for other, theirs in boards:
+        if other.suite == suite.suite or other.dataset != suite.dataset:
+            continue
+        lower = []
+        for row in theirs:
+            mine = here.get(row.fingerprint)
+            if mine is None or row.attack != BRACKET or row.robust_accuracy is None:
+                continue
+            alike = (row.norm, row.eps, row.clip) == (mine.norm, mine.eps, mine.clip)
+            if alike and row.robust_accuracy < (mine.robust_accuracy or 0):
+                of = "" if row.n == mine.n else f" (n={row.n})"
+                lower.append(f"{row.model} {percent(row.robust_accuracy)}{of}, here {percent(mine.robust_accuracy)}")
+        if lower:
+            lines.append(f"See {other.suite}, where the same size leaves less, %: {'; '.join(lower)}.\n")
+    return lines
 
 
 def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:

@@ -76,9 +76,9 @@ def shown(row: Row | None, text: Callable[[Row], str]) -> str:
     return "" if row is None else text(row) if row.status == "ok" else NO_NUMBER[row.status]
 
 
-def rate(name: str) -> Callable[[Row | None], str]:
-    """The text of a rate of rows, such as `error`."""
-    return lambda row: shown(row, lambda row: percent(getattr(row, name)))
+def rate(name: str, none: str = "") -> Callable[[Row | None], str]:
+    """The text of a rate of rows, such as `error`; `none` where a row has none."""
+    return lambda row: shown(row, lambda row: none if getattr(row, name) is None else percent(getattr(row, name)))
 
 
 def flags(row: Row) -> str:

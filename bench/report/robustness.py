@@ -28,12 +28,14 @@ Own = Mapping[str, Sequence[Row]]
 """Rows of each model, in the order of rank."""
 SIZES = 3
 """As many columns of the main attack has the first table; of more it has the ranking's, and a table of its own all."""
+BY_DISTANCE = ("minimum-norm", "certificate")
+"""Roles of attacks that are run once for all sizes."""
 NAME: Column[str] = ("model", str)
 
 
 def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
     """Tables with a model a line, in the order of rank; the first fits a narrow terminal, as it is looked at most."""
-    models = dict(sorted(by_model(rows).items(), key=lambda item: _place(item[1])))
+    models = dict(sorted(by_model(rows).items(), key=lambda item: place(item[1])))
     main, told = _main(suite.rank_by, rows), sizes(rows)
     grid = pivot(sorted(main, key=lambda row: row.eps or 0), lambda row: f"{row.title} {told[row.eps]}")
     clean = pivot((row for row in rows if row.role == "clean"), lambda row: "").get("", {})
@@ -42,13 +44,14 @@ def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
     ranked = {head: found for head, found in grid.items() if suite.rank_by and head.split()[-1:] == [size]}
     first = ranked if ranked and len(grid) > SIZES else grid
     ranking: list[Column[str]] = [
-        ("rank", lambda name: _stands(models[name][0])),
-        ("model", lambda name: _tried(models[name][0])),
+        ("rank", lambda name: stands(models[name][0])),
+        ("model", lambda name: tried(models[name][0])),
         ("gradient", lambda name: models[name][0].gradient),
         ("n", lambda name: _n(clean.get(name), worst.get(name))),
         ("clean", lambda name: percent(clean[name].clean_accuracy) if name in clean else ""),
         *across({**first, f"worst {size}".strip(): worst}, rate("robust_accuracy")),
-        ("status", lambda name: _status(suite.rank_by, models[name])),
+        *_certified(size, worst),
+        ("status", lambda name: status(suite.rank_by, models[name])),
     ]
     sized = [NAME, *across(grid, rate("robust_accuracy"))]
     intervals = [NAME, *across({"clean": clean, **grid, "worst": worst}, interval)]
@@ -61,6 +64,13 @@ def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
         *_distances(models),
         _confidence(suite.rank_by, models, clean, {_kind(row) for row in main}, told),
     ]
+
+
+def _certified(size: str, worst: Mapping[str, Row]) -> list[Column[str]]:
+    """A column where something certifies one of the models."""
+    if all(row.certified is None for row in worst.values()):
+        return []
+    return across({f"certified {size}".strip(): worst}, rate("certified", "-"))
 
 
 def _kind(row: Row) -> tuple[object, ...]:
@@ -107,11 +117,11 @@ def _n(clean: Row | None, worst: Row | None) -> str:
     return f"{worst.n} of {whole}" if worst and 0 < worst.n < whole else str(whole)
 
 
-def _stands(head: Row) -> str:
+def stands(head: Row) -> str:
     return head.place or str(head.rank or "-")
 
 
-def _tried(head: Row) -> str:
+def tried(head: Row) -> str:
     """The model's name, and how many versions of it there have been."""
     return head.model if head.versions_tried < 2 else f"{head.model} ({head.versions_tried} versions tried)"
 
@@ -124,7 +134,7 @@ def _attack_by_attack(suite: Suite, models: Own, main: Collection[object], told:
     once = [
         row
         for row in mine
-        if (_kind(row) not in main and row.role != "minimum-norm") or (by is not None and row.eps == by.eps)
+        if (_kind(row) not in main and row.role not in BY_DISTANCE) or (by is not None and row.eps == by.eps)
     ]
     direct = pivot(once, lambda row: label(row, told, whole[row.model]))
     columns = [NAME, *across(direct, rate("error"))]
@@ -151,7 +161,7 @@ def _distances(models: Own) -> list[Table]:
         return shown(row, lambda row: "none" if row.median_distance is None else f"{row.median_distance:.3g}")
 
     mine = [row for own in models.values() for row in own if row.source == row.model and row.eps is None]
-    found = pivot((row for row in mine if row.role == "minimum-norm"), label)
+    found = pivot((row for row in mine if row.role in BY_DISTANCE), label)
     note = "To the nearest input that is labelled wrongly; none where most examples have none."
     return [drawn("Median distance", models, [NAME, *across(found, median)], note)] if found else []
 
@@ -209,7 +219,7 @@ def _most_abstained(by: RankBy | None, own: Sequence[Row]) -> Row | None:
     return max(alike or noise, key=lambda row: row.abstention or 0, default=None)
 
 
-def _status(by: RankBy | None, own: Sequence[Row]) -> str:
+def status(by: RankBy | None, own: Sequence[Row]) -> str:
     """What became of the model's own rows; what a guest did to it is the guest's affair."""
     head = own[0]
     states, flagged = {row.status for row in own if row.source in (None, row.model)}, len(head.flags)
@@ -224,7 +234,7 @@ def _status(by: RankBy | None, own: Sequence[Row]) -> str:
     return ("nothing attacked it" if untouched else "ok") + told
 
 
-def _place(own: Sequence[Row]) -> tuple[float, float]:
+def place(own: Sequence[Row]) -> tuple[float, float]:
     """Ranked ones first, guests by their places among them; of one rank, and of the unranked, by robust accuracy."""
     worst = next((row.robust_accuracy for row in own if row.attack == WORST), None)
     return float("inf") if own[0].order is None else own[0].order, -(worst or 0.0)

@@ -111,7 +111,7 @@ class _PartRun:
         y = torch.from_numpy(true).to(self.world.device)
         size = self.world.fits
         cuts = [slice(start, start + size) for start in range(0, len(x), size)]
-        inputs = [(x[cut], y[cut], Draws(self._key(), self.taken[cut])) for cut in cuts]
+        inputs = [(x[cut], y[cut], Draws(self._key(), self.taken[cut], self.world.training)) for cut in cuts]
         clean, smallest = [given for given, _, _ in inputs], size == 1
         source: Any = None
         goals: list[Tensor | None] = [None] * len(cuts)

@@ -13,14 +13,19 @@ from importlib.metadata import version
 import torch
 
 from adapters.base import Adapter
+from adapters.errors import Unsupported
 from adapters.identified import NO_VERSION
 from bench.datasets.base import Dataset
+from bench.pool import Pool
 from bench.records.cell import Cell, ModelInfo
 from bench.records.record import Run
 from bench.running.blind import Memory
 
 BATCHES = {"cpu": 500, "cuda": 1000}
 """Examples crafted at once, at most: enough to keep the device busy, few enough to keep memory flat."""
+
+TRAINING = "train"
+"""The split that models are fitted on."""
 
 
 class Changed(Exception):
@@ -57,6 +62,7 @@ class World:
         self._files = dict(files or {})
         self._known: dict[str, tuple[str | None, Adapter]] = {}
         self._memories: dict[str, Memory] = {}
+        self._training: Pool | None = None
         if device == "cuda":  # rounding products to 10 bits would move labels that a CPU does not
             torch.backends.cudnn.allow_tf32 = False
 
@@ -74,6 +80,21 @@ class World:
         if fingerprint not in (None, info.fingerprint):
             raise Changed(f"model {info.name} has changed since it was planned; run the same command again")
         return adapter
+
+    def training(self) -> Pool:
+        """The dataset's training examples, read at the first call.
+
+        Raises:
+            Unsupported: it has none.
+        """
+        if self._training is None:
+            if not self.dataset.sizes.get(TRAINING):
+                raise Unsupported(f"dataset {self.dataset.name!r} has no {TRAINING} split to start from")
+            classes = self.dataset.labels(TRAINING)
+            order = classes.argsort(kind="stable")
+            examples = torch.from_numpy(self.dataset.examples(TRAINING, order)).flatten(1)
+            self._training = Pool(examples.to(self.device), torch.from_numpy(classes[order]).to(self.device))
+        return self._training
 
     def memory(self, info: ModelInfo) -> Memory:
         """What the model has answered in this process."""

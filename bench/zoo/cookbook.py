@@ -30,6 +30,8 @@ class Recipe(BaseModel):
     """Of the network's or estimator's constructor."""
     training: Training | None = None
     """Of networks; estimators bring their own."""
+    published: str | None = None
+    """Of weights that others trained and published, where they come from; they ship, and nothing here makes them."""
     members: dict[str, Recipe] = {}
     """Of an ensemble: the models whose mean probability it gives, by name."""
     curve: OwnFGSM | None = None
@@ -60,6 +62,8 @@ class Recipe(BaseModel):
             efforts = dict.fromkeys(member.effort for member in self.members.values())
             return f"{len(self.members)} members of {' and '.join(efforts)}"
         examples = f"{self.subset} examples" if self.part is None else "part {} of {}".format(*self.part)
+        if self.published is not None:
+            return f"published by {self.published}"
         if self.training is None:
             return examples
         return f"{self.training.epochs} epoch{'s' * (self.training.epochs > 1)} of {examples}"

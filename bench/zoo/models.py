@@ -162,6 +162,8 @@ def _make(
     data: Dataset, name: str, spec: Recipe, folder: Path, progress: Progress, device: str
 ) -> tuple[Card, Adapter]:
     """Fit a model and put it, with its card, into a folder."""
+    if spec.published is not None:
+        raise UsageError(f"{name} ships as {spec.published} published it; nothing here makes it anew")
     from bench.training.checkpoint import Checkpoint
     from bench.zoo.fitting import Fitted, adapter_of, clean_error, fit_model, training_device
 

@@ -83,7 +83,7 @@ def changed(**fields: Any) -> dict[str, Any]:
         (TENSORS, changed(classes="0123")),
         (TENSORS, changed(classes=[0, 1, "2", 3])),
         (TENSORS, changed(classes=[[0], 1, 2, 3])),
-        (TENSORS, changed(single=1)),
+        (TENSORS, changed(square=1)),
         (TENSORS, changed(weight=3.0)),
         (TENSORS, changed(weight={"tensor": "t99"})),
         (TENSORS, changed(more=1)),

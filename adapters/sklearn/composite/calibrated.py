@@ -39,6 +39,7 @@ class CalibratedAdapter(CompositeAdapter):
     """
 
     family = "calibrated"
+    because = "each score goes through a curve, and the shares are normalised"
     version = "2"
     confidence_kind = "calibrated"
     attacked_by = "log-odds"

@@ -19,10 +19,13 @@ from torch.nn import functional as F
 
 from adapters.base import Outputs, worst
 from adapters.compiled import as_array, refuse_if
+from adapters.errors import Unsupported
 from adapters.rounding import margin_against, topped, two_sided
 from adapters.sklearn.composite.parts import ROUNDING, CompositeAdapter
 from adapters.sklearn.composite.responses import Response, checked_response, compiled_parts, log_odds, preferred_method
 from adapters.sklearn.pairs import places, squared, squashed
+from adapters.structures.base import Structure
+from adapters.structures.linear import Linear
 from adapters.threads import one_thread
 
 
@@ -150,6 +153,30 @@ class OneVsRestAdapter(BinaryParts):
     def decision_values(self, x: Tensor) -> Tensor:
         return self._scores(x)[0]
 
+    def structure(self, shape: tuple[int, ...]) -> Structure:
+        """The parts' linear scores side by side; a constant part's is its bias."""
+        scores: dict[int, Linear] = {}
+        for number, response in self._responses.items():
+            if response.method != "decision_function":
+                raise Unsupported(
+                    "nothing is known to be proved of one-vs-rest models that compare probabilities: "
+                    "many of them round to 1"
+                )
+            found = response.part.structure(shape)
+            if not isinstance(found, Linear) or len(found.classes) != 2:
+                raise Unsupported(
+                    f"nothing is known to be proved of one-vs-rest models with parts that are {found.kind}"
+                )
+            scores[number] = found.difference()
+        always = {number: Linear.constant(score, self._width()) for number, score in self._constant_scores.items()}
+        rows = [score for _, score in sorted((scores | always).items())]
+        if self._count == 1:
+            rows = [Linear.constant(self._threshold, self._width()), *rows]
+        return Linear.stacked(rows[: len(self.classes or ())])
+
+    def _width(self) -> int:
+        return int(self.estimator.n_features_in_)
+
     def log_probabilities(self, x: Tensor) -> Tensor:
         if self.probability == "none" or not self.parts:
             return super().log_probabilities(x)
@@ -165,6 +192,7 @@ class PairsAdapter(BinaryParts):
     """
 
     family = "one-vs-one"
+    because = "the votes of pairs are counted"
 
     def __init__(self, estimator: Any) -> None:
         super().__init__(estimator)
@@ -226,6 +254,7 @@ class CodesAdapter(BinaryParts):
     """OutputCodeClassifier: the class whose code is the nearest to the parts' scores."""
 
     family = "output-code"
+    because = "the nearest code is that of many scores together"
 
     def __init__(self, estimator: Any) -> None:
         super().__init__(estimator, codes=torch.tensor(estimator.code_book_))

@@ -8,13 +8,15 @@ combined scores are closer than that can tell, the estimator itself decides.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from adapters.compiled import AttackLoss, Container, SklearnAdapter, settled
+from adapters.errors import Unsupported
 from adapters.rounding import two_sided, undecided
+from adapters.structures.base import Structure
 from adapters.threads import one_thread
 
 ROUNDING = 1e-12
@@ -28,6 +30,8 @@ class CompositeAdapter(SklearnAdapter):
     """
 
     attacked_by: AttackLoss = "margin"
+    because: ClassVar[str] = "its parts are combined in no way that proofs go through"
+    """Why nothing is proved of the whole, in a message."""
     _container: Container = "array"
 
     def __init__(self, estimator: Any, parts: Sequence[SklearnAdapter], **constants: Tensor) -> None:
@@ -74,6 +78,9 @@ class CompositeAdapter(SklearnAdapter):
         labels = scores.argmax(1)
         unsure = undecided(scores - error, scores + error) if bool((error > 0).any()) else labels[:0]
         return settled(labels, x, unsure, self._own_labels)
+
+    def structure(self, shape: tuple[int, ...]) -> Structure:
+        raise Unsupported(f"nothing is known to be proved of {self.family} models: {self.because}")
 
     def _state(self) -> Iterable[object]:
         yield [part.fingerprint for part in self.parts]

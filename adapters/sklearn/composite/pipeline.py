@@ -16,6 +16,7 @@ from adapters.compiled import SklearnAdapter, refuse, unnamed
 from adapters.sklearn.table import compile_inner
 from adapters.sklearn.transformers.base import naming
 from adapters.sklearn.transformers.composed import Chain, detached
+from adapters.structures.base import Structure
 
 
 class PipelineAdapter(SklearnAdapter):
@@ -89,6 +90,9 @@ class PipelineAdapter(SklearnAdapter):
             for _, step in self.estimator.steps[:-1]:
                 made = step.transform(made)
         return made
+
+    def structure(self, shape: tuple[int, ...]) -> Structure:
+        return self._chain.opened(self._last.structure(self._last.input_shape or ()), self.estimator.n_features_in_)
 
     def _takes_missing(self) -> bool:
         """Whether a NaN is filled in on the way to the last step, or that step takes it."""

@@ -27,6 +27,7 @@ class StackingAdapter(CompositeAdapter):
     """
 
     family = "stacking"
+    because = "a model of what others say of the input"
     version = "2"
 
     def __init__(self, estimator: Any) -> None:

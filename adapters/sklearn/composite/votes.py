@@ -33,6 +33,7 @@ class EnsembleAdapter(CompositeAdapter):
     """
 
     version = "2"
+    because = "its parts' votes are counted, or their probabilities averaged"
     _soft: bool | None = None
     """Whether probabilities are averaged, not votes counted; None where it is a rule of its own."""
 

@@ -9,7 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from adapters.errors import Unsupported
 from adapters.sklearn.transformers.base import Transformer
+from adapters.structures.base import Structure
+from adapters.structures.linear import Linear
 
 ORDERS = {"l1": 1.0, "l2": 2.0, "max": torch.inf}
 
@@ -32,6 +35,18 @@ class Scaler(Transformer):
             wide = x.dtype if self.narrows else torch.promote_types(x.dtype, operand.dtype)
             x = getattr(torch, name)(x.to(wide), operand.to(wide)).to(x.dtype)
         return x if self._clip is None else x.clamp(*self._clip)
+
+    def opened(self, behind: Structure, features: int) -> Structure:
+        if self._clip is not None:
+            raise Unsupported("nothing is known to be proved of a model behind a scaler that clips")
+        slope, offset = torch.ones(features, dtype=torch.float64), torch.zeros(features, dtype=torch.float64)
+        for name, operand in self._constants.items():
+            number = operand.double().cpu()
+            if name in ("mul", "div"):
+                slope, offset = (getattr(torch, name)(part, number) for part in (slope, offset))
+            else:
+                offset = getattr(torch, name)(offset, number)
+        return behind.scaled(slope, offset)
 
 
 class Standard(Scaler):
@@ -74,6 +89,8 @@ class Robust(Scaler):
 class Normalizer(Transformer):
     """Each input over its norm; one with a norm of next to nothing stays as it is."""
 
+    plainly = "a Normalizer"
+
     def __init__(self, estimator: Any) -> None:
         self._order = ORDERS[estimator.norm]
         super().__init__(self._order)
@@ -88,6 +105,16 @@ class Projection(Transformer):
     """x @ W.T + b, in float64: components of little variance are small differences, which whitening blows up."""
 
     bitwise = False
+    _precision: torch.dtype
+    """In which it is computed of float32 inputs."""
+    _origin: torch.Tensor
+    """`(D,)` what is subtracted first."""
+
+    def opened(self, behind: Structure, features: int) -> Structure:
+        if not isinstance(behind, Linear):
+            raise Unsupported(f"nothing is known to be proved of a {behind.kind} behind a projection")
+        weight, bias = (self._constants[name].cpu() for name in ("weight", "bias"))
+        return behind.projected(weight, bias, self._origin.cpu(), self._precision)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x.double(), self._constants["weight"], self._constants["bias"]).to(x.dtype)
@@ -99,6 +126,8 @@ class TruncatedSVD(Projection):
     def __init__(self, estimator: Any) -> None:
         weight = estimator.components_.astype(np.float64)
         super().__init__(weight=torch.tensor(weight), bias=torch.zeros(len(weight), dtype=torch.float64))
+        self._precision = torch.as_tensor(np.empty(0, estimator.components_.dtype)).dtype
+        self._origin = torch.zeros(weight.shape[1], dtype=torch.float64)
 
 
 class PCA(Projection):
@@ -112,3 +141,5 @@ class PCA(Projection):
         super().__init__(
             weight=torch.tensor(weight / deviation[:, None]), bias=torch.tensor(-(weight @ estimator.mean_) / deviation)
         )
+        self._precision = torch.as_tensor(np.empty(0, estimator.components_.dtype)).dtype
+        self._origin = torch.tensor(np.array(estimator.mean_, dtype=np.float64))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
 from adapters.base import GradientKind, Movable
-from adapters.errors import NotWrappable
+from adapters.errors import NotWrappable, Unsupported
+from adapters.structures.base import Structure
 
 
 class Transformer(Movable):
@@ -30,6 +31,9 @@ class Transformer(Movable):
     by_name: bool = False
     """Whether it picks columns by name, and so needs a table."""
 
+    plainly: ClassVar[str] = "a transformer"
+    """What it is, in a message."""
+
     def __init__(self, *settings: object, **constants: Tensor) -> None:
         self._settings, self._constants = settings, constants
 
@@ -40,6 +44,14 @@ class Transformer(Movable):
     def relaxed(self, x: Tensor) -> Tensor:
         """`(N, D')` the same, differentiable."""
         return self.forward(x)
+
+    def opened(self, behind: Structure, features: int) -> Structure:
+        """The structure, seen by inputs of that many features, of what is behind the transformer.
+
+        Raises:
+            Unsupported: nothing is known to be proved of it through the transformer.
+        """
+        raise Unsupported(f"nothing is known to be proved of a model behind {self.plainly}, which is not affine")
 
     def state(self) -> Iterable[object]:
         """Everything that decides the output."""

@@ -19,6 +19,7 @@ class Bins(Transformer):
     e) / T, as at the relaxed splits of trees; a bin's column is the difference of the shares at its two edges.
     """
 
+    plainly = "a KBinsDiscretizer"
     gradient = "surrogate"
     temperature = 0.3
     """T as a share of a feature's mean width of a bin."""

@@ -10,8 +10,11 @@ import torch
 from torch import Tensor
 
 from adapters.base import worst
+from adapters.errors import Unsupported
 from adapters.sklearn.transformers.base import Transformer, naming
 from adapters.sklearn.transformers.table import compile_transformer
+from adapters.structures.base import Structure
+from adapters.structures.linear import Linear
 
 
 class Composed(Transformer):
@@ -54,6 +57,14 @@ class Chain(Composed):
             x = part(x)
         return x
 
+    def opened(self, behind: Structure, features: int) -> Structure:
+        widths = [features]
+        for part in self._parts[:-1]:
+            widths.append(_width(part, widths[-1]))
+        for part, width in zip(reversed(self._parts), reversed(widths), strict=True):
+            behind = part.opened(behind, width)
+        return behind
+
 
 class SideBySide(Composed):
     """What each of some transformers makes of the input, or where `columns` are given of its own, times a weight."""
@@ -72,6 +83,27 @@ class SideBySide(Composed):
             out = part(x if columns is None else x[:, columns])
             made.append(out if weight is None else out * float(weight))
         return torch.cat(made, dim=1)
+
+    def opened(self, behind: Structure, features: int) -> Structure:
+        """The parts' scores added up."""
+        if not isinstance(behind, Linear):
+            raise Unsupported(f"nothing is known to be proved of a {behind.kind} behind transformers side by side")
+        start, total = 0, behind.spread(torch.zeros(0, dtype=torch.int64), features) if not self._parts else None
+        for place, (part, weight) in enumerate(zip(self._parts, self._weights, strict=True)):
+            columns = self._constants.get(f"columns{place}")
+            width = features if columns is None else len(columns)
+            end = start + _width(part, width)
+            piece: Structure = behind.part(start, end)
+            if weight is not None:
+                ones = torch.ones(end - start, dtype=torch.float64)
+                piece = piece.scaled(ones * float(weight), 0 * ones)
+            piece = part.opened(piece, width)
+            piece = piece if columns is None else piece.spread(columns.cpu(), features)
+            assert isinstance(piece, Linear)
+            total = piece if total is None else total.plus(piece)
+            start = end
+        assert total is not None
+        return total.shifted(behind.bias, behind.rest)
 
     def state(self) -> Iterable[object]:
         yield from super().state()
@@ -93,6 +125,11 @@ class Columns(SideBySide):
         steps = [(name, step) for name, step, _ in working(estimator.transformers_) if len(taken[name])]
         super().__init__(estimator, steps, [list(taken[name]) for name, _ in steps])
         self.by_name = self.by_name or hasattr(estimator, "feature_names_in_")
+
+
+def _width(part: Transformer, features: int) -> int:
+    """How many features it makes of that many."""
+    return part.forward(torch.zeros(1, features)).shape[1]
 
 
 def working(steps: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

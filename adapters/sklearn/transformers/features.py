@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from adapters.compiled import refuse, refuse_if
+from adapters.errors import Unsupported
 from adapters.sklearn.transformers.base import Transformer
+from adapters.structures.base import Structure
 
 
 class Identity(Transformer):
@@ -24,6 +26,9 @@ class Identity(Transformer):
     def forward(self, x: Tensor) -> Tensor:
         return x
 
+    def opened(self, behind: Structure, features: int) -> Structure:
+        return behind
+
 
 class Selection(Transformer):
     """Any selector with `get_support`: the supported features, in their order."""
@@ -33,6 +38,9 @@ class Selection(Transformer):
 
     def forward(self, x: Tensor) -> Tensor:
         return x[:, self._constants["kept"]]
+
+    def opened(self, behind: Structure, features: int) -> Structure:
+        return behind.spread(self._constants["kept"].cpu(), features)
 
 
 class Imputer(Transformer):
@@ -64,6 +72,12 @@ class Imputer(Transformer):
         filled = torch.where(missing, self._constants["fill"].to(x.dtype), x)
         return torch.cat([filled[:, self._constants["kept"]], missing[:, self._constants["marked"]].to(x.dtype)], dim=1)
 
+    def opened(self, behind: Structure, features: int) -> Structure:
+        """Of inputs without missing values, which no adversary gives."""
+        if not np.isnan(self._missing) or len(self._constants["marked"]):
+            raise Unsupported("nothing is known to be proved of a model behind a SimpleImputer that fills in numbers")
+        return behind.spread(self._constants["kept"].cpu(), features)
+
 
 class Polynomial(Transformer):
     """PolynomialFeatures: all products of up to `degree` features, by degree, and in a degree in the order of theirs.
@@ -71,6 +85,8 @@ class Polynomial(Transformer):
     A product is its first feature times the product of the others, which is one of the degree below: that is the order
     in which scikit-learn multiplies too.
     """
+
+    plainly = "PolynomialFeatures"
 
     def __init__(self, estimator: Any) -> None:
         degree = estimator.degree

@@ -23,7 +23,7 @@ from bench.progress import Say
 from bench.running.roster import Models
 
 if TYPE_CHECKING:
-    from bench.paper.figures.style import Drawn
+    from bench.report.figure_style import Drawn
 
 __all__ = ["NEEDS", "Lack", "Needs", "NotReady", "draw", "draw_all", "lacking"]
 
@@ -92,7 +92,7 @@ def draw(id: str, out: Path) -> Path:
     if lack is not None:
         raise NotReady(f"{lack.reason}; run {lack.command}")
     function: Callable[[Models], Drawn] = registry.get("figure", id)
-    from bench.paper.figures.style import png, styled
+    from bench.report.figure_style import png, styled
 
     with styled():
         drawn = function(Models(open_dataset(NEEDS[id].dataset), "cpu"))

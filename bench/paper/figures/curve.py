@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from bench.paper.figures.style import CLASSES, Drawn, beside, page
+from bench.report.figure_style import CLASSES, Drawn, beside, page
 from bench.running.roster import Models
 
 COLOURS = {"clean": CLASSES[1], "adversarial": CLASSES[0]}

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.paper.figures.style import BOX, CLASSES, Drawn, beside, gray, mosaic, page
+from bench.report.figure_style import BOX, CLASSES, Drawn, beside, gray, mosaic, page
 from bench.running.roster import Models
 from bench.threats import norm_named
 from bench.threats.base import per_example

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from bench.errors import UsageError
-from bench.paper.figures.style import Drawn, gray, mosaic, page
+from bench.report.figure_style import Drawn, gray, mosaic, page
 from bench.running.roster import Models
 
 SIDE = 8

@@ -7,7 +7,7 @@ import torch
 
 from bench.attacks.fooling import CONFIDENT, Fooling
 from bench.draws import Draws
-from bench.paper.figures.style import MARGIN, Drawn, bare, gray, mosaic, page
+from bench.report.figure_style import MARGIN, Drawn, bare, gray, mosaic, page
 from bench.running.roster import Models
 from bench.threats import Threat
 

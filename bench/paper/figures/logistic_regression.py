@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from bench.paper.figures.style import DIVERGING, Drawn, gray, mosaic, page, picture
+from bench.report.figure_style import DIVERGING, Drawn, gray, mosaic, page, picture
 from bench.running.roster import Models
 from bench.threats import Threat
 from bench.threats.base import per_example

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.draws import Draws
-from bench.paper.figures.style import CLASSES, Drawn, bare, key, page
+from bench.report.figure_style import CLASSES, Drawn, bare, key, page
 from bench.running.roster import Models
 from bench.threats import norm_named
 from bench.threats.base import per_example

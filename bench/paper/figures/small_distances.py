@@ -9,7 +9,7 @@ from torch import Tensor
 
 from bench.draws import Draws
 from bench.errors import UsageError
-from bench.paper.figures.style import DIVERGING, Drawn, page, picture
+from bench.report.figure_style import DIVERGING, Drawn, page, picture
 from bench.running.roster import Models
 
 NORM = 3.96

@@ -14,6 +14,7 @@ from adapters.base import Adapter
 from bench.attacks import attack_class, make_attack
 from bench.attacks.base import Certified
 from bench.draws import Draws
+from bench.pool import Pool
 from bench.threats import Threat
 
 GRID = [1e-3, 8 / 255, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3]
@@ -54,15 +55,19 @@ def batch(n: int = 9) -> tuple[Tensor, Tensor]:
     return x, torch.randint(4, (n,), generator=generator)
 
 
-def draws(indices: Any) -> Draws:
-    return Draws((0, "checksum", "attack", 1), np.asarray(indices, dtype=np.int64))
+def draws(indices: Any, features: int = 12) -> Draws:
+    """With training examples of four classes, farther from inputs than any budget in some feature."""
+    generator = torch.Generator().manual_seed(2)
+    points = 3.0 * torch.rand(40, features, generator=generator)
+    pool = Pool(points, torch.arange(40) // 10)
+    return Draws((0, "checksum", "attack", 1), np.asarray(indices, dtype=np.int64), lambda: pool)
 
 
 def crafted(
     name: str, source: Any, x: Tensor, y: Tensor, budgets: list[Threat], drawn: Draws | None = None, **parameters: Any
 ) -> list[Tensor]:
     attack = make_attack(name, parameters)
-    drawn = drawn or draws(range(len(x)))
+    drawn = drawn or draws(range(len(x)), x[0].numel())
     goals = attack.goals(source, x, y, drawn)
     found = attack.craft(source, x, y, goals, budgets, drawn)
     return [each.candidates if isinstance(each, Certified) else each for each in found]

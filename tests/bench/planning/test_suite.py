@@ -35,10 +35,13 @@ def test_every_shipped_suite_loads(name: str) -> None:
 def test_the_suites_that_ship() -> None:
     assert names() == [
         "digits-fgsm",
+        "digits-worst-case",
         "fashion-mnist-fgsm",
+        "mnist-anchors",
         "mnist-fgsm",
         "mnist-rubbish",
         "mnist-transfer",
+        "mnist-worst-case",
         "paper-cifar10",
         "paper-mnist",
         "paper-mnist-3v7",

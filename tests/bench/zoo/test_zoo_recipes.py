@@ -95,8 +95,9 @@ def test_every_network_and_objective_can_be_built(dataset: str, budget: cookbook
             data = open_dataset(dataset)
             with torch.device("meta"):
                 kind_class(entry.kind)(data.features, len(data.classes), **entry.parameters)
-            assert entry.training is not None
-            make_objective(entry.training.objective)
+            assert (entry.training is None) == (entry.published is not None)
+            if entry.training is not None:
+                make_objective(entry.training.objective)
 
 
 @pytest.mark.parametrize(

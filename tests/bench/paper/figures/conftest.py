@@ -8,7 +8,7 @@ import pytest
 
 from bench import zoo
 from bench.datasets import Dataset
-from bench.paper.figures.style import styled
+from bench.report.figure_style import styled
 from bench.running.roster import Models
 
 

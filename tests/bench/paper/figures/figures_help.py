@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from bench import zoo
-from bench.paper.figures.style import MARGIN, Drawn
+from bench.report.figure_style import MARGIN, Drawn
 from bench.zoo.cards import Card, LearningCurve
 
 CURVES = {

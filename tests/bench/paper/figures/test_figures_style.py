@@ -7,7 +7,7 @@ import pytest
 from figures_help import assert_sound
 
 from bench.paper.figures.eps_trace import eps_trace
-from bench.paper.figures.style import Drawn, mosaic, page, png, styled
+from bench.report.figure_style import Drawn, mosaic, page, png, styled
 from bench.running.roster import Models
 
 

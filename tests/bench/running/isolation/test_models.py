@@ -18,6 +18,9 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import bench
 from adapters.errors import Ended
@@ -371,3 +374,18 @@ def test_a_blank_process_ends_with_those_that_wait_for_it() -> None:
     assert blank.alive
     isolated.close()
     assert not blank.alive
+
+
+@pytest.mark.slow
+def test_a_model_in_its_own_process_is_certified_as_it_is_here(elsewhere: Path, digits_train: Any) -> None:
+    """Its structure comes over the pipe; the rows are the same to the last bit."""
+    suite = SUITE.replace("rank_by", "  - {attack: worst-case, norm: linf}\nrank_by")
+    Path("tiny.yaml").write_text(suite)
+    x, y = digits_train
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1)).fit(x[:300].reshape(300, -1), y[:300])
+    apart, here = (
+        bench.run("tiny.yaml", models={"scaled": model}, limit=20, out=where, isolate=where == "apart")
+        for where in ("apart", "here")
+    )
+    assert {row.status for row in apart.of("scaled")} == {"ok"}
+    assert str(apart) == str(here)

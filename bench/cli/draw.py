@@ -1,0 +1,52 @@
+"""`bench draw`: a picture of every model of a worst-case suite, from records alone."""
+
+from __future__ import annotations
+
+import re
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+from typer import Argument, Option
+
+from bench.cli.options import DEFAULT_OUT, Out
+from bench.cli.output import warn
+from bench.errors import UsageError, unknown
+
+Suite = Annotated[str, Argument(metavar="SUITE|FILE.yaml", help="A suite with certificates, such as mnist-worst-case.")]
+Names = Annotated[list[str] | None, Option("--model", help="Of this model alone; more than once for several.")]
+
+
+def command(suite: Suite, model: Names = None, out: Out = DEFAULT_OUT) -> None:
+    """Draw robust accuracy against epsilon, certified to attacked; from records alone."""
+    if find_spec("matplotlib") is None:
+        raise UsageError("pictures need matplotlib; run pip install 'potemkin-bench[figures]'")
+    from bench.files import replace_file
+    from bench.planning.suite import load_suite
+    from bench.report.bracket_figure import bracket_figure, brackets_of
+    from bench.report.figure_style import png, styled
+    from bench.running.shelf import Shelf, board_of, dataset_of
+
+    asked = load_suite(suite)
+    rows = board_of(asked, dataset_of(asked), Shelf(out), warn)
+    found = {name: brackets_of(rows, name) for name in dict.fromkeys(row.model for row in rows)}
+    for name in model or ():
+        if name not in found:
+            raise unknown("model", name, list(found))
+    wanted = {name: lines for name, lines in found.items() if lines and (not model or name in model)}
+    if not wanted:
+        raise UsageError(
+            f"no brackets of suite {asked.suite} in ./results or {out / 'results'}; run: bench suite {suite}"
+        )
+    for name, lines in wanted.items():
+        path = out / "figures" / asked.suite / f"{_file(name, lines[0].fingerprint)}.png"
+        with styled():
+            image = png(bracket_figure(lines))
+        replace_file(path, image)
+        typer.echo(str(path))
+
+
+def _file(name: str, fingerprint: str) -> str:
+    """The name itself, or what a file may be called, with what tells it from others."""
+    plain = re.sub(r"[^A-Za-z0-9_-]", "-", name)[:80]
+    return name if plain == name else f"{plain}-{fingerprint[:8]}"

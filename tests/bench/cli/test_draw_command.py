@@ -1,0 +1,39 @@
+"""The command `bench draw`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cli_help import Bench
+from PIL import Image
+
+PROVED = """\
+suite: proved
+dataset: {name: digits}
+attacks:
+  - {attack: fgsm, norm: linf, eps: [0.1, 0.2]}
+  - {attack: worst-case, norm: linf}
+rank_by: {eps: 0.1}
+board: worst-case
+"""
+
+
+def test_a_picture_of_every_model_or_of_those_asked_for(bench: Bench, elsewhere: Path) -> None:
+    (elsewhere / "proved.yaml").write_text(PROVED)
+    bench("suite", "proved.yaml", "--model", "mine.py:net")
+    said = bench("draw", "proved.yaml")
+    assert said.code == 0, said.err
+    path = Path("bench-out/figures/proved/net.png")
+    assert said.out.split() == [str(path)]
+    assert Image.open(elsewhere / path).format == "PNG"
+    assert bench("draw", "proved.yaml", "--model", "net").out.split() == [str(path)]
+    refused = bench("draw", "proved.yaml", "--model", "nte")
+    assert refused.code == 2
+    assert "unknown model 'nte'" in refused.err
+
+
+def test_without_brackets_there_is_nothing_to_draw(bench: Bench) -> None:
+    found = bench("draw", "tiny.yaml")
+    assert found.code == 2
+    assert found.err.count("\n") == 1
+    assert "no brackets of suite tiny" in found.err
