@@ -32,7 +32,7 @@ class Loud(Exception):
         ("raise Silent", {"type": "", "text": "Silent: (its text cannot be had)"}),
         ("raise Loud", {"type": "", "text": "KeyboardInterrupt:"}),
         ("raise MemoryError('none left')", {"type": "NotImportable", "text": "mine.py does not import: MemoryError"}),
-        ("from adapters.errors import Unsupported as U\nraise U('no')", {"type": "NotRegistrable", "text": "mine.py"}),
+        ("from adapters.errors import Unsupported as U\nraise U('no')", {"type": "NotImportable", "text": "mine.py"}),
     ],
 )
 def test_an_exception_is_told(statement: str, values: dict[str, str], tmp_path: Path) -> None:
