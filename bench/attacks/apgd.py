@@ -1,12 +1,12 @@
 """Auto-PGD: Croce & Hein 2020 (arXiv 2003.01690), section 3 and algorithm 1.
 
-Unlike there the first run starts at the example and not at random, what is fooled leaves at once, nothing is asked after
-the last step, and in L2 features that would leave the range take no part in a step.
+Unlike there the first run starts at the example and not at random, what is fooled leaves at once, nothing is asked
+after the last step, and in L2 features that would leave the range take no part in a step.
 
 Checked against adversarial-library 0.2.8 and torchattacks 3.5.1 on the net of Raghunathan et al. 2018, L_inf .1, 300
-images, 100 steps: cross-entropy 11.67% (11.67 and 11.67), ratio 15.00 (15.00 and 15.00), targeted ratio 15.00 (13.33 and
-15.00), with fewer gradients than either. On all 10,000 images the margin comes to 14.33 of at most 30.81, and to 4.12 of
-4.38 on the net of Wong & Kolter 2018.
+images, 100 steps: cross-entropy 11.67% (11.67 and 11.67), ratio 15.00 (15.00 and 15.00), targeted ratio 15.00 (13.33
+and 15.00), with fewer gradients than either. On all 10,000 images the margin comes to 14.33 of at most 30.81, and to
+4.12 of 4.38 on the net of Wong & Kolter 2018.
 """
 
 from __future__ import annotations
