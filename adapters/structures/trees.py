@@ -26,6 +26,23 @@ class Tree:
     value: Tensor
     """`(M, K)` float64 what a leaf adds to each class; anything at a split."""
 
+    def __post_init__(self) -> None:
+        """Raise ValueError unless every way down ends. It may come from a stranger's process."""
+        count = len(self.left)
+        for name in ("left", "right", "feature"):
+            if getattr(self, name).dtype != torch.int64 or getattr(self, name).shape != (count,):
+                raise ValueError(f"its {name} is not int64 of ({count},)")
+        if self.threshold.dtype != torch.float32 or self.threshold.shape != (count,):
+            raise ValueError(f"its threshold is not float32 of ({count},)")
+        if self.value.dtype != torch.float64 or self.value.ndim != 2 or len(self.value) != count or not count:
+            raise ValueError("its value is not float64, a row a node")
+        place, inner = torch.arange(count), self.left >= 0
+        for child in (self.left, self.right):
+            if bool(((child <= place) | (child >= count))[inner].any()):
+                raise ValueError("a node lies above itself, or its child nowhere")
+        if bool((self.feature < 0)[inner].any()) or not bool(self.value.isfinite().all()):
+            raise ValueError("a feature is none, or a value not finite")
+
     def leaves(self, x: Tensor) -> Tensor:
         """`(N,)` the leaf that each of `(N, features)` float32 inputs falls into."""
         node = torch.zeros(len(x), dtype=torch.int64)
@@ -44,6 +61,12 @@ class Trees(Structure):
     kind: ClassVar[str] = "trees"
 
     trees: tuple[Tree, ...]
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless all trees are of its classes."""
+        super().__post_init__()
+        if not self.trees or any(tree.value.shape[1] != len(self.classes) for tree in self.trees):
+            raise ValueError("it has no trees, or one of other classes")
 
     def scores(self, x: Tensor) -> Tensor:
         narrow = x.flatten(1).float()

@@ -73,7 +73,7 @@ class Climb:
         labels = self.source.predict(self.x)
         if self.goals is not None:
             return Best(self.x, self.goals < 0)
-        return Best(self.x, (labels != self.y) & (labels >= 0) & (not self.source.stochastic))
+        return Best(self.x, (labels != self.y) & (not self.source.stochastic))
 
     def open(self, best: Best) -> Tensor:
         """`(n,)` places of the examples that are not done with, the smallest margins first."""
@@ -115,7 +115,7 @@ class Climb:
         if hit.any():
             labels = self.source.predict(points[hit])
             if self.goals is None:
-                hit[hit.clone()] = (labels != self.y[rows][hit]) & (labels >= 0)
+                hit[hit.clone()] = labels != self.y[rows][hit]
             else:
                 hit[hit.clone()] = labels == self.goals[rows][hit]
         return hit

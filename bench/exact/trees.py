@@ -112,26 +112,29 @@ def _nearest(tree: Tree, x: Tensor, own: Tensor, threat: Threat) -> tuple[Tensor
 
 
 def _bounded(structure: Trees, x: Tensor, own: Tensor, threat: Threat, effort: Effort) -> Tensor:
-    """`(N,)` the largest of the sizes up to which no sum of the trees can lead to another label."""
+    """`(N,)` the largest radius that leaves one of the sizes and that no sum of the trees changes the label within."""
     radius, off = torch.zeros(len(x), dtype=torch.float64), structure.roundoff(x)
     open_ = torch.arange(len(x))
     for size in effort.sizes:
         if not len(open_) or effort.is_over(len(x)):
             break
+        some, labels = x[open_], own[open_]
+        reach = threat.geometry.outward(size, some)
         gain = torch.zeros(len(open_), len(structure.classes), dtype=torch.float64)
         for tree in structure.trees:
-            gain += _most(tree, x[open_], own[open_], size, threat.clip)
-        gain.scatter_(1, own[open_][:, None], -torch.inf)
+            gain += _most(tree, some, labels, reach, threat.clip)
+        gain.scatter_(1, labels[:, None], -torch.inf)
         held = gain.amax(1) < -off[open_]
         open_ = open_[held]
-        radius[open_] = size
+        radius[open_] = reach[held]
     return radius
 
 
-def _most(tree: Tree, x: Tensor, own: Tensor, size: float, clip: tuple[float, float] | None) -> Tensor:
-    """`(N, K)` the most that one tree can add to each class over what it adds to the own one, within L_inf balls."""
-    wide = size * (1 + 1e-6) + 1e-6 * x.abs()  # what the judge allows beyond the size, and rounding
-    low, high = x.double() - wide, x.double() + wide
+def _most(tree: Tree, x: Tensor, own: Tensor, reach: Tensor, clip: tuple[float, float] | None) -> Tensor:
+    """`(N, K)` the most that one tree can add to each class over what it adds to the own one, within L_inf balls of
+    `(N,)` radii.
+    """
+    low, high = x.double() - reach[:, None], x.double() + reach[:, None]
     if clip is not None:
         low, high = low.clamp_min(clip[0]), high.clamp_max(clip[1])
     most = torch.full((len(x), tree.value.shape[1]), -torch.inf, dtype=torch.float64)

@@ -69,8 +69,17 @@ class Geometry(ABC):
             radius: `(N,)` float64, infinite where there is no bound.
             x: `(N, *shape)` the centres.
         """
-        slack = self.lengths(ULP * x.double().flatten(1))
-        return ((radius - slack) / (1 + 1e-5)).clamp_min(0)
+        share, more = self.beyond(x)
+        return ((radius - more) / (1 + share)).clamp_min(0)
+
+    def outward(self, eps: float, x: Tensor) -> Tensor:
+        """`(N,)` float64 radii to prove so that `eps` is left of them by `inward` and by a record in float32."""
+        share, more = self.beyond(x)
+        return eps * (1 + 2 * ULP) * (1 + share) + more
+
+    def beyond(self, x: Tensor) -> tuple[float, Tensor]:
+        """How far beyond a radius `violation` lets inputs lie: by that share of it, and by `(N,)` more."""
+        return 1e-5, self.lengths(ULP * x.double().flatten(1))
 
     def sized(self, direction: Tensor, eps: float) -> Tensor:
         """A direction of norm 1, or a draw from the unit ball, brought to radius `eps`."""

@@ -35,9 +35,8 @@ class LInf(Geometry):
         """Two ulp of float32 at |x| + eps, feature by feature: a pixel of 0 gets no slack from one of 255."""
         return delta.abs().sub_(x.flatten(1).abs(), alpha=2 * ULP).amax(1) - eps * (1 + 2 * ULP)
 
-    def inward(self, radius: Tensor, x: Tensor) -> Tensor:
-        slack = 2 * ULP * x.double().flatten(1).abs().amax(1)
-        return ((radius - slack) / (1 + 2 * ULP)).clamp_min(0)
+    def beyond(self, x: Tensor) -> tuple[float, Tensor]:
+        return 2 * ULP, 2 * ULP * x.double().flatten(1).abs().amax(1)
 
     def uniform(self, draws: Draws, shape: tuple[int, ...], draw: int) -> NDArray[np.float64]:
         return 2.0 * draws.uniform(shape, draw) - 1.0

@@ -169,6 +169,22 @@ def test_a_stand_in_is_climbed_and_the_model_itself_is_asked(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", STRONG)
+def test_an_abstention_is_a_mistake_that_ends_the_climb(name: str) -> None:
+    """Above a sum of 1.0 it abstains, and what it would rather be is out of reach: no climb is needed any further."""
+    source = Answering(lambda x: Outputs(torch.where(x.flatten(1).sum(1) > 1.0, -1, 0), None, None))
+    source.gradient = "surrogate"
+    source._logits = lambda x: torch.stack([x.flatten(1).sum(1) * 0 + 9, x.flatten(1).sum(1)], 1)  # type: ignore[method-assign]
+    x, y = torch.tensor([[0.4, 0.4], [0.1, 0.2], [0.7, 0.7]]), torch.tensor([0, 0, 0])
+    metered = Metered(source)
+    (found,) = crafted(name, metered, x, y, [Threat(norm="linf", eps=0.2, clip=UNIT)], steps=40)
+    assert source.predict(found).tolist() == [-1, 0, -1]
+    assert torch.equal(found[2], x[2])
+    asked = metered.costs().gradients
+    (_,) = crafted(name, metered, x[[0, 2]], y[:2], [Threat(norm="linf", eps=0.2, clip=UNIT)], steps=40)
+    assert metered.costs().gradients < asked / 4
+
+
+@pytest.mark.parametrize("name", STRONG)
 def test_targeted_runs_end_in_the_class_asked_for(name: str) -> None:
     source = curved()
     x, y = right(source)
