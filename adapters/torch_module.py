@@ -197,9 +197,10 @@ class TorchModule(Adapter):
         if BATCH_DEPENDENT in self.notes:
             raise Unsupported("nothing is proved of a network that normalises by the batch that it is shown")
         if self.output_kind is None and self._kind is None:
-            self.settle(torch.rand(probing.EXAMPLES, *shape, generator=torch.Generator().manual_seed(0)).to(self.device))
+            points = torch.rand(probing.EXAMPLES, *shape, generator=torch.Generator().manual_seed(0))
+            self.settle(points.to(self.device))
         kind = self._kind or self.output_kind or "logits"
-        return opened(lambda x: self._asked(x.to(self.device))[1], shape, kind)
+        return opened(lambda x: self._asked(x)[1], shape, self.device, kind)
 
     def _state(self) -> Iterable[object]:
         # A flag is kept with the results, so what earns it makes another model; all others follow from the network.

@@ -13,7 +13,7 @@ from adapters.networks.outputs import OutputKind
 from adapters.networks.tracing import Path, Trace
 from adapters.rounding import float32_is_exact_enough
 from adapters.structures.base import Structure
-from adapters.structures.layers import Affine, Diagonal, Layer, Select
+from adapters.structures.layers import Affine, Convolution, Diagonal, Layer, Select
 from adapters.structures.linear import Linear
 from adapters.structures.network import Network
 
@@ -32,34 +32,43 @@ class Opened(NamedTuple):
     precision: torch.dtype
 
 
-def opened(network: Callable[[Tensor], Tensor], shape: tuple[int, ...], kind: OutputKind = "logits") -> Structure:
+def opened(
+    network: Callable[[Tensor], Tensor], shape: tuple[int, ...], device: torch.device, kind: OutputKind = "logits"
+) -> Structure:
     """The structure of a network: `Linear` where it is affine.
 
     Args:
         network: from `(N, *shape)` inputs to `(N, K)` outputs.
         shape: of one input.
+        device: where it computes.
         kind: what the outputs are.
 
     Raises:
         Unsupported: an operation is not understood, which is named; or what was read gives other outputs.
     """
-    points = torch.rand(PROBES, *shape, generator=torch.Generator().manual_seed(0))
+    points = torch.rand(PROBES, *shape, generator=torch.Generator().manual_seed(0)).to(device)
     read = _read(network, points[:1].clone())
-    single, end = read.layers[-1].outputs == 1 if read.layers else False, read.end
-    layers = read.layers
-    if single:
-        if kind == "probability" and end != "sigmoid":
-            raise Unsupported("nothing is known to be proved of a probability that is not the sigmoid of a score")
-        if kind in ("logit", "logits") and end:
-            raise Unsupported(f"nothing is known to be proved of one logit that is a {end}")
-        end = end and "sigmoid-of-one"
-        layers = (*layers, Affine(torch.tensor([[0.0], [1.0]], dtype=DOUBLE), torch.zeros(2, dtype=DOUBLE)))
+    if device.type != "cpu" and any(isinstance(layer, Convolution) for layer in read.layers):
+        raise Unsupported("convolutions are certified on the CPU: elsewhere nothing bounds how they are rounded")
+    layers, end = _two_sided(read, kind)
     unit = torch.finfo(read.precision).eps / 2
-    made = Network(tuple(range(layers[-1].outputs)), tuple(layers), end, unit)
+    made = Network(tuple(range(layers[-1].outputs)), layers, end, unit)
     with torch.no_grad():
         given = network(points).detach().cpu().to(DOUBLE)
-    _hold(made, points, given)
+    _hold(made, points.cpu(), given)
     return made if end or not _is_straight(made) else _linear(made, read.precision)
+
+
+def _two_sided(read: Opened, kind: OutputKind) -> tuple[tuple[Layer, ...], str]:
+    """The layers and the end of one score a class: of a single output 0 and that."""
+    if read.layers[-1].outputs > 1:
+        return read.layers, read.end
+    if kind not in ("logits", "logit") and read.end != "sigmoid":
+        raise Unsupported("nothing is known to be proved of a probability that is not the sigmoid of a score")
+    if kind in ("logits", "logit") and read.end:
+        raise Unsupported(f"nothing is known to be proved of one logit that is a {read.end}")
+    beside = Affine(torch.tensor([[0.0], [1.0]], dtype=DOUBLE), torch.zeros(2, dtype=DOUBLE))
+    return (*read.layers, beside), read.end and "sigmoid-of-one"
 
 
 def _read(network: Callable[[Tensor], Tensor], x: Tensor) -> Opened:
@@ -118,5 +127,3 @@ def _ratio(layer: Diagonal) -> Tensor:
     """`(features,)` sizes of what a scaling's shift was put together of, in units of its inputs."""
     slope = layer.slope.abs()
     return torch.where(slope > 0, layer.size / slope.where(slope > 0, 1), 0.0)
-
-

@@ -156,8 +156,8 @@ def _convolution(step: Step) -> Made:
     if step.arg("transposed") or weight.ndim != 4 or step.arg("input") is not step.given or len(step.shape) != 4:
         raise step.unknown("that is none of images")
     bias = step.constant("bias") if step.arg("bias") is not None else torch.zeros(len(weight), dtype=torch.float64)
-    steps = (_pair(step.arg(name)) for name in ("stride", "padding", "dilation"))
-    return [Convolution(weight, bias, *steps, int(step.arg("groups")), tuple(step.shape[1:]))], ""
+    stride, padding, dilation = (_pair(step.arg(name)) for name in ("stride", "padding", "dilation"))
+    return [Convolution(weight, bias, stride, padding, dilation, int(step.arg("groups")), tuple(step.shape[1:]))], ""
 
 
 def _average(step: Step) -> Made:

@@ -29,7 +29,7 @@ class Path(NamedTuple):
     """Why it is not known."""
 
 
-class Trace(TorchDispatchMode):
+class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Follows the values of one input while a network runs."""
 
     def __init__(self, x: Tensor) -> None:
@@ -37,7 +37,7 @@ class Trace(TorchDispatchMode):
         Args:
             x: `(1, *input_shape)`, which the network is then given within this context.
         """
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._paths: dict[int, tuple[Tensor, Path]] = {}
         self._written: set[int] = set()
         """Memory that something depending on the input was written into in a way that is not followed."""

@@ -1,6 +1,6 @@
 """What feed-forward networks are made of: each layer maps `(N, inputs)` to `(N, outputs)`, images flat, channels first.
 
-`slopes` of errors: an error of at most e in each input becomes at most `spread(e)` in each output.
+Errors of at most e in the inputs become errors of at most `spread(e)` in the outputs.
 """
 
 from __future__ import annotations
@@ -67,7 +67,11 @@ class Affine:
     def spread(self, error: Tensor) -> Tensor:
         """By the sizes of the weights, or by their lengths, whichever is less."""
         by_length = error.norm(dim=1, keepdim=True) * self.weight.norm(dim=1)
-        return torch.minimum(error @ self.weight.abs().T, by_length)
+        return torch.minimum(self.reach(error), by_length)
+
+    def reach(self, half: Tensor) -> Tensor:
+        """How far an output moves at most while each input moves by at most `half`."""
+        return half @ self.weight.abs().T
 
     def back(self, rows: Tensor) -> Tensor:
         """`(T, inputs)` coefficients of the inputs, of `(T, outputs)` ones of the outputs."""
@@ -143,6 +147,8 @@ class Convolution:
     def spread(self, error: Tensor) -> Tensor:
         return self._made(error, self.weight.abs(), None)
 
+    reach = spread
+
     def back(self, rows: Tensor) -> Tensor:
         _, high, wide = self.image
         ends = zip(self.shape[1:], (high, wide), self.weight.shape[2:], self.stride, self.padding, self.dilation,
@@ -181,7 +187,10 @@ class Diagonal:
     def inputs(self) -> int:
         return len(self.slope)
 
-    outputs = inputs
+    @property
+    def outputs(self) -> int:
+        return len(self.slope)
+
     terms = 8
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -195,6 +204,8 @@ class Diagonal:
 
     def spread(self, error: Tensor) -> Tensor:
         return error * self.slope.abs()
+
+    reach = spread
 
     def back(self, rows: Tensor) -> Tensor:
         return rows * self.slope
@@ -225,7 +236,7 @@ class Select:
     def __call__(self, x: Tensor) -> Tensor:
         return x[:, self.places]
 
-    linear = sizes = spread = __call__
+    linear = sizes = spread = reach = __call__
 
     def back(self, rows: Tensor) -> Tensor:
         return rows.new_zeros(len(rows), self.inputs).index_add(1, self.places, rows)

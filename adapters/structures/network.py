@@ -63,7 +63,7 @@ class Network(Structure):
         return self._by_parts(x, most)
 
     def _by_parts(self, x: Tensor, of: Callable[[list[Tensor]], Tensor]) -> Tensor:
-        parts = x.flatten(1).split(AT_A_TIME) if len(x) else [x.flatten(1)]
+        parts = torch.split(x.flatten(1), AT_A_TIME) if len(x) else [x.flatten(1)]
         return torch.cat([of(self.values(part.to(DOUBLE))) for part in parts])
 
     def values(self, x: Tensor) -> list[Tensor]:

@@ -46,7 +46,7 @@ class NetworkCertificate(Certificate):
         for size in effort.sizes:
             reach = _beyond(size, x, threat)
             kept = []
-            for rows in open_.split(BLOCK):
+            for rows in torch.split(open_, BLOCK):
                 if effort.is_over(n):
                     return Proof(radius, x.clone(), radius.isinf())
                 try:
@@ -88,7 +88,7 @@ def proved(
     free = {at: bend for at, bend in enumerate(passes.bends) if isinstance(bend, Rectified)}
     many = max(1, VALUES // max(layer.inputs for layer in network.layers))
     order = bound.argsort()  # the rivals that are farthest ahead first
-    for part in order.split(many):
+    for part in torch.split(order, many):
         part = part[~hopeless[who[part]]]
         if not free or not len(part):
             continue

@@ -69,7 +69,7 @@ class Passes:
             return layer(low), layer(high)
         middle, half = (low + high) / 2, (high - low) / 2
         self._size, self._terms = layer.sizes(self._size), self._terms + layer.terms + 8
-        centre, reach = layer(middle), layer.spread(half) if not isinstance(layer, Affine) else half @ layer.weight.abs().T
+        centre, reach = layer(middle), layer.reach(half)
         return centre - reach - self.loss, centre + reach + self.loss
 
     def _refined(self, at: int, layer: Layer, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:

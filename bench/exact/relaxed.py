@@ -39,7 +39,7 @@ class Rectified:
     least: float
 
     def back(self, rows: Tensor, who: Tensor, lower: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """`(T, units)` coefficients of the inputs in a bound from below, and the `(T,)` constant, of those of the outputs.
+        """`(T, units)` coefficients of the inputs in a bound from below, of those of the outputs, and its constant.
 
         Args:
             rows: `(T, units)` coefficients of the outputs.

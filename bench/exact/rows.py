@@ -2,7 +2,7 @@
 
 A row is a lower bound `coefficients . z + constant` of a quantity of one example, z the inputs of some layer. Through
 an affine layer it is carried exactly; through a bend by the line below where its coefficient is positive, by the line
-above where it is negative (Zhang et al. 2018, theorem 3.2). An upper bound is minus the lower bound of minus the quantity.
+above where it is negative (Zhang et al. 2018, theorem 3.2). An upper bound is that of minus the quantity, times -1.
 
 Rows that begin at the outputs of a convolution depend on small windows of the image: of them the window alone is
 kept, with its place, until it is as large as the image. Carried through a convolution it is a product with one matrix,
@@ -87,9 +87,9 @@ class Rows:
             rows = cls(who, sign[:, None] * layer.weight[channel].flatten(1), sign * layer.bias[channel], window, place)
             return rows._inside()
         if isinstance(layer, Straight):
-            rows = torch.zeros(len(who), layer.outputs, dtype=torch.float64)
-            rows[torch.arange(len(who)), unit] = sign
-            return cls(who, layer.back(rows), layer.offset(rows))
+            one = torch.zeros(len(who), layer.outputs, dtype=torch.float64)
+            one[torch.arange(len(who)), unit] = sign
+            return cls(who, layer.back(one), layer.offset(one))
         return None
 
     def through(self, layer: Straight) -> Rows:
@@ -126,7 +126,8 @@ class Rows:
         key = (id(bend), self.window)
         if key not in cuts:
             cuts[key] = torch.stack([self.window.cut(each) for each in (bend.lower, bend.upper, bend.lift)])
-        coefficients, added = bend.between(self.coefficients, *cuts[key][:, self.who, self.place])
+        lower, upper, lift = cuts[key][:, self.who, self.place]
+        coefficients, added = bend.between(self.coefficients, lower, upper, lift)
         return Rows(self.who, coefficients, self.constant + added, self.window, self.place)
 
     def least(self, region: Region, cuts: dict[object, Tensor]) -> Tensor:
@@ -136,8 +137,8 @@ class Rows:
         key = (id(region), self.window)
         if key not in cuts:
             cuts[key] = torch.stack([self.window.cut(each) for each in (region.middle, region.half, region.x)])
-        parts = cuts[key][:, self.who, self.place]
-        return self.constant + region.least_of(self.coefficients, *parts, region.radius[self.who])
+        middle, half, x = cuts[key][:, self.who, self.place]
+        return self.constant + region.least_of(self.coefficients, middle, half, x, region.radius[self.who])
 
     def whole(self) -> Rows:
         """With a coefficient for every input."""

@@ -40,7 +40,7 @@ class NetAdapter(Adapter):
         return self.net.loss(self._logits(x), y)
 
     def structure(self, shape: tuple[int, ...]) -> Structure:
-        return opened(lambda x: self._logits(x.to(self.device)), self.input_shape or shape)
+        return opened(self._logits, self.input_shape or shape, self.device)
 
     def _state(self) -> Iterable[object]:
         yield self.net.kind
