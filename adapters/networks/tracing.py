@@ -92,7 +92,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._follow(made, self._after(step, path, len(followed)))
         written = [bound[each.name] for each in func._schema.arguments if _is_written(each) and each.name in bound]
         for target in _tensors(written):
-            if any(target is made for made in results):
+            if any(target is each for each, _ in followed):
                 self._spoil_aliases(target)
             else:
                 self._written.add(_memory(target))

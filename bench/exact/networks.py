@@ -44,6 +44,8 @@ class NetworkCertificate(Certificate):
             radius.fill_(torch.inf)
         open_ = (radius == 0).nonzero()[:, 0]
         for size in effort.sizes:
+            if not len(open_):
+                break
             reach = _beyond(size, x, threat)
             kept = []
             for rows in torch.split(open_, BLOCK):
@@ -55,7 +57,7 @@ class NetworkCertificate(Certificate):
                     return Proof(radius, x.clone(), radius.isinf())
                 radius[rows[held]] = reach[rows[held]]
                 kept.append(rows[held])
-            open_ = torch.cat(kept) if kept else open_[:0]
+            open_ = torch.cat(kept)
         return Proof(radius, x.clone(), radius.isinf())
 
 

@@ -65,7 +65,7 @@ def rectified(layer: Rectify, low: Tensor, high: Tensor) -> Rectified:
     upper = torch.where(on, 1.0, torch.where(off, slope, chord))
     lift = torch.where(unstable, (slope - chord) * low, 0.0)
     # The arm that holds more of the interval loses less.
-    lower = torch.where(on | (unstable & (high > -low)), 1.0, slope)
+    lower = torch.full_like(low, slope).masked_fill(on | (unstable & (high > -low)), 1.0)
     return Rectified(lower, upper, lift, unstable, slope)
 
 
