@@ -96,7 +96,12 @@ class Programme:
         costs = np.zeros(len(self.low))
         costs[self.radius] = 1
         limits = LinearConstraint(matrix, -np.inf, [most for _, most in rows])
-        found = milp(costs, constraints=limits, bounds=Bounds(self.low, self.high), integrality=self.integer)
+        for presolve in (True, False):  # HiGHS gives up on a few with the one, and on hardly any with both
+            options = {"presolve": presolve, "mip_rel_gap": 1e-9}
+            ends = Bounds(self.low, self.high)
+            found = milp(costs, constraints=limits, bounds=ends, integrality=self.integer, options=options)
+            if found.status != 4:
+                break
         assert found.status in (0, 2), found.message
         return float(found.fun) if found.status == 0 else math.inf
 
