@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
@@ -170,17 +170,25 @@ class Adapter(Movable, Identified):
             InvalidOutput: the gradient is NaN.
             Unsupported: `gradient` is `none`. It never returns zeros in place of a gradient that does not exist.
         """
-        if self.gradient == "none":
-            raise Unsupported(f"it needs a gradient: {no_gradient(self.family, self.notes)}")
-        with torch.enable_grad():
-            point = x.detach().clone().requires_grad_()
-            climbed = self.loss(point, y, loss).sum()
-            if not climbed.requires_grad:
-                raise Unsupported(f"the loss of {self.family} is cut off from the inputs, as by no_grad() or detach()")
-            (gradient,) = torch.autograd.grad(climbed, point)
-        if bool(gradient.isnan().any()):  # its sign would be 0: the attack would pass for one that changes nothing
-            raise InvalidOutput("the input gradient is NaN")
-        return gradient
+        return self._climbed(x, lambda point: (self.loss(point, y, loss),))[-1]
+
+    def slope(self, x: Tensor, value: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """`(N, K)` logits, `(N,)` the values made of them, and the gradient of these with respect to `x`, in one pass.
+
+        Args:
+            x: `(N, *shape)`.
+            value: differentiable `(N,)` values of `(N, K)` logits in float32 at least, row by row.
+
+        Raises:
+            InvalidOutput, Unsupported: as `input_gradient`.
+        """
+
+        def both(point: Tensor) -> tuple[Tensor, Tensor]:
+            logits = wide(self.logits(point))
+            return logits, value(logits)
+
+        logits, values, gradient = self._climbed(x, both)
+        return logits, values, gradient
 
     def structure(self, shape: tuple[int, ...]) -> Structure:
         """What decides the labels of inputs of this shape, opened, for exact answers (`bench.exact`).
@@ -213,6 +221,21 @@ class Adapter(Movable, Identified):
         return super().to(device)
 
     # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _climbed(self, x: Tensor, pass_: Callable[[Tensor], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+        """What one pass gives, the last of it `(N,)` values to climb, and then their gradient."""
+        if self.gradient == "none":
+            raise Unsupported(f"it needs a gradient: {no_gradient(self.family, self.notes)}")
+        with torch.enable_grad():
+            point = x.detach().clone().requires_grad_()
+            found = pass_(point)
+            climbed = found[-1].sum()
+            if not climbed.requires_grad:
+                raise Unsupported(f"the loss of {self.family} is cut off from the inputs, as by no_grad() or detach()")
+            (gradient,) = torch.autograd.grad(climbed, point)
+        if bool(gradient.isnan().any()):  # its sign would be 0: the attack would pass for one that changes nothing
+            raise InvalidOutput("the input gradient is NaN")
+        return *(values.detach() for values in found), gradient
 
     def _shaped(self, x: Tensor) -> Tensor:
         """`x` in the model's own input shape; the number of features must agree."""

@@ -16,6 +16,10 @@ class NotRegistrable(AdapterError):
     """A name that cannot be registered, or a file that registers nothing usable."""
 
 
+class NotImportable(NotRegistrable):
+    """A file that raises as it is imported."""
+
+
 class NotWrappable(AdapterError):
     """`wrap` was given something that it does not know how to ask; the message says what to do instead."""
 

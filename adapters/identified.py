@@ -27,7 +27,7 @@ class Identified(ABC):
     version: ClassVar[str] = "1"
     """Part of the fingerprint: raised whenever outcomes of this adapter change."""
     bystanders: ClassVar[frozenset[str]] = frozenset({"input_shape", "classes", "bounds", "device", "notes", "_nonce"})
-    """Attributes that decide no output, or are told in a way of their own."""
+    """Attributes that decide no output, or are told in a way of their own; those that a user's code loads count."""
     remedy: str = 'a class attribute `version = "2"`, raised with every change'
     """How a model that cannot be seen into is given a version."""
 
@@ -86,7 +86,13 @@ class Identified(ABC):
         """What a walk over code and attributes comes to; None for this project's own classes, whose state tells all."""
         if identity.is_ours(type(self)):
             return None
-        return identity.see({"": Whole(self, self.bystanders), "state": list(self._state())}, weigh=weigh)
+        return self._seen_whole(weigh=weigh)
+
+    def _seen_whole(self, follow: frozenset[str] = frozenset(), *, weigh: bool) -> identity.Seen:
+        """The adapter by its attributes, but for those that follow from the others, and its state."""
+        notes = tuple(note for note in self.notes if note != NO_VERSION)
+        whole = Whole(self, self.bystanders, notes, follow)
+        return identity.see({"": whole, "state": list(self._state())}, weigh=weigh)
 
     def _has_version(self) -> bool:
         """Whether the model's owner says which version it is."""

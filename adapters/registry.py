@@ -17,7 +17,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, TypeVar
 
-from adapters.errors import NotRegistrable, told
+from adapters.errors import NotImportable, NotRegistrable, told
 
 ENTRY_POINT_GROUP = "potemkin.adapters"
 NAME = re.compile(r"[A-Za-z0-9._-]{1,80}")
@@ -165,7 +165,7 @@ def _run(path: Path) -> tuple[Any, list[Registration]]:
     except NotRegistrable:
         raise
     except (Exception, SystemExit) as error:  # a script may well end in sys.exit()
-        raise NotRegistrable(f"{path.name} does not import: {told(error)}{_line_of(error, path)}") from error
+        raise NotImportable(f"{path.name} does not import: {told(error)}{_line_of(error, path)}") from error
     finally:
         _registered.clear()
         _registered.update(before)

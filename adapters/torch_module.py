@@ -13,7 +13,6 @@ from torch.nn import functional as F
 from adapters import identity
 from adapters.base import Adapter, Bounds, Outputs, wide
 from adapters.errors import InvalidOutput, NotWrappable, Unclear, Unsupported
-from adapters.identity.whole import Whole
 from adapters.networks import probing
 from adapters.networks.copies import BATCH_DEPENDENT, STOCHASTIC, TRAIN_MODE, own_copy, settle_mode
 from adapters.networks.opened import opened
@@ -208,7 +207,7 @@ class TorchModule(Adapter):
 
     def _looked_at(self, *, weigh: bool = True) -> identity.Seen:
         # The network, the loss and every option, whatever their names: all that this class is given.
-        seen = identity.see({"": Whole(self, self.bystanders), "state": list(self._state())}, weigh=weigh)
+        seen = self._seen_whole(TorchModule.bystanders - Adapter.bystanders, weigh=weigh)
         return seen._replace(unseen=tuple(each.removeprefix("module.") for each in seen.unseen))
 
     def _has_version(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,12 @@ class Draws:
         if self._training is None:
             raise Unsupported("the dataset has no training examples to start from")
         return self._training()
+
+    def only(self, rows: NDArray[np.int64]) -> Draws:
+        """Those of some examples of the batch, by their places in it: what each gets stays the same."""
+        fewer = copy.copy(self)
+        fewer.indices = self.indices[rows]
+        return fewer
 
     def uniform(self, shape: tuple[int, ...], draw: int = 0) -> NDArray[np.float64]:
         """`(N, *shape)` uniform on the open interval (0, 1), in float64."""

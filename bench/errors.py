@@ -15,6 +15,10 @@ class UsageError(Exception):
     """Bad input. The message is one line that names the bad value and the remedy."""
 
 
+class BrokenModel(UsageError):
+    """What a model's own code raised while it was imported or made. Where there are others, these go on without it."""
+
+
 _ROOM = "make room there or take another place (--out, or BENCH_HOME for what is kept); the same command goes on"
 _RIGHTS = "make it writable or take another place (--out, or BENCH_HOME for what is kept)"
 _REMEDIES = {

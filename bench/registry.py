@@ -27,6 +27,8 @@ OURS = {
         "clean": "bench.attacks.clean:Clean",
         "fgsm": "bench.attacks.fgsm:FGSM",
         "iterated-fgsm": "bench.attacks.iterated_fgsm:IteratedFGSM",
+        "pgd": "bench.attacks.pgd:PGD",
+        "apgd": "bench.attacks.apgd:APGD",
         "rotation": "bench.attacks.rotation:Rotation",
         "gradient-aligned-subspace": "bench.attacks.subspace:GradientAlignedSubspace",
         "uniform-noise": "bench.attacks.noise:UniformNoise",
@@ -96,7 +98,7 @@ OURS = {
         "random-forest": "sklearn.ensemble:RandomForestClassifier",
     },
 }
-ALIASES = {"attack": {"pgd": "iterated-fgsm", "bim": "iterated-fgsm"}}
+ALIASES = {"attack": {"bim": "iterated-fgsm"}}
 """What people type besides. They are gone before anything becomes part of an identity."""
 OPEN = ("attack", "dataset", "suite")
 """The kinds that other packages add to."""

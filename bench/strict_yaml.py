@@ -91,10 +91,11 @@ def _build(node: yaml.Node, path: Path, lines: dict[Path, int]) -> Any:
         return built
     try:
         scalar = yaml.SafeLoader("").construct_object(node)
-    except ValueError as error:  # such as the date 2020-13-45
+        if getattr(node, "style", None) is None and not re.fullmatch(_PLAIN.get(node.tag, r"(?s:.*)"), node.value):
+            read = _short(repr(scalar))
+            raise _trap(f"YAML reads {_short(node.value)!r} as {read}; write it plainly or in quotes", node)
+    except ValueError as error:  # such as the date 2020-13-45, or a number of more digits than Python prints
         raise _trap(f"{_short(node.value)!r}: {error}", node) from None
-    if getattr(node, "style", None) is None and not re.fullmatch(_PLAIN.get(node.tag, r"(?s:.*)"), node.value):
-        raise _trap(f"YAML reads {_short(node.value)!r} as {_short(repr(scalar))}; write it plainly or in quotes", node)
     return scalar
 
 

@@ -19,6 +19,7 @@ from adapters.identity import (  # noqa: F401 - each registers its rules with th
     classes,
     containers,
     functions,
+    modules,
     networks,
     objects,
     opaque,

@@ -1,4 +1,4 @@
-"""Tensors and arrays: type, shape and contents; neither device, nor strides, nor gradients."""
+"""Tensors and arrays: type, shape and contents; neither device nor strides; gradients where code reads them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.parameter import is_lazy
 
-from adapters.identity.classes import attributes_of, kind_of
+from adapters.identity.classes import attributes_of, kind_of, of_users
+from adapters.identity.marks import GRADIENTS
 from adapters.identity.walk import Walk, node, rule
 
 _OWN = (Tensor, torch.nn.Parameter, torch.nn.Buffer)
@@ -36,6 +37,8 @@ def tensor(walk: Walk, value: Tensor) -> bytes:
         else:
             with torch._C.DisableTorchFunctionSubclass():
                 parts.append(_contents(walk, value.detach()))
+    if walk.reading.names(GRADIENTS) and value.is_leaf and value.grad is not None:
+        parts.append(node("gradient", walk.of(value.grad, "grad")))
     for name, part in sorted(vars(value).items()):
         if walk.reading.has(name):
             parts.append(node(name, walk.of(part, name)))
@@ -109,11 +112,13 @@ def dtype(walk: Walk, value: np.dtype[Any]) -> bytes:
 
 
 @rule(torch.Generator)
+@of_users
 def generator(walk: Walk, value: torch.Generator) -> bytes:
     return node("generator", walk.of(value.get_state()))
 
 
 @rule(torch.UntypedStorage, torch.storage.TypedStorage)
+@of_users
 def storage(walk: Walk, value: Any) -> bytes:
     return node(
         "storage", str(value.dtype) if isinstance(value, torch.storage.TypedStorage) else "", bytes(value.untyped())

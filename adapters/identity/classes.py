@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import contextlib
 import enum
+import functools
 import inspect
 import types
 import typing
@@ -15,16 +16,28 @@ import torch
 from torch import Tensor, nn
 
 from adapters.identity import libraries, outside
-from adapters.identity.walk import Walk, node, rule
+from adapters.identity.marks import COPYING, HELD, MAKES, SHOWS, SHOWS_SELF, hands_on
+from adapters.identity.patched import patches
+from adapters.identity.walk import Rule, Walk, node, rule
 
 CONSTRUCTION = frozenset({"__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__"})
 """What makes an instance. Of one that is there, its attributes tell."""
-SHOWN = frozenset(
-    {"__repr__", "__str__", "__format__", "extra_repr", "_get_name", "__dir__", "__sizeof__", "__del__", "__getstate__"}
-    | {"__setstate__", "__reduce__", "__reduce_ex__", "__copy__", "__deepcopy__", "__getnewargs__", "__getnewargs_ex__"}
+TEXTS = frozenset({"__repr__", "__str__", "__format__", "extra_repr", "_get_name"})
+"""What shows an instance as text."""
+COPIES = frozenset(
+    {"__getstate__", "__setstate__", "__reduce__", "__reduce_ex__", "__copy__", "__deepcopy__", "__getnewargs__"}
+    | {"__getnewargs_ex__"}
 )
+"""What copies an instance."""
+SHOWN = TEXTS | COPIES | {"__dir__", "__sizeof__", "__del__"}
 """What shows, copies or ends an instance."""
-_BOOKKEEPING = frozenset(
+_ASKED_BY = {
+    **dict.fromkeys(TEXTS, frozenset({SHOWS, "format", "format_map"})),
+    **dict.fromkeys(COPIES, frozenset({COPYING})),
+    "__sizeof__": frozenset({"getsizeof"}),
+}
+"""Who calls them that does not name them."""
+BOOKKEEPING = frozenset(
     {
         "__module__",
         "__qualname__",
@@ -48,6 +61,11 @@ _BOOKKEEPING = frozenset(
     | {"_use_args_", "_generate_next_value_", "_backward_cls", "_wrapped_call", "__type_params__", "__classdictcell__"}
 )
 """What Python, and those who make classes, note down of a class."""
+_OF_WRAPPERS = frozenset(
+    {"__wrapped__", "__doc__", "__module__", "__name__", "__qualname__", "__annotations__", "__isabstractmethod__"}
+    | {"func", "attrname", "lock", "__annotate__"}
+)
+"""What descriptors note down of the function that they are made of, which is told itself."""
 _SEEN_THROUGH: set[type] = {nn.Module}
 """Classes of libraries whose code asks the instances of classes derived from them for no attribute that it has not."""
 
@@ -76,7 +94,7 @@ def _as_type(walk: Walk, kind: type) -> bytes:
 def _class(walk: Walk, kind: type, *, made: bool) -> bytes:
     home = libraries.of_class(kind)
     if home is not None and is_named(kind):
-        outside.note(walk, kind.__module__, kind.__qualname__ if made else "")
+        outside.note(walk, kind.__module__, kind.__qualname__ if made else "", home)
         return node("class of a library", home, kind.__module__, kind.__qualname__, *patches(walk, kind))
     walk.reading.add(name for name in vars(kind).get("__match_args__", ()) if isinstance(name, str))
     parts = [walk.of(base) if made else kind_of(walk, base) for base in kind.__mro__[1:]]
@@ -84,40 +102,69 @@ def _class(walk: Walk, kind: type, *, made: bool) -> bytes:
         parts.append(kind_of(walk, type(kind), "metaclass"))
     for name, value in sorted(vars(kind).items()):
         if _counts_in_class(walk, kind, name, made=made):
-            parts.append(node(name, walk.of(value, f"{kind.__name__}.{name}")))
+            seen = walk.aside if name in SHOWN or (name in CONSTRUCTION and not made) else walk.of
+            parts.append(node(name, seen(value, f"{kind.__name__}.{name}")))
+            _mark(walk, kind, name, value)
     if isinstance(kind, enum.EnumType):
         members: dict[str, Any] = dict(kind.__members__)
         parts.append(node("members", *(node(name, walk.of(part._value_)) for name, part in members.items())))
     return node("class", home or "", kind.__name__, *parts)
 
 
-def patches(walk: Walk, owner: type | types.ModuleType) -> list[bytes]:
-    """The functions of the user's that stand in a library's class or module in place of its own."""
-    return [
-        node(name, walk.of(value, f"{owner.__name__}.{name}"))
-        for name, value in sorted(vars(owner).items())
-        if isinstance(value, types.FunctionType) and libraries.is_users(value)
-    ]
-
-
 def is_named(kind: type) -> bool:
     """Whether a library's class is the one of its name, and not one that was made at run time."""
     if libraries.found(kind.__module__, kind.__qualname__) is kind:
         return True
+    if any(libraries.of_class(base) is None for base in kind.__mro__):
+        return False
+    if libraries.of_class(kind) == "python" and any(_is_value(kind, *item) for item in vars(kind).items()):
+        return False
     return not any(isinstance(value, (types.FunctionType, property)) for value in vars(kind).values())
+
+
+_NATIVE = (
+    *(types.MethodDescriptorType, types.GetSetDescriptorType, types.MemberDescriptorType, types.BuiltinFunctionType),
+    *(types.WrapperDescriptorType, types.ClassMethodDescriptorType, staticmethod, classmethod),
+)
+
+
+def _is_value(kind: type, name: str, value: Any) -> bool:
+    """Whether a class that Python has by no name has a value of somebody's, as `types.new_class` makes them."""
+    return not name.startswith("__") and name not in BOOKKEEPING and not isinstance(value, _NATIVE)
 
 
 def _counts_in_class(walk: Walk, kind: type, name: str, *, made: bool) -> bool:
     """Whether what a class has by this name may decide anything."""
-    if name in _BOOKKEEPING:
+    if name in BOOKKEEPING:
         return False
     if name in CONSTRUCTION:
-        return made
+        return made or walk.reading.names(MAKES)
     if name in SHOWN:
-        return walk.reading.names(name)
+        return walk.reading.names(name) or _is_shown(walk, kind, name)
     if name.startswith("__") or walk.reading.has(name) or not _is_seen_through(kind):
         return True
     return _is_asked_for(kind, name)
+
+
+def _is_shown(walk: Walk, kind: type, name: str) -> bool:
+    """Whether code met calls what shows or copies an instance. Networks are shown for their own sake, if at all."""
+    if name in TEXTS and any(base in _SEEN_THROUGH for base in kind.__mro__):
+        return walk.reading.names(SHOWS_SELF)
+    return any(map(walk.reading.names, _ASKED_BY.get(name, ())))
+
+
+def _mark(walk: Walk, kind: type, name: str, value: Any) -> None:
+    """Take down that a function which is handed its class may make instances: `cls()` in a class method."""
+    if not walk.reading.has(name) and not name.startswith("__"):
+        return
+    place = 0 if isinstance(value, classmethod) or issubclass(kind, type) or name == "__class_getitem__" else None
+    place = 2 if name == "__get__" else place
+    inner: Any = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
+    function = inspect.unwrap(inner) if callable(inner) else None
+    if place is None or name in CONSTRUCTION or not isinstance(function, types.FunctionType):
+        return
+    if hands_on(function.__code__, place):
+        walk.reading.add([MAKES])
 
 
 def attributes_of(walk: Walk, value: Any, without: frozenset[str] = frozenset()) -> bytes:
@@ -125,7 +172,23 @@ def attributes_of(walk: Walk, value: Any, without: frozenset[str] = frozenset())
     found = own_attributes(value)
     counting = {name: part for name, part in sorted(found.items()) if name not in without}
     kept = {name: part for name, part in counting.items() if _counts(walk, type(value), name, part)}
+    walk.reading.add(mark for part in kept.values() for builtin, mark in HELD.items() if part is builtin)
     return node("attributes", *(node(name, walk.of(part, name)) for name, part in kept.items()))
+
+
+def of_users(how: Rule) -> Rule:
+    """Let a rule tell of things of a user's own class, derived from one that the rule is for, that class as well."""
+
+    @functools.wraps(how)
+    def with_class(walk: Walk, value: Any) -> bytes:
+        digest = how(walk, value)
+        kind = type(value)
+        if libraries.of_class(kind) is not None:
+            return digest
+        extra = b"" if isinstance(value, types.ModuleType) else attributes_of(walk, value, _OF_WRAPPERS)
+        return node("of a user's class", digest, kind_of(walk, kind), extra)
+
+    return with_class
 
 
 def own_attributes(value: Any) -> dict[str, Any]:

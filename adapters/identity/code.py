@@ -8,12 +8,14 @@ Python to the next, and so does then what it is told by.
 from __future__ import annotations
 
 import dis
+import itertools
 import re
 from collections.abc import Iterator
 from functools import lru_cache
 from types import CodeType
 from typing import Any, NamedTuple, TypeVar
 
+from adapters.identity.marks import marks
 from adapters.identity.reading import ANY
 from adapters.identity.walk import node
 
@@ -49,8 +51,10 @@ class Code(NamedTuple):
     cells: tuple[Chain, ...]
     """Loaded from closures."""
     imports: tuple[Import, ...]
+    within: tuple[Chain, ...]
+    """Loaded from modules that an import within a function gives a name: `("os", "getpid")`."""
     attributes: frozenset[str]
-    """Loaded as attributes, or possibly so: strings that could be names are among them."""
+    """Loaded as attributes, or possibly so: strings that could be names are among them, and marks."""
 
 
 @lru_cache(maxsize=4096)
@@ -63,6 +67,7 @@ def read(code: CodeType) -> Code:
         count += instruction.opname not in _IDLE
     nested = [read(const) for const in code.co_consts if isinstance(const, CodeType)]
     attributes = {str(each.argval) for each in body if each.opname in _ATTRIBUTE} | set(_by_any_name(body))
+    attributes |= marks(code, body)
     attributes.update(_strings(tuple(each.argval for each in body if each.opcode in dis.hasconst)))
     loads = list(_chains(body))
     return Code(
@@ -70,6 +75,7 @@ def read(code: CodeType) -> Code:
         globals=_once([chain for op, chain in loads if op in _GLOBAL], [each.globals for each in nested]),
         cells=_once([chain for op, chain in loads if op in _CELL], [each.cells for each in nested]),
         imports=_once(list(_imports(body)), [each.imports for each in nested]),
+        within=_once(list(_within(body)), [each.within for each in nested]),
         attributes=frozenset(attributes).union(*(each.attributes for each in nested)),
     )
 
@@ -143,6 +149,24 @@ def _imports(body: list[dis.Instruction]) -> Iterator[Import]:
             constants.append(instruction.argval)
         elif instruction.opname == "LOAD_SMALL_INT":
             constants.append(instruction.arg)
+
+
+def _within(body: list[dis.Instruction]) -> Iterator[Chain]:
+    """What is loaded from the modules that are imported here, under whatever local names."""
+    doing = [each for each in body if each.opname not in _IDLE]
+    known = {}
+    for first, then in itertools.pairwise(doing):
+        if first.opname == "IMPORT_NAME" and then.opname in ("STORE_FAST", "STORE_DEREF"):
+            module = str(first.argval)
+            known[then.argval] = module if then.argval != module.partition(".")[0] else str(then.argval)
+    for place, each in enumerate(doing):
+        if each.opname in ("LOAD_FAST", "LOAD_DEREF") and each.argval in known:
+            chain = [known[each.argval]]
+            for following in doing[place + 1 :]:
+                if following.opname not in _ATTRIBUTE:
+                    break
+                chain.append(str(following.argval))
+            yield tuple(chain)
 
 
 def _once(own: list[T], nested: list[tuple[T, ...]]) -> tuple[T, ...]:

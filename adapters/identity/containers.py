@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from adapters.identity.classes import attributes_of, kind_of
+from adapters.identity.classes import attributes_of, kind_of, of_users
 from adapters.identity.walk import Walk, node, plain, rule
 
 
@@ -137,6 +137,7 @@ def cut(walk: Walk, value: slice) -> bytes:
 
 
 @rule(weakref.ref, weakref.ProxyType, weakref.CallableProxyType)
+@of_users
 def reference(walk: Walk, value: Any) -> bytes:
     """A weak reference is what it refers to."""
     if isinstance(value, weakref.ref):

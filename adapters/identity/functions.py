@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import builtins
 import functools
-import importlib
-import importlib.util
 import operator
 import sys
 import types
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from torch import Tensor
-from torch._ops import OpOverload, OpOverloadPacket, _OpNamespace
 
 from adapters.identity import code, libraries, outside
-from adapters.identity.classes import kind_of
+from adapters.identity.classes import kind_of, of_users
+from adapters.identity.marks import MARKS
+from adapters.identity.modules import ABSENT, imported, loaded, value_of
+from adapters.identity.patched import defaults
 from adapters.identity.walk import Walk, node, rule
 
-_ABSENT = object()
 _BY_NAME = frozenset({"__name__", "__file__", "__package__", "__spec__", "__loader__", "__doc__", "__builtins__"})
 """Globals that tell where a module lies, and not what it does."""
 _WRAPPED = frozenset({"__wrapped__", "__doc__", "__module__", "__name__", "__qualname__", "__annotations__"})
@@ -43,8 +40,8 @@ def _of_library(walk: Walk, value: types.FunctionType, home: str, module: str) -
     name = value.__code__.co_qualname
     outside.note(walk, module, name, home)
     if " " in home:  # of no known package: it may be handed a network
-        walk.reading.add(code.read(value.__code__).attributes)
-    parts: list[bytes | str] = [home, module, name]
+        walk.reading.add(code.read(value.__code__).attributes - MARKS)
+    parts: list[bytes | str] = [home, module, name, *defaults(walk, value)]
     if "<lambda>" in name:
         parts.append(read(walk, value.__code__))
     if "<locals>" in name or "<lambda>" in name or value.__closure__:
@@ -70,13 +67,13 @@ def _called_with(walk: Walk, value: types.FunctionType) -> list[bytes]:
         try:
             content = cell.cell_contents
         except ValueError:
-            content = _ABSENT
+            content = ABSENT
         if isinstance(content, types.ModuleType):
-            parts.extend(_loaded(walk, content, chain) for chain in chains.get(name, [(name,)]))
+            parts.extend(loaded(walk, content, chain) for chain in chains.get(name, [(name,)]))
         elif name == "__class__" and isinstance(content, type):
             parts.append(kind_of(walk, content, name))
         else:
-            parts.append(node(name, _value(walk, content, name)))
+            parts.append(node(name, value_of(walk, content, name)))
     for name, attribute in sorted(vars(value).items()):
         if name not in _WRAPPED and walk.reading.has(name):
             parts.append(node(name, walk.of(attribute, name)))
@@ -91,83 +88,13 @@ def _globals(walk: Walk, value: types.FunctionType) -> bytes:
         name = chain[0]
         if name in _BY_NAME:
             continue
-        content = value.__globals__.get(name, getattr(builtins, name, _ABSENT))
-        parts.append(node(".".join(chain), _loaded(walk, content, chain)))
-    parts.extend(_imported(walk, value.__globals__, each) for each in found.imports)
+        content = value.__globals__.get(name, getattr(builtins, name, ABSENT))
+        parts.append(node(".".join(chain), loaded(walk, content, chain)))
+    parts.extend(imported(walk, value.__globals__, each) for each in found.imports)
+    for chain in found.within:  # the import counts; what is asked of a library's module may ask the outside world
+        if len(chain) > 1 and chain[0] in sys.modules and libraries.of_module(chain[0]) is not None:
+            loaded(walk, sys.modules[chain[0]], chain)
     return node("globals", *parts)
-
-
-def _loaded(walk: Walk, content: Any, chain: code.Chain) -> bytes:
-    """What a name and the attributes loaded from it lead to: through modules, but into no other thing."""
-    place = chain[0]
-    for name in chain[1:]:
-        if isinstance(content, _OpNamespace):  # `torch.ops.mine.shift`
-            content = getattr(content, name, _ABSENT)
-            continue
-        if not isinstance(content, types.ModuleType):
-            break
-        owner, content, place = content, getattr(content, name, _ABSENT), f"{place}.{name}"
-        home = libraries.of_module(owner.__name__)
-        if home is not None:
-            outside.note(walk, owner.__name__, name, home)
-            if _is_a_librarys(content):
-                return node("of a library", home, owner.__name__, name)
-    return _value(walk, content, place)
-
-
-_PUT_THERE = (
-    types.FunctionType,
-    type,
-    types.ModuleType,
-    np.ndarray,
-    Tensor,
-    OpOverload,
-    OpOverloadPacket,
-    _OpNamespace,
-)
-
-
-def _is_a_librarys(content: Any) -> bool:
-    """Whether a library's object is nothing but that: no function, class or value that somebody may have put there."""
-    kind = type(content)
-    if isinstance(content, _PUT_THERE) or kind.__module__ == "builtins":
-        return False
-    return libraries.of_class(kind) is not None
-
-
-def _value(walk: Walk, content: Any, place: str) -> bytes:
-    return node("absent") if content is _ABSENT else walk.of(content, place)
-
-
-def _imported(walk: Walk, known: Mapping[str, Any], statement: code.Import) -> bytes:
-    """What an import within a function leads to; of the user's modules all, or the names taken from them."""
-    name = "." * statement.level + statement.module
-    try:
-        name = importlib.util.resolve_name(name, known.get("__package__") or None)
-        module = sys.modules.get(name)
-        if module is None:
-            spec = importlib.util.find_spec(name)
-            home = None if spec is None else libraries.of_file(name, spec.origin)
-            if spec is None or home is not None:
-                outside.note(walk, name, "")
-                return node("import", name, home or "not installed")
-            module = importlib.import_module(name)  # as the function itself is about to do
-    except Exception:  # noqa: BLE001 - whatever somebody's module raises
-        return walk.cannot(statement, f"import {name}")
-    if not statement.names:
-        return node("import", walk.of(module, name))
-    return node("import", *(_loaded(walk, module, (name, each)) for each in statement.names if each != "*"))
-
-
-@rule(types.ModuleType)
-def module(walk: Walk, value: types.ModuleType) -> bytes:
-    """A module that code loads as such, and not for a name in it, may be asked for any name."""
-    home = libraries.of_module(value.__name__)
-    if home is not None:
-        outside.note(walk, value.__name__, "")
-        return node("module", home, value.__name__)
-    named = ((name, part) for name, part in sorted(vars(value).items()) if not name.startswith("__"))
-    return node("module", *(node(name, walk.of(part, name)) for name, part in named))
 
 
 @rule(types.MethodType)
@@ -218,21 +145,25 @@ def ufunc(walk: Walk, value: np.ufunc) -> bytes:
 
 
 @rule(staticmethod, classmethod)
+@of_users
 def bound_late(walk: Walk, value: Any) -> bytes:
     return node(type(value).__name__, walk.of(value.__func__))
 
 
 @rule(property)
+@of_users
 def accessor(walk: Walk, value: property) -> bytes:
     return node("property", walk.of(value.fget), walk.of(value.fset))
 
 
 @rule(functools.cached_property)
+@of_users
 def cached(walk: Walk, value: functools.cached_property[Any]) -> bytes:
     return node("cached property", walk.of(value.func))
 
 
 @rule(type(functools.lru_cache(lambda: None)))
+@of_users
 def remembered(walk: Walk, value: Any) -> bytes:
     return node("lru_cache", walk.of(value.__wrapped__))
 
@@ -245,6 +176,7 @@ def partial(walk: Walk, value: Any) -> bytes:
 
 
 @rule(operator.attrgetter, operator.methodcaller)
+@of_users
 def getter(walk: Walk, value: Any) -> bytes:
     """What loads attributes by the names that it was made with."""
     made, arguments, *_ = value.__reduce__()

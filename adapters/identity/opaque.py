@@ -20,16 +20,58 @@ from typing import Any
 import torch
 from torch.utils.hooks import RemovableHandle
 
+from adapters.identity import libraries
+from adapters.identity.classes import BOOKKEEPING, CONSTRUCTION, SHOWN, kind_of, of_users, own_attributes
+from adapters.identity.containers import pairs
 from adapters.identity.walk import Walk, node, rule
 
 
-@rule(type(threading.Lock()), type(threading.RLock()), threading.Condition, threading.Event, threading.Semaphore)
+@rule(type(threading.Lock()), type(threading.RLock()), threading.Condition, threading.Semaphore)
 @rule(threading.Barrier, threading.Thread, logging.Logger, logging.LoggerAdapter, logging.Handler, RemovableHandle)
-@rule(weakref.WeakKeyDictionary, weakref.WeakValueDictionary, weakref.WeakSet)
 @rule(torch.Stream, torch.Event)
 def bystander(walk: Walk, value: Any) -> bytes:
-    """What keeps order, writes down or remembers."""
-    return node("bystander", type(value).__name__)
+    """What keeps order or writes down; of a user's class, what code loads of it, beside what its library set."""
+    kind = type(value)
+    own = [base for base in kind.__mro__ if libraries.of_class(base) is None]
+    if not own:
+        return node("bystander", kind.__name__)
+    members = {name: part for base in reversed(own) for name, part in vars(base).items() if _is_asked_for(walk, name)}
+    found = {name: part for name, part in own_attributes(value).items() if walk.reading.names(name)}
+    set_before = {name for base in kind.__mro__ if base not in own for name in _names_of(vars(base).get("__init__"))}
+    members.update((name, part) for name, part in found.items() if name not in set_before)
+    return node("bystander", kind.__name__, *(node(name, walk.of(members[name], name)) for name in sorted(members)))
+
+
+def _is_asked_for(walk: Walk, name: str) -> bool:
+    if name.startswith("__"):
+        return name not in BOOKKEEPING | CONSTRUCTION | SHOWN
+    return walk.reading.names(name)
+
+
+def _names_of(function: Any) -> tuple[str, ...]:
+    return function.__code__.co_names if isinstance(function, types.FunctionType) else ()
+
+
+@rule(threading.Event)
+@of_users
+def event(walk: Walk, value: threading.Event) -> bytes:
+    """By whether it is set."""
+    return node("event") if value.is_set() else node("bystander", "Event")
+
+
+@rule(weakref.WeakKeyDictionary, weakref.WeakValueDictionary)
+def weak_items(walk: Walk, value: Any) -> bytes:
+    """By what is in it now."""
+    users = libraries.of_class(type(value)) is None
+    kind = (kind_of(walk, type(value)),) if users else ()
+    return node("bystander", type(value).__name__, *([pairs(walk, dict(value.items()))] if value else []), *kind)
+
+
+@rule(weakref.WeakSet)
+def weak_set(walk: Walk, value: Any) -> bytes:
+    users = libraries.of_class(type(value)) is None
+    kind = (kind_of(walk, type(value)),) if users else ()
+    return node("bystander", type(value).__name__, *sorted(walk.of(part, "{}") for part in value), *kind)
 
 
 @rule(_io._IOBase, socket.socket, mmap.mmap, ctypes._SimpleCData, ctypes.Structure, ctypes.Array, ctypes.CDLL)
@@ -45,5 +87,6 @@ def in_context(walk: Walk, value: contextvars.ContextVar[Any]) -> bytes:
 
 
 @rule(io.BytesIO, io.StringIO)
+@of_users
 def in_memory(walk: Walk, value: Any) -> bytes:
     return node("in memory", walk.of(value.getvalue()), walk.of(value.tell()))

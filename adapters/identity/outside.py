@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from adapters.identity.marks import CALLED_BY
 from adapters.identity.walk import Walk
 
 PACKAGES = frozenset(
@@ -24,9 +25,30 @@ PACKAGES = frozenset(
     | {"glob", "shutil", "linecache", "fileinput", "tempfile", "dbm", "pkgutil"}
 )
 """Packages whose every function does."""
+PURE = {
+    "os": {"fspath", "PathLike", "sep", "altsep", "extsep", "linesep", "name", "path", "pathsep", "curdir", "pardir"}
+    | {"fsencode", "fsdecode", "urandom", "error", "devnull"},
+    "posix": {"fspath", "urandom"},
+    "io": {"BytesIO", "StringIO", "IOBase", "RawIOBase", "BufferedIOBase", "TextIOBase", "SEEK_SET", "SEEK_CUR"}
+    | {"SEEK_END", "UnsupportedOperation", "TextIOWrapper", "BufferedReader", "BufferedWriter"},
+    "time": {"sleep", "struct_time", "strptime", "mktime"},
+    "datetime": {"timedelta", "timezone", "tzinfo", "datetime", "date", "time", "UTC", "MINYEAR", "MAXYEAR"},
+    "platform": set[str](),
+    "gc": {"collect", "enable", "disable", "isenabled", "freeze"},
+    "configparser": {"Error", "NoSectionError", "NoOptionError", "ParsingError"},
+    "getpass": set[str](),
+    "pwd": set[str](),
+    "locale": set[str](),
+}
+"""Packages that do, but for these functions and classes."""
+_FRAMES = ("currentframe", "stack", "trace", "getouterframes", "getinnerframes", "getsource", "getsourcelines")
 FUNCTIONS = frozenset(
     {"builtins.open", "io.open", "_io.open", "builtins.input", "builtins.eval", "builtins.exec", "builtins.compile"}
-    | {"builtins.__import__", "builtins.globals", "sys.modules"}
+    | {"builtins.__import__", "builtins.globals", "sys.modules", "sys._getframe", "sys.argv", "sys.stdin", "sys.path"}
+    | {f"inspect.{name}" for name in _FRAMES}
+    | {"numpy.lib.format.open_memmap", "numpy.lib._format_impl.open_memmap", "numpy.lib.format.read_array"}
+    | {"pickle.Unpickler", "_pickle.Unpickler", "builtins.safe_open"}
+    | {"torch.initial_seed", "torch.random.initial_seed"}
     | {f"os.{name}" for name in ("open", "environ", "environb", "getenv", "listdir", "scandir", "popen", "system")}
     | {f"posixpath.{name}" for name in ("exists", "isfile", "isdir", "getsize", "getmtime")}
     | {f"genericpath.{name}" for name in ("exists", "isfile", "isdir", "getsize", "getmtime")}
@@ -39,8 +61,11 @@ FUNCTIONS = frozenset(
     | {"numpy._core._multiarray_umath.fromfile", "numpy._core.multiarray.fromfile"}
 )
 """Other functions and objects that do, by their full names; those that run a text, too."""
-ATTRIBUTES = frozenset({"read_text", "read_bytes", "open"})
-"""Methods, of paths, that do."""
+ATTRIBUTES = frozenset(
+    {"read_text", "read_bytes", "open", "exists", "stat", "lstat", "iterdir", "glob", "rglob", "is_file", "is_dir"}
+    | {"is_symlink", "readlink", "samefile", "now", "utcnow", "today"}
+)
+"""Methods, of paths and dates, that do."""
 READS = ("load", "read", "open", "imread", "fetch", "download", "urlopen")
 """How the names of functions begin that do, in other packages."""
 
@@ -48,8 +73,16 @@ READS = ("load", "read", "open", "imread", "fetch", "download", "urlopen")
 def note(walk: Walk, module: str, name: str, home: str = "") -> None:
     """Take down that code here asks the outside world, if this thing of a library (with a version, of another) does."""
     full = f"{module}.{name}".strip(".")
-    reads = " " in home and name.rpartition(".")[2].lstrip("_").lower().startswith(READS)
-    if module.partition(".")[0] in PACKAGES or full in FUNCTIONS or reads:
+    walk.reading.add(mark for mark, functions in CALLED_BY.items() if full in functions)
+    last = name.rpartition(".")[2]
+    package = module.partition(".")[0].lstrip("_")
+    called = last.lstrip("_")
+    # What a class is called, such as `OpenModel`, says less than what a function is.
+    reads = " " in home and not called[:1].isupper() and called.lower().startswith(READS)
+    reads = reads or (home == "sklearn" and called.startswith(("fetch_", "load_svmlight", "load_files")))
+    reads = reads or (package == "xml" and called in ("parse", "iterparse"))
+    asks = package in PURE and bool(name) and name.partition(".")[0] not in PURE[package] and last[:2] != "__"
+    if package in PACKAGES or full in FUNCTIONS or reads or asks:
         walk.cannot(None, f"{full.removeprefix('builtins.')}, which asks the outside world")
 
 

@@ -18,11 +18,16 @@ class Reading:
         self._names: set[str] = set()
         self.all = False
         """Whether code is met that may load an attribute by any name."""
+        self.aside = False
+        """Whether what is met makes or shows instances: it goes through their attributes to keep or print them all."""
         self.settled: dict[int, tuple[Any, bytes]] = {}
         """Containers of plain values by their addresses: whatever else is read, they are what they are."""
 
     def add(self, names: Iterable[str]) -> None:
-        self._names.update(names)
+        found = set(names)
+        if self.aside:
+            found -= ANY
+        self._names |= found
         self.all = self.all or not ANY.isdisjoint(self._names)
 
     def has(self, name: str) -> bool:

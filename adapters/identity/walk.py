@@ -101,6 +101,7 @@ class Walk:
         self._trail: list[str] = []
         self._open: dict[tuple[str, int], str] = {}
         self._done: dict[tuple[str, int], bytes] = {}
+        self._done_aside: dict[tuple[str, int], bytes] = {}
         self._kept: list[Any] = []  # an address tells a thing apart only as long as that lives
 
     def of(self, value: Any, place: str = "") -> bytes:
@@ -135,6 +136,18 @@ class Walk:
         if type(value) in _CONTAINERS and all(type(part) in _plain for part in _parts(value)):
             self.reading.settled[key[1]] = value, digest
         return digest
+
+    def aside(self, value: Any, place: str = "") -> bytes:
+        """The digest of a function that makes or shows instances: that it goes through their attributes says nothing.
+
+        What it leads to may be met elsewhere, where it does: neither is remembered in place of the other.
+        """
+        within, done = self.reading.aside, self._done
+        self.reading.aside, self._done = True, self._done_aside
+        try:
+            return self.of(value, place)
+        finally:
+            self.reading.aside, self._done = within, done
 
     def cannot(self, value: Any, what: str = "") -> bytes:
         """Take down that a thing here cannot be seen into."""

@@ -50,6 +50,7 @@ def outcome(session: Session, summary: Summary | None, command: str) -> tuple[li
     if len(failures) > SHOWN:
         lines.append(f"  and {len(failures) - SHOWN} more")
     lines += [f"  lost: {told}" for told in session.models.lost.values()]
+    wrong = bool(failures or without or session.models.lost or (summary is not None and summary.conflicts))
     if summary is not None and summary.interrupted:
         return [*lines, "Interrupted; the same command goes on from here."], 130
     results = session.shelf.out / "results"
@@ -59,7 +60,7 @@ def outcome(session: Session, summary: Summary | None, command: str) -> tuple[li
             *lines,
             waits,
             f"Results in {results}; folders of several are united by: bench merge OUT FOLDER...",
-        ], int(bool(without))
+        ], int(wrong)
     if failures:
         return [*lines, f"Results in {results}. To try the failed cells again, add --rerun failed to the command."], 1
     board = "" if session.suite.board == "paper" else f", board in {session.shelf.out / 'leaderboard.md'}"
@@ -68,7 +69,7 @@ def outcome(session: Session, summary: Summary | None, command: str) -> tuple[li
         lines.append(f"Incomplete models were only met in transfer; to run them: bench suite {session.suite.suite}")
     if any(row.flags for row in rows):
         lines.append("Flags are explained at the foot of the board; bench check MODEL says what to do about a model's.")
-    return lines, 1 if without or session.models.lost or (summary is not None and summary.conflicts) else 0
+    return lines, int(wrong)
 
 
 def unranked(session: Session, summary: Summary | None, rows: Sequence[Row]) -> list[str]:

@@ -78,10 +78,12 @@ class _PartRun:
                 self._run()
                 break
             except _OutOfMemory:
-                self.world.fits = max(1, self.world.fits // 2)
+                source = self.job.craft.source
+                self.world.lower(source, self.world.fits(source) // 2)
                 self.costs.clear()
         index = self.taken if self.job.craft.slice.partial else None
-        run = self.world.how(self.started, self.job.cells, min(self.world.fits, len(self.taken)))
+        largest = max(self.world.fits(cell.target) for cell in self.job.cells)
+        run = self.world.how(self.started, self.job.cells, min(largest, len(self.taken)))
         cells = [
             CellPart(cell=cell, broken=self.broken[cell.id])
             if cell.id in self.broken
@@ -109,7 +111,7 @@ class _PartRun:
         """Craft in the slice's order, batch by batch; ask every target in the order and the batches of the layout."""
         x, true = self._examples(self.taken)
         y = torch.from_numpy(true).to(self.world.device)
-        size = self.world.fits
+        size = self.world.fits(self.job.craft.source)
         cuts = [slice(start, start + size) for start in range(0, len(x), size)]
         inputs = [(x[cut], y[cut], Draws(self._key(), self.taken[cut], self.world.training)) for cut in cuts]
         clean, smallest = [given for given, _, _ in inputs], size == 1
@@ -152,7 +154,7 @@ class _PartRun:
             if not target.stochastic and is_due(parts(len(self.chosen))):
                 memory = self.world.memory(cell.target)
                 again = self.again[cell.id] = Blind(target, candidates, len(self.world.dataset.classes), memory)
-                again.before(min(self.world.fits, len(shown[0])))
+                again.before(min(self.world.fits(cell.target), len(shown[0])))
         asked = [piece for places in shown for piece in self._ask(cell, candidates, places)]
         if again is not None and cell.id not in self.broken:
             with self._guarded([cell], "judging", smallest=True):
@@ -162,7 +164,7 @@ class _PartRun:
         """Ask a target for some candidates, in halves where memory does not hold them; the places as asked."""
         if cell.id in self.broken:
             return []
-        if len(places) <= self.world.fits:
+        if len(places) <= self.world.fits(cell.target):
             try:
                 with self._guarded([cell], "judging", smallest=len(places) == 1):
                     target = self.world.model(cell.target)
@@ -170,7 +172,7 @@ class _PartRun:
                     self.tallies[cell.id].add(places, ask(target, batch, len(self.world.dataset.classes)))
                 return [places]
             except _OutOfMemory:
-                self.world.fits = max(1, len(places) // 2)
+                self.world.lower(cell.target, len(places) // 2)
         return [piece for half in np.array_split(places, 2) for piece in self._ask(cell, candidates, half)]
 
     def _crafts(self) -> list[list[Threat]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from torch import Tensor
 
@@ -46,6 +46,10 @@ class Metered(Adapter):
     def input_gradient(self, x: Tensor, y: Tensor, loss: Loss = "training") -> Tensor:
         self.gradients += len(x)
         return self.inner.input_gradient(x, y, loss)
+
+    def slope(self, x: Tensor, value: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        self.gradients += len(x)
+        return self.inner.slope(x, value)
 
     def structure(self, shape: tuple[int, ...]) -> Structure:
         return self.inner.structure(shape)

@@ -4,31 +4,25 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from adapters.errors import AdapterError, Ended, told
+from adapters.errors import AdapterError, Ended, NotImportable, told
 from adapters.registry import Registration, checked_name, from_file, registered
 from bench import zoo
 from bench.datasets.base import Dataset
-from bench.errors import UsageError, unknown
+from bench.errors import BrokenModel, UsageError, unknown
 from bench.planning.entry import MISLEADING
 from bench.progress import SILENT, Progress
 from bench.records.record import ModelInfo
 from bench.running.isolation.models import Isolated
 from bench.running.isolation.origin import Origin
+from bench.running.leading import misleads
 from bench.running.making import adapter_of
 
 if TYPE_CHECKING:
     from adapters.base import Adapter
-
-
-LOOKED_AT = 64
-"""Examples on which a guest's gradient is looked at before its attacks are planned."""
 
 
 class Models:
@@ -149,7 +143,7 @@ class Models:
         except AdapterError as error:
             raise UsageError(f"model {name}: {error} (dataset {self.dataset.name})") from error
         except (Exception, SystemExit) as error:
-            raise UsageError(f"model {name} cannot be made: {told(error)}") from error
+            raise BrokenModel(f"model {name} cannot be made: {told(error)}") from error
 
     def _budget_of(self, name: str) -> zoo.Budget:
         """The budget of a reference model: full where that model is there, or where there is no other recipe."""
@@ -174,25 +168,6 @@ class Models:
             notes=notes,
             effort=zoo.recipe(self.dataset.name, name, "quick").effort if quick else None,
         )
-
-
-def misleads(adapter: Adapter, dataset: Dataset) -> bool:
-    """Whether a model's gradient leads no farther than chance, on some examples: then labels alone are asked, too."""
-    import torch
-
-    from bench.checks.attacks import leads_anywhere
-    from bench.checks.base import Subject
-
-    if adapter.gradient == "none" or adapter.stochastic:
-        return False
-    split = "test" if "test" in dataset.sizes else next(iter(dataset.sizes))
-    few = np.arange(min(LOOKED_AT, dataset.sizes[split]))
-    x, y = (
-        torch.from_numpy(part).to(adapter.device) for part in (dataset.examples(split, few), dataset.labels(split)[few])
-    )
-    with suppress(Exception):  # what else is wrong with it is told where it is judged
-        return leads_anywhere(Subject(adapter, x, y, clip=dataset.bounds, size=len(dataset.classes))).flagged
-    return False
 
 
 def blindness(name: str, adapter: Adapter) -> str | None:
@@ -225,6 +200,11 @@ def chosen(specs: list[str], models: Models, references: list[str]) -> tuple[lis
             found = offers(spec, made, models.dataset.name, models.isolated)
         except Ended as error:
             models.lose(spec, error)
+            continue
+        except BrokenModel as error:
+            if len(specs) == 1:
+                raise
+            models.lose(spec, Ended("exception", str(error)))
             continue
         for offer in found:
             if offer.name in made:
@@ -272,6 +252,8 @@ def offers(
             raise unknown("model", spec, [*references, *known])
     except Ended:
         raise
+    except NotImportable as error:
+        raise BrokenModel(str(error)) from error
     except AdapterError as error:
         raise UsageError(str(error)) from error
     fitting = [offer for offer in found if dataset is None or offer.dataset in (None, dataset)]

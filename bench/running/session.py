@@ -13,7 +13,7 @@ from bench import zoo
 from bench.board.rows import Row
 from bench.choices import Rerun
 from bench.datasets import options_of
-from bench.errors import LostModels, UsageError, unknown
+from bench.errors import BrokenModel, LostModels, UsageError, unknown
 from bench.planning.plan import Planned, expand, jobs
 from bench.planning.suite import DatasetChoice, Suite, load_suite
 from bench.progress import Progress, quiet
@@ -154,6 +154,10 @@ class Session:
                     self.progress.say(line)
             except Ended as error:
                 self.models.lose(name, error)
+            except BrokenModel as error:
+                if len(wanted) == 1 and not self.models.lost:
+                    raise
+                self.models.lose(name, Ended("exception", str(error)))
         return infos
 
     def close(self) -> None:

@@ -55,8 +55,8 @@ class World:
         """
         self.dataset = dataset
         self.device = device
-        self.fits = batch or BATCHES[device]
-        """Examples crafted or asked at once, at most: what did not fit once is not tried again."""
+        self._batch = batch or BATCHES[device]
+        self._fits: dict[str | None, int] = {}
         self._adapter = adapter
         self._sent = frozenset(sent)
         self._files = dict(files or {})
@@ -95,6 +95,14 @@ class World:
             examples = torch.from_numpy(self.dataset.examples(TRAINING, order)).flatten(1)
             self._training = Pool(examples.to(self.device), torch.from_numpy(classes[order]).to(self.device))
         return self._training
+
+    def fits(self, info: ModelInfo | None) -> int:
+        """Examples crafted on a model or shown to it at once, at most; of None, crafted on no model."""
+        return self._fits.get(info.name if info else None, self._batch)
+
+    def lower(self, info: ModelInfo | None, size: int) -> None:
+        """What did not fit once is not tried again, with this model; the others are asked as before."""
+        self._fits[info.name if info else None] = max(1, size)
 
     def memory(self, info: ModelInfo) -> Memory:
         """What the model has answered in this process."""

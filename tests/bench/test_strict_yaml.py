@@ -53,6 +53,8 @@ def test_an_empty_text_is_nothing() -> None:
         ("".join(f"{' ' * depth}a:\n" for depth in range(60)), "a.yaml: nested too deeply"),
         ("a: [" + "1, " * 20_000 + "1]", "a.yaml, line 1: more than 20000 values and marks"),
         ("a: " + "9" * 5000, "a.yaml, line 1: '999"),
+        ("a: 0x" + "f" * 5000, "a.yaml, line 1: '0xfff"),
+        ("a: 0b" + "1" * 20000, "a.yaml, line 1: '0b111"),
         ("a: " + "x" * SIZE_CAP, "a.yaml: larger than 256 kB"),
     ],
 )

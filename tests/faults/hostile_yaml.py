@@ -51,7 +51,8 @@ def texts(size: int = 250_000) -> list[bytes]:
     ]
     found += [many(text, attacks) for text in inside]
     lists = "[" + "0.1, " * 40_000 + "0.1]", "[]", "[[0.1]]"
-    numbers = "1" * 5000, "1e999", ".nan", ".inf", "-1", "0777", "1:30", "no", "2020-13-45", "1/0", "1/" + "9" * 5000
+    long = "1" * 5000, "0x" + "f" * 5000, "0b" + "1" * 20_000, "1/" + "9" * 5000
+    numbers = *long, "1e999", ".nan", ".inf", "-1", "0777", "1:30", "no", "2020-13-45", "1/0"
     found += [attacks + f"[{{attack: fgsm, norm: linf, eps: {eps}}}]\n" for eps in (*lists, *numbers)]
     found += [
         attacks + f"[{{attack: gaussian-rubbish, n: {n}}}]\n" for n in (10**12, 10**400, "9" * 5000, -1, 0.5, "[1]")

@@ -9,6 +9,7 @@ from adapters.errors import (
     AdapterError,
     Ended,
     InvalidOutput,
+    NotImportable,
     NotRegistrable,
     NotWrappable,
     Raised,
@@ -26,6 +27,7 @@ KNOWN: dict[str, type[AdapterError]] = {
     "InvalidOutput": InvalidOutput,
     "ShapeMismatch": ShapeMismatch,
     "NotWrappable": NotWrappable,
+    "NotImportable": NotImportable,
     "NotRegistrable": NotRegistrable,
     "AdapterError": AdapterError,
 }

@@ -14,7 +14,7 @@ from torch import Tensor
 from adapters.errors import AdapterError, Ended, Raised, told
 from adapters.identified import NO_VERSION
 from adapters.remote import Reply, Told
-from bench.errors import UsageError
+from bench.errors import BrokenModel, UsageError
 from bench.running.isolation.asking import asked, awaited
 from bench.running.isolation.limits import Limits, setup
 from bench.running.isolation.origin import Origin
@@ -170,6 +170,8 @@ class ProcessChannel:
             text = f"model {self._name}: {error} (dataset {self._place.dataset})"
         else:
             text = f"model {self._name} cannot be made: {told(error)}"
+            if self._told is None:
+                return BrokenModel(text)
         return UsageError(text) if self._told is None else Ended("exception", f"when it was started again, {text}")
 
     def _making(self) -> Message:

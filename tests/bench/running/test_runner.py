@@ -358,6 +358,24 @@ def test_running_out_of_memory_always(digits: Dataset, digits_net: nn.Module, tm
     assert ran.row("net", "worst-of-all").status == "ok"
 
 
+def test_one_that_is_short_of_memory_leaves_the_others_their_batches(
+    digits: Dataset, digits_net: nn.Module, tmp_path: Path
+) -> None:
+    asked: list[int] = []
+
+    def answer(x: Tensor) -> Tensor:
+        asked.append(len(x))
+        return digits_net(x).argmax(1)
+
+    guests = {"starving": Hungry(digits_net, 0), "sound": Answering(answer)}
+    alone = carry_out({}, digits, tmp_path / "alone", NOISE, guests={"sound": Answering(answer)})
+    before = sorted(set(asked))[-3:]
+    asked.clear()
+    beside = carry_out({}, digits, tmp_path / "beside", NOISE, guests=guests)
+    assert sorted(set(asked))[-3:] == before
+    assert alone.labels("sound", "clean") == beside.labels("sound", "clean")
+
+
 def test_the_batch_changes_no_outcome(digits: Dataset, digits_net: nn.Module, sound: Ran, tmp_path: Path) -> None:
     ran = carry_out({"net": digits_net}, digits, tmp_path, batch=37)
     for attack, eps in (("clean", None), ("fgsm", 0.1), ("fgsm", 0.2), ("sign-noise", 0.2)):

@@ -367,6 +367,24 @@ def test_a_file_alone_that_does_not_start(elsewhere: Path) -> None:
         bench.run("digits-fgsm", models=["slow.py"], limit=10, start_timeout=1)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("text", "isolate"), [("1 / 0\n", False), ("import adapters\nadapters.register('b')(lambda: 1 / 0)\n", True)]
+)
+def test_one_that_cannot_be_made_takes_nobody_along(text: str, isolate: bool, elsewhere: Path) -> None:
+    """Alone it is bad input; beside others it is lost, and they are run."""
+    Path("tiny.yaml").write_text(SUITE)
+    Path("bad.py").write_text(text)
+    made = "adapters.black_box(lambda x: numpy.zeros(len(x), int), version='1')"
+    Path("good.py").write_text(f"import adapters, numpy\nadapters.register('good')({made})\n")
+    board = bench.run("tiny.yaml", models=["bad.py", "good.py"], limit=20, isolate=None if isolate else False)
+    assert {row.model for row in board.rows if row.status == "ok"} == {"good"}
+    (told,) = board.lost.values()
+    assert "did not start: exception: " in told
+    with pytest.raises(UsageError, match=r"(does not import|cannot be made): ZeroDivisionError"):
+        bench.run("tiny.yaml", models=["bad.py"], limit=20, isolate=None if isolate else False)
+
+
 def test_a_blank_process_ends_with_those_that_wait_for_it() -> None:
     isolated = Isolated(Limits(), print)
     isolated.expect(1)

@@ -25,14 +25,14 @@ class Loud(Exception):
 @pytest.mark.parametrize(
     ("statement", "values"),
     [
-        ("1 / 0", {"type": "NotRegistrable", "text": "mine.py does not import: ZeroDivisionError: division by zero"}),
-        ("raise SystemExit(3)", {"type": "NotRegistrable", "text": "mine.py does not import: SystemExit: 3"}),
+        ("1 / 0", {"type": "NotImportable", "text": "mine.py does not import: ZeroDivisionError: division by zero"}),
+        ("raise SystemExit(3)", {"type": "NotImportable", "text": "mine.py does not import: SystemExit: 3"}),
         ("raise KeyboardInterrupt", {"type": "", "text": "KeyboardInterrupt:"}),
         ("raise GeneratorExit", {"type": "", "text": "GeneratorExit:"}),
         ("raise Silent", {"type": "", "text": "Silent: (its text cannot be had)"}),
         ("raise Loud", {"type": "", "text": "KeyboardInterrupt:"}),
-        ("raise MemoryError('none left')", {"type": "NotRegistrable", "text": "mine.py does not import: MemoryError"}),
-        ("from adapters.errors import Unsupported as U\nraise U('no')", {"type": "NotRegistrable", "text": "mine.py"}),
+        ("raise MemoryError('none left')", {"type": "NotImportable", "text": "mine.py does not import: MemoryError"}),
+        ("from adapters.errors import Unsupported as U\nraise U('no')", {"type": "NotImportable", "text": "mine.py"}),
     ],
 )
 def test_an_exception_is_told(statement: str, values: dict[str, str], tmp_path: Path) -> None:
