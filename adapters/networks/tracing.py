@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from adapters.errors import Unsupported
-from adapters.networks.operations import CONSTANT, OPERATIONS, PEEKS, Step
+from adapters.networks.operations import OPERATIONS
+from adapters.networks.steps import CONSTANT, PEEKS, Step
 from adapters.structures.layers import Layer
 
 
