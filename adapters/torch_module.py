@@ -12,15 +12,17 @@ from torch.nn import functional as F
 
 from adapters import identity
 from adapters.base import Adapter, Bounds, Outputs, wide
-from adapters.errors import InvalidOutput, NotWrappable, Unclear
+from adapters.errors import InvalidOutput, NotWrappable, Unclear, Unsupported
 from adapters.networks import probing
-from adapters.networks.copies import STOCHASTIC, TRAIN_MODE, own_copy, settle_mode
+from adapters.networks.copies import BATCH_DEPENDENT, STOCHASTIC, TRAIN_MODE, own_copy, settle_mode
+from adapters.networks.opened import opened
 from adapters.networks.outputs import KINDS, Answer, OutputKind, answer
 from adapters.networks.precision import SIXTEEN, Scale
 from adapters.networks.returned import outputs_of
 from adapters.networks.watching import Watch
 from adapters.rounding import topped
 from adapters.scaling import Scaling
+from adapters.structures.base import Structure
 
 
 class TorchModule(Adapter):
@@ -188,6 +190,16 @@ class TorchModule(Adapter):
                 f"training_loss gives {shape} for {len(y)} examples, not one loss an example; use reduction='none'"
             )
         return loss
+
+    def structure(self, shape: tuple[int, ...]) -> Structure:
+        shape = self.input_shape or shape
+        if BATCH_DEPENDENT in self.notes:
+            raise Unsupported("nothing is proved of a network that normalises by the batch that it is shown")
+        if self.output_kind is None and self._kind is None:
+            points = torch.rand(probing.EXAMPLES, *shape, generator=torch.Generator().manual_seed(0))
+            self.settle(points.to(self.device))
+        kind = self._kind or self.output_kind or "logits"
+        return opened(lambda x: self._asked(x)[1], shape, self.device, kind)
 
     def _state(self) -> Iterable[object]:
         # A flag is kept with the results, so what earns it makes another model; all others follow from the network.

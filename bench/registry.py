@@ -45,6 +45,7 @@ OURS = {
         "gaussian-nb": "bench.exact.gaussian_nb:GaussianNBCertificate",
         "trees": "bench.exact.trees:TreesCertificate",
         "neighbours": "bench.exact.neighbours:NeighboursCertificate",
+        "network": "bench.exact.networks:NetworkCertificate",
     },
     "dataset": {
         "mnist": "bench.datasets.mnist:mnist",

@@ -16,7 +16,11 @@ from torch.nn import functional as F
 
 from adapters.base import Outputs
 from adapters.compiled import SklearnAdapter, as_array, refuse, settled
+from adapters.errors import Unsupported
 from adapters.rounding import gap, softmax, sum_roundoff, topped, two_sided
+from adapters.structures.base import Structure
+from adapters.structures.layers import Affine, Layer, Rectify, Select
+from adapters.structures.network import Network
 from adapters.threads import one_thread
 
 STEEPEST = {"identity": 1.0, "relu": 1.0, "tanh": 1.0, "logistic": 0.25}
@@ -134,6 +138,28 @@ class MLPAdapter(SklearnAdapter):
         x = x * (limit / torch.maximum(x.detach().abs().amin(1, keepdim=True), limit))
         share = torch.where(x > 0, 1 - (-x).sigmoid(), x.sigmoid())
         return 2 * share - 1 if self._activation == "tanh" else share
+
+    def structure(self, shape: tuple[int, ...]) -> Structure:
+        """Of the precision that the estimator computes in of float32 inputs."""
+        if self._activation not in ("relu", "identity"):
+            raise Unsupported(f"nothing is known to be proved of networks with {self._activation}")
+        layers: list[Layer] = []
+        for at in range(self._depth):
+            weight, bias = (self._constant(f"{name}{at}", torch.float64).cpu() for name in ("weight", "bias"))
+            layers.append(Affine(weight, bias))
+            if at < self._depth - 1 and self._activation == "relu":
+                layers.append(Rectify(0.0, len(bias)))
+        last, end = layers[-1], "softmax"
+        assert isinstance(last, Affine)
+        if last.outputs == 1:
+            zeros = torch.zeros_like(last.weight), torch.zeros_like(last.bias)
+            layers[-1] = Affine(torch.cat([zeros[0], last.weight]), torch.cat([zeros[1], last.bias]))
+            end = "sigmoid-of-one"
+        count = len(self.classes or ())
+        if count < layers[-1].outputs:
+            layers.append(Select(torch.arange(count), layers[-1].outputs))
+        unit = torch.finfo(torch.promote_types(torch.float32, self._precision)).eps / 2
+        return Network(tuple(range(count)), tuple(layers), end, unit)
 
     def _state(self) -> Iterable[object]:
         yield self._activation

@@ -10,6 +10,7 @@ from adapters.structures.base import Structure
 from adapters.structures.gaussian_nb import GaussianNB
 from adapters.structures.linear import Linear
 from adapters.structures.neighbours import Neighbours
+from adapters.structures.network import Network
 from adapters.structures.trees import Trees
 
 KINDS: dict[str, type[Structure]] = {
@@ -18,9 +19,10 @@ KINDS: dict[str, type[Structure]] = {
         Linear,
         GaussianNB,
         Neighbours,
+        Network,
         Trees,
     )
 }
 """By name: what may come from another process."""
 
-__all__ = ["KINDS", "GaussianNB", "Linear", "Neighbours", "Structure", "Trees"]
+__all__ = ["KINDS", "GaussianNB", "Linear", "Neighbours", "Network", "Structure", "Trees"]

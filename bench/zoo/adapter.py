@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from torch import Tensor
 
 from adapters.base import Adapter, Outputs
+from adapters.networks.opened import opened
+from adapters.structures.base import Structure
 from bench.training.nets.base import Net
 from bench.zoo.kinds import net_family
 
@@ -36,6 +38,9 @@ class NetAdapter(Adapter):
 
     def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
         return self.net.loss(self._logits(x), y)
+
+    def structure(self, shape: tuple[int, ...]) -> Structure:
+        return opened(self._logits, self.input_shape or shape, self.device)
 
     def _state(self) -> Iterable[object]:
         yield self.net.kind

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
 from scipy.optimize import linprog
 from torch import Tensor
 
-from adapters.structures import GaussianNB, Linear, Structure
+from adapters.structures import GaussianNB, Linear, Network, Structure
+from adapters.structures.layers import Affine, Largest, Layer, Rectify
 from bench.exact import certificate_of
 from bench.exact.base import Effort, Proof
 from bench.threats import Threat
 
 UNIT = (0.0, 1.0)
+SIZES = (0.003, 0.01, 0.03, 0.1)
 
 
 def proved(structure: Structure, x: Tensor, y: Tensor, norm: str, clip: tuple[float, float] | None = UNIT) -> Proof:
-    return certificate_of(structure).prove(structure, x, y, Threat(norm=norm, clip=clip), Effort())
+    return certificate_of(structure).prove(structure, x, y, Threat(norm=norm, clip=clip), Effort(sizes=SIZES))
 
 
 def labels(structure: Structure, x: Tensor) -> Tensor:
@@ -44,7 +48,32 @@ def gaussian_nb(seed: int, classes: int = 4, features: int = 12) -> GaussianNB:
     return GaussianNB.computed(range(classes), mean, inverse, constant, constant.abs(), torch.float64)
 
 
-KINDS = {"linear": linear, "gaussian-nb": gaussian_nb}
+def network(
+    seed: int, classes: int = 4, features: int = 12, units: Sequence[int] = (8, 6), slope: float = 0.0
+) -> Network:
+    """Random rectified layers, of a network that computes in float64."""
+    layers: list[Layer] = []
+    for place, (inputs, outputs) in enumerate(pairwise([features, *units, classes])):
+        layers += [_affine(seed + place, outputs, inputs), Rectify(slope, outputs)]
+    return Network(tuple(range(classes)), tuple(layers[:-1]), "", 2**-53)
+
+
+def maxout(seed: int, classes: int = 4, features: int = 12, units: Sequence[int] = (6, 5), pieces: int = 3) -> Network:
+    layers: list[Layer] = []
+    for place, (inputs, outputs) in enumerate(pairwise([features, *units])):
+        members = torch.arange(pieces * outputs).view(outputs, pieces)
+        layers += [_affine(seed + place, pieces * outputs, inputs), Largest(members, pieces * outputs)]
+    layers.append(_affine(seed + len(units), classes, units[-1]))
+    return Network(tuple(range(classes)), tuple(layers), "", 2**-53)
+
+
+def _affine(seed: int, outputs: int, inputs: int) -> Affine:
+    generator = torch.Generator().manual_seed(seed)
+    weight = torch.randn(outputs, inputs, generator=generator, dtype=torch.float64)
+    return Affine(weight, torch.randn(outputs, generator=generator, dtype=torch.float64) / 2)
+
+
+KINDS = {"linear": linear, "gaussian-nb": gaussian_nb, "network": network, "maxout": maxout}
 """By the kind of structure, what makes a random one."""
 
 
