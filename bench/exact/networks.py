@@ -26,8 +26,6 @@ from bench.threats import Threat
 
 BLOCK = 50
 """Examples at a time."""
-STORED = 2.0**-22
-"""A radius is stored in float32, rounded down: what is proved reaches so much farther."""
 
 
 class NetworkCertificate(Certificate):
@@ -46,7 +44,7 @@ class NetworkCertificate(Certificate):
         for size in effort.sizes:
             if not len(open_):
                 break
-            reach = _beyond(size, x, threat)
+            reach = threat.geometry.outward(size, x)
             kept = []
             for rows in torch.split(open_, BLOCK):
                 if effort.is_over(n):
@@ -59,12 +57,6 @@ class NetworkCertificate(Certificate):
                 kept.append(rows[held])
             open_ = torch.cat(kept)
         return Proof(radius, x.clone(), radius.isinf())
-
-
-def _beyond(size: float, x: Tensor, threat: Threat) -> Tensor:
-    """`(N,)` radii that are `size` once the judge's slack is taken off and they are stored."""
-    wanted = torch.full((len(x),), size * (1 + STORED), dtype=torch.float64)
-    return wanted + 1.01 * (wanted - threat.geometry.inward(wanted, x)) + 1e-12
 
 
 def proved(
