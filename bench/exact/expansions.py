@@ -16,7 +16,7 @@ from torch import Tensor
 from adapters.rounding import sum_roundoff
 from adapters.structures.kernel_votes import KernelVotes
 from bench.exact.curves import bends, values
-from bench.exact.quadratics import least_in_ball, least_in_cube
+from bench.exact.quadratics import least_in_cube, least_in_half_balls, products
 from bench.exact.region import Region
 from bench.threats import Threat
 
@@ -44,8 +44,12 @@ class Expansions:
         self.middle = region.middle if self.cube else x
         self.half = region.half if self.cube else radius[:, None].expand_as(x)
         self.z, self.scale = structure.shown(self.middle), structure.slope.abs() * self.half
+        self.side = torch.zeros_like(x)
+        """`(N, features)` the only sign that v may have of a feature at an end of the range, else 0."""
+        if threat.clip is not None:
+            self.side = ((x <= threat.clip[0]).double() - (x >= threat.clip[1]).double()) * structure.slope.sign()
         self.decisions = structure.decisions(x)
-        self._lengths = structure.vectors.norm(dim=1)
+        self._single, self._lengths = structure.vectors.to(SINGLE), structure.vectors.norm(dim=1)
         self._length = self._lengths.max() + self.z.norm(dim=1, keepdim=True)
         self._size = self.scale.norm(dim=1, keepdim=True) if self.cube else self.scale.amax(1, keepdim=True)
         self._rate: float = 2 * structure.gamma if structure.kernel == "rbf" else structure.gamma
@@ -85,12 +89,13 @@ class Expansions:
             return most * self._rate
         wide = torch.empty(len(self.z), len(vectors), dtype=SINGLE)
         for first in range(0, len(vectors), PART):
-            part = vectors[first : first + PART].to(SINGLE)
+            part = self._single[first : first + PART]
             for row, (z, scale) in enumerate(zip(self.z.to(SINGLE), self.scale.to(SINGLE), strict=True)):
                 apart = (part - z).mul_(scale)
                 wide[row, first : first + PART] = apart.abs_().sum(1) if self.cube else apart.norm(dim=1)
         share = sum_roundoff(self.z.shape[1], SINGLE)
-        return self._rate * (wide.double() * (1 + share) + 4 * UNIT * self._size * self._length)
+        found: Tensor = self._rate * (wide.double() * (1 + share) + 4 * UNIT * self._size * self._length)
+        return found
 
     def _needed(self, errors: Tensor) -> Tensor:
         """`(N, K, K)` what the sum of kernel terms at the middle, less all that it may lose, is to be above."""
@@ -105,8 +110,12 @@ class Expansions:
         on its own; and `(n, features)` inputs where that is low.
         """
         base, a, bent, squares = self._expanded(rows, first, second)
-        length = a.abs().sum(1) if self.cube else a.norm(dim=1)
-        point = -torch.where(a < 0, -1.0, 1.0).to(DOUBLE) if self.cube else -a / length.clamp_min(1e-300)[:, None]
+        if self.cube:
+            length, point = a.abs().sum(1), -torch.where(a < 0, -1.0, 1.0).to(DOUBLE)
+        else:
+            a = a.where(a * self.side[rows] <= 0, 0.0)
+            length = a.norm(dim=1)
+            point = -a / length.clamp_min(1e-300)[:, None]
         return base - length + (bent.clamp_max(0) * squares).sum(1), self._moved(rows, point)
 
     def bounded(self, row: int, first: int, second: int) -> tuple[float, Tensor]:
@@ -116,13 +125,14 @@ class Expansions:
         if len(a) > TIGHT or not bool(bent.isfinite().all() & a.isfinite().all()):
             return -torch.inf, self.middle[row]
         used = bent != 0
-        vectors = torch.cat([self.structure.vectors[part] for part in (self._of[first], self._of[second])])[used]
-        moved = vectors - self.z[row] if self.structure.kernel == "rbf" else vectors
-        moved = (moved * (self._rate * self.scale[row])).to(SINGLE)
-        quadratic = ((moved.T * bent[used].to(SINGLE)) @ moved).double()
-        rounded = 4 * sum_roundoff(len(vectors), SINGLE) * (bent.abs() * squares).sum()
-        least, point = (least_in_cube if self.cube else least_in_ball)(a, (quadratic + quadratic.T) / 2)
-        return float(base - rounded) + least, self._moved(rows, point[None])[0]
+        vectors = torch.cat([self._single[part] for part in (self._of[first], self._of[second])])[used]
+        moved = vectors - self.z[row].to(SINGLE) if self.structure.kernel == "rbf" else vectors
+        moved *= (self._rate * self.scale[row]).to(SINGLE)
+        quadratic = products(moved, bent[used].to(SINGLE))
+        beside = 4 * UNIT * self._rate * float(self._size[row] * self._length[row])  # of a change, for its terms cancel
+        off = 4 * sum_roundoff(len(vectors), SINGLE) * squares + 2 * beside * (2 * squares.sqrt() + beside)
+        least, point = least_in_cube(a, quadratic) if self.cube else least_in_half_balls(a, quadratic, self.side[row])
+        return float(base - (bent.abs() * off).sum()) + least, self._moved(rows, point[None])[0]
 
     def _expanded(self, rows: Tensor, first: int, second: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """`(n,)` what is above what is due at the middle; `(n, features)` its slopes; and `(n, s)` the terms' factors

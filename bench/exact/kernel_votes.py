@@ -89,22 +89,30 @@ class _Search:
             held = ball.held()
             self.low[part[held]] = radius[part[held]]
             self.high[part[~held]] = radius[part[~held]]
-            self._look(part[~held], ball.corner[~held])
+            self._look(part[~held], ball.corner[~held], radius[part[~held]])
             kept.append(part[held])
         return torch.cat(kept)
 
-    def _look(self, rows: Tensor, moved: Tensor) -> None:
-        """Whether inputs that a bound is low at are mislabelled."""
-        point = self.threat.cut(moved).to(self.x.dtype)
-        scores = self.structure.scores(point)
-        lead = scores.gather(1, self.own[rows, None])[:, 0] - scores.amax(1)
+    def _look(self, rows: Tensor, moved: Tensor, radius: Tensor) -> None:
+        """Whether inputs that a bound is low at are mislabelled, brought to where the judge counts them at the size."""
+        share = self.threat.geometry.inward(radius, self.x[rows]) / radius
+        nearer = self.flat[rows] + share[:, None] * (moved - self.flat[rows])
+        point, hit = mislabelled(self.structure, nearer, self.own[rows], self.threat)
         far = self.threat.geometry.lengths(point.double() - self.flat[rows])
-        hit = (lead < -self.structure.roundoff(point)) & (far < self.nearest[rows])
+        hit &= far < self.nearest[rows]
         self.witness[rows[hit]], self.nearest[rows[hit]] = point[hit], far[hit]
         self.high[rows] = self.high[rows].minimum(self.nearest[rows].maximum(self.low[rows]))
 
     def _is_over(self) -> bool:
         return self.effort.is_over(len(self.x))
+
+
+def mislabelled(structure: KernelVotes, moved: Tensor, own: Tensor, threat: Threat) -> tuple[Tensor, Tensor]:
+    """`(n, features)` float32 inputs, cut to the range, and `(n,)` whether they are labelled otherwise for sure."""
+    point = threat.cut(moved).to(torch.float32)
+    scores = structure.scores(point)
+    lead = scores.gather(1, own[:, None])[:, 0] - scores.amax(1)
+    return point, lead < -structure.roundoff(point)
 
 
 class Ball:
@@ -114,7 +122,7 @@ class Ball:
         self, structure: KernelVotes, x: Tensor, own: Tensor, radius: Tensor, threat: Threat,
         is_over: Callable[[], bool],
     ) -> None:  # fmt: skip
-        self.structure, self.own, self.is_over = structure, own, is_over
+        self.structure, self.own, self.threat, self.is_over = structure, own, threat, is_over
         self.terms = Expansions(structure, x, radius, threat)
         self.corner = x.clone()
         """`(N, features)` the input that the lowest of the bounds is low at."""
@@ -132,7 +140,9 @@ class Ball:
             for rival in range(count):
                 if rival != own:
                     bounds[rows, rival] = self._screened(rows, own, rival)
-        for row in range(len(self.own)):
+        open_ = (~elected(self.sure, self.own, self.structure.breaks_ties)).nonzero()[:, 0]
+        _, lost = mislabelled(self.structure, self.corner[open_], self.own[open_], self.threat)
+        for row in open_[~lost].tolist():
             own = int(self.own[row])
             hopeful = leading[row].clone()
             for rival in bounds[row].argsort().tolist():
@@ -170,9 +180,7 @@ class Ball:
         return bound
 
     def _proved(self, row: int, first: int, second: int) -> bool:
-        if self.is_over():
-            raise OutOfTime
-        if not bool(self.terms.decisions[row, first, second] > 0):
+        if self.is_over() or not bool(self.terms.decisions[row, first, second] > 0):
             return False
         bound, corner = self.terms.bounded(row, first, second)
         self.sure[row, first, second] = bound > 0
