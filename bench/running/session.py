@@ -8,12 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapters.errors import Ended
 from bench import zoo
 from bench.board.rows import Row
 from bench.choices import Rerun
 from bench.datasets import options_of
-from bench.errors import BrokenModel, LostModels, UsageError, unknown
+from bench.errors import LostModels, UsageError, unknown
 from bench.planning.plan import Planned, expand, jobs
 from bench.planning.suite import DatasetChoice, Suite, load_suite
 from bench.progress import Progress, quiet
@@ -148,16 +147,10 @@ class Session:
             if not load and not self.models.is_ready(name):
                 self.unknown_models.append(name)
                 continue
-            try:
+            with self.models.losing(name, alone=len(wanted) == 1):
                 infos[name] = self.models.info(name)
                 if infos[name].notes and (line := blindness(name, self.models.adapter(name))):
                     self.progress.say(line)
-            except Ended as error:
-                self.models.lose(name, error)
-            except BrokenModel as error:
-                if len(wanted) == 1 and not self.models.lost:
-                    raise
-                self.models.lose(name, Ended("exception", str(error)))
         return infos
 
     def close(self) -> None:
