@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,8 +81,10 @@ class Session:
         self._check_references()
         isolated = None if limits is None else Isolated(limits, progress.say)
         self.models = Models(self.dataset, device, progress, budget=budget, isolated=isolated)
-        with self._closing():
+        with ExitStack() as undone:
+            undone.callback(self.close)  # where something is wrong with the call, no process of it is left
             self._choose(list(model_specs), isolate, load)
+            undone.pop_all()
 
     def _choose(self, specs: list[str], isolate: bool, load: bool) -> None:
         """Find out which models there are, and what the plan needs to know of them."""
@@ -156,15 +158,6 @@ class Session:
     def close(self) -> None:
         """End the processes that models have of their own."""
         self.models.close()
-
-    @contextmanager
-    def _closing(self) -> Iterator[None]:
-        """Where something is wrong with the call, no process of it is left."""
-        try:
-            yield
-        except BaseException:
-            self.close()
-            raise
 
     @cached_property
     def planned(self) -> list[Planned]:
