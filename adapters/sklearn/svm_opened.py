@@ -8,7 +8,6 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from adapters.errors import Unsupported
 from adapters.rounding import sum_roundoff
 from adapters.structures.base import Structure
 from adapters.structures.kernel_votes import KernelVotes
@@ -34,15 +33,10 @@ def opened(
         coef0: of the kernel.
         degree: of the kernel.
         breaks_ties: by the sums of decision values.
-
-    Raises:
-        Unsupported: a vector speaks against its own class, as after a fit that came to nothing.
     """
     count = len(sizes)
     signs = torch.ones(count, count, dtype=DOUBLE).triu(1) - torch.ones(count, count, dtype=DOUBLE).tril(-1)
     weights = dual * signs.repeat_interleave(torch.tensor(sizes), dim=0) + 0.0
-    if bool((weights < 0).any()):
-        raise Unsupported("nothing is known to be proved of support vectors that speak against their own class")
     if kernel != "linear":
         return KernelVotes.plain(
             range(count), vectors, sizes, weights, bias,
@@ -51,10 +45,9 @@ def opened(
     pairs = _pairs(vectors, weights, bias, sizes)
     if count > 2:
         return LinearVotes(tuple(range(count)), pairs, breaks_ties)
-    weight, beside, off, rest = (
-        torch.cat([torch.zeros_like(part), part]) for part in (pairs.weight, pairs.bias, pairs.off, pairs.rest)
-    )
-    return Linear((1, 0), weight, beside, off, rest)  # where both are 0 the label is the second class
+    fields = (-pairs.weight, -pairs.bias, pairs.off, pairs.rest)  # of the second class: the first has 0
+    weight, beside, off, rest = (torch.cat([torch.zeros_like(part), part]) for part in fields)
+    return Linear((0, 1), weight, beside, off, rest)
 
 
 def _pairs(vectors: Tensor, weights: Tensor, bias: Tensor, sizes: Sequence[int]) -> Linear:
@@ -64,7 +57,7 @@ def _pairs(vectors: Tensor, weights: Tensor, bias: Tensor, sizes: Sequence[int])
     ends = torch.tensor([0, *sizes]).cumsum(0).tolist()
     share = 4 * (sum_roundoff(vectors.shape[1], DOUBLE) + sum_roundoff(len(vectors), DOUBLE))
     parts = [
-        (vectors[first:last].T @ weights[first:last], vectors[first:last].abs().T @ weights[first:last])
+        (vectors[first:last].T @ weights[first:last], vectors[first:last].abs().T @ weights[first:last].abs())
         for first, last in pairwise(ends)
     ]
     rows, sums = [], []

@@ -44,7 +44,7 @@ class KernelVotes(Structure):
     sizes: tuple[int, ...]
     """How many are of each class."""
     weights: Tensor
-    """`(S, K)` float64, w[s, j] of the vectors of other classes than j, none below 0."""
+    """`(S, K)` float64, w[s, j] of the vectors of other classes than j; below 0 only where a nu could not be had."""
     bias: Tensor
     """`(K, K)` float64, antisymmetric."""
     kernel: str
@@ -77,8 +77,8 @@ class KernelVotes(Structure):
                 raise ValueError(f"its {name} is {value.dtype} of shape {tuple(value.shape)}, not float64 of {shape}")
             if not bool(value.isfinite().all()):
                 raise ValueError(f"its {name} is not finite")
-        if bool((self.weights < 0).any()) or not torch.equal(self.bias, -self.bias.T):
-            raise ValueError("a weight is negative, or the biases of a pair are not each other's opposite")
+        if not torch.equal(self.bias, -self.bias.T):
+            raise ValueError("the biases of a pair are not each other's opposite")
         if bool((self.slip < 0).any()) or bool((self.rest < 0).any()):
             raise ValueError("its bound on rounding is negative")
         if self.kernel not in KERNELS or not (0 <= self.gamma < math.inf and abs(self.coef0) < math.inf):
@@ -125,13 +125,16 @@ class KernelVotes(Structure):
         """`(N, K, K)` d_ij of `(N, features)` float64 inputs."""
         arguments = self.arguments(self.shown(x))
         kernel = {"rbf": torch.exp, "sigmoid": torch.tanh}.get(self.kernel, lambda p: p**self.degree)(arguments)
-        return self.weighed(kernel, -1) + self.bias
+        return self._weighed(kernel, self.weights, -1) + self.bias
 
-    def weighed(self, values: Tensor, sign: int = 1) -> Tensor:
-        """`(N, K, K)` the weighted sums of `(N, S)` values of i's vectors plus `sign` times those of j's."""
+    def sizes_of(self, values: Tensor) -> Tensor:
+        """`(N, K, K)` sums of `(N, S)` values of i's and j's vectors times the sizes of their weights."""
+        return self._weighed(values, self.weights.abs(), 1)
+
+    def _weighed(self, values: Tensor, weights: Tensor, sign: int) -> Tensor:
         sizes = list(self.sizes)
-        parts = zip(torch.split(values, sizes, dim=1), torch.split(self.weights, sizes), strict=True)
-        half = torch.stack([part @ weights for part, weights in parts], dim=1)
+        parts = zip(torch.split(values, sizes, dim=1), torch.split(weights, sizes), strict=True)
+        half = torch.stack([part @ weight for part, weight in parts], dim=1)
         half = half * ~torch.eye(len(self.sizes), dtype=torch.bool)
         return half + sign * half.mT
 
@@ -160,7 +163,7 @@ class KernelVotes(Structure):
             if self.kernel == "poly":
                 steep = self.degree * (most + moved) ** max(self.degree - 1, 0)
                 off = moved * steep + share * (most + moved) ** self.degree
-        return 4 * (self.weighed(off) + share * self.bias.abs())
+        return 4 * (self.sizes_of(off) + share * self.bias.abs())
 
     def scaled(self, slope: Tensor, offset: Tensor) -> KernelVotes:
         fresh = self.slope.abs() * STEPS

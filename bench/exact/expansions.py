@@ -62,7 +62,7 @@ class Expansions:
         self._share = sum_roundoff(x.shape[1], DOUBLE) + sum_roundoff(len(structure.vectors), DOUBLE)
         self._expand()
         self._bare = self._needed(structure.errors(region.middle, region.half))
-        self._due = self._bare + structure.weighed(self.loss)
+        self._due = self._bare + structure.sizes_of(self.loss)
 
     def _expand(self) -> None:
         """`(N, S)` the kernels' values and slopes, between which quadratics they stay, and how far off all that is.
@@ -124,8 +124,10 @@ class Expansions:
         if structure.kernel == "rbf":
             a -= (up.sum(1) - down.sum(1))[:, None] * self.z[rows]
         a *= self._rate * self.scale[rows]
-        base += (self.low[rows, i].clamp_max(0) * self.reach[rows, i] ** 2) @ mine
-        base -= (self.high[rows, j].clamp_min(0) * self.reach[rows, j] ** 2) @ theirs
+        for part, weights in ((i, mine), (j, -theirs)):
+            low, high = self.low[rows, part].clamp_max(0), self.high[rows, part].clamp_min(0)
+            square = self.reach[rows, part] ** 2
+            base += (low * square) @ weights.clamp_min(0) + (high * square) @ weights.clamp_max(0)
         if self.cube:
             length, point = a.abs().sum(1), -torch.where(a < 0, -1.0, 1.0).to(DOUBLE)
         else:

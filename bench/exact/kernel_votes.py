@@ -95,7 +95,7 @@ class _Search:
 
     def _look(self, rows: Tensor, moved: Tensor, radius: Tensor) -> None:
         """Whether inputs that a bound is low at are mislabelled, brought to where the judge counts them at the size."""
-        share = self.threat.geometry.inward(radius, self.x[rows]) / radius
+        share = self.threat.geometry.inward(radius, self.x[rows]) / radius.clamp_min(1e-300)
         nearer = self.flat[rows] + share[:, None] * (moved - self.flat[rows])
         point, hit = mislabelled(self.structure, nearer, self.own[rows], self.threat)
         far = self.threat.geometry.lengths(point.double() - self.flat[rows])

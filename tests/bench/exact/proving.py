@@ -92,6 +92,7 @@ def kernel_votes(seed: int, classes: int = 4, features: int = 12, kernel: str = 
     weights = weights / torch.tensor(sizes).repeat_interleave(torch.tensor(sizes))[:, None]  # no class is the strongest
     weights = weights * (0.8 + 0.4 * torch.rand(sum(sizes), classes, generator=generator, dtype=torch.float64))
     weights = weights * (torch.rand(weights.shape, generator=generator) > 0.05)
+    weights = weights * (1 - 2 * (torch.rand(weights.shape, generator=generator) > 0.95))  # some below 0
     bias = 0.1 * torch.randn(classes, 1, generator=generator, dtype=torch.float64)
     slope, offset = torch.rand(2, features, generator=generator, dtype=torch.float64) * 2 - 0.7
     return KernelVotes.plain(
