@@ -43,6 +43,8 @@ OURS = {
     "certificate": {
         "linear": "bench.exact.linear:LinearCertificate",
         "gaussian-nb": "bench.exact.gaussian_nb:GaussianNBCertificate",
+        "kernel-votes": "bench.exact.kernel_votes:KernelVotesCertificate",
+        "linear-votes": "bench.exact.linear_votes:LinearVotesCertificate",
         "trees": "bench.exact.trees:TreesCertificate",
         "neighbours": "bench.exact.neighbours:NeighboursCertificate",
         "network": "bench.exact.networks:NetworkCertificate",
