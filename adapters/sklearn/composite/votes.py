@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -22,7 +23,10 @@ from adapters.sklearn.composite.responses import (
     relaxed_choice,
     worst_of_choices,
 )
+from adapters.structures.base import Structure
+from adapters.structures.trees import Trees
 from adapters.threads import one_thread
+from adapters.trees.opened import voted
 
 
 class EnsembleAdapter(CompositeAdapter):
@@ -247,6 +251,15 @@ class AdaBoostAdapter(EnsembleAdapter):
             own = torch.tensor(weight, dtype=torch.float64, device=x.device)
             sums += torch.where(chosen[:, None] == everyone, own, -1 / max(count - 1, 1) * own)
         return one_sided(sums / self._total)
+
+    def structure(self, shape: tuple[int, ...]) -> Structure:
+        """Of trees."""
+        told = [part.structure(shape) for part in self.parts]
+        if not all(isinstance(each, Trees) for each in told):
+            return super().structure(shape)
+        trees = [each for each in told if isinstance(each, Trees)]
+        whole = voted(trees, self._weights, self._columns, len(self.classes or ()))
+        return dataclasses.replace(whole, divisor=self._total)
 
     def soft_decision(self, x: Tensor) -> Tensor:
         count = len(self.classes or ())

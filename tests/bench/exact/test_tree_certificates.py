@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    ExtraTreesClassifier,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from torch import Tensor
 
@@ -52,12 +62,13 @@ def proof(model: Adapter, x: Tensor, y: Tensor, norm: str, clip: tuple[float, fl
 
 def nearest(model: Adapter, x: Tensor, label: int, norm: str, clip: tuple[float, float] | None) -> float:
     """Distance of the nearest mislabelled input: a coordinate of it is the example's, or just beside a threshold."""
-    sides = []
+    sides, infinity = [], torch.tensor(torch.inf)
     for feature in range(len(x)):
-        at = torch.cat(
-            [tree.threshold[(tree.left >= 0) & (tree.feature == feature)] for tree in opened(model, len(x)).trees]
-        )
-        beside = torch.cat([at, torch.nextafter(at, torch.tensor(torch.inf)), x[feature : feature + 1]]).unique()
+        parts = [x[feature : feature + 1]]
+        for tree in opened(model, len(x)).trees:
+            there = (tree.left >= 0) & (tree.feature == feature)
+            parts += [tree.threshold[there], torch.nextafter(tree.threshold[there], infinity), tree.above[there]]
+        beside = torch.cat(parts).unique()
         sides.append((beside if clip is None else beside[(beside >= clip[0]) & (beside <= clip[1])]).tolist())
     inputs = torch.tensor(list(itertools.product(*sides)))
     wrong = inputs[model.predict(inputs) != label]
@@ -86,16 +97,62 @@ def test_a_tree_is_exact(seed: int, norm: str, clip: tuple[float, float] | None,
     np.testing.assert_allclose(distance[there], found.radius[there], rtol=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 10_000), trees=st.integers(2, 6), clip=st.sampled_from([CLIP, None]))
-def test_a_sum_of_trees_is_never_nearer_than_its_bound(seed: int, trees: int, clip: tuple[float, float] | None) -> None:
-    model = fitted(seed, 2, trees=trees, depth=2)
-    x, y = examples(model, 2, 6, seed)
+def summed(seed: int, features: int, kind: str, classes: int = 2, depth: int = 2) -> Adapter:
+    draw = np.random.default_rng(seed)
+    x, y = draw.random((80, features)).astype(np.float32), draw.integers(0, classes, 80)
+    y[:classes] = range(classes)
+    return adapters.wrap(SUMS[kind](seed, depth).fit(x, y))
+
+
+SUMS: dict[str, Callable[[int, int], Any]] = {
+    "forest": lambda seed, depth: RandomForestClassifier(5, max_depth=depth, random_state=seed),
+    "votes": lambda seed, depth: RandomForestClassifier(3, random_state=seed, max_features=None),
+    "extra trees": lambda seed, depth: ExtraTreesClassifier(6, max_depth=depth, random_state=seed),
+    "gradient boosting": lambda seed, depth: GradientBoostingClassifier(n_estimators=4, max_depth=depth),
+    "histograms": lambda seed, depth: HistGradientBoostingClassifier(max_iter=4, max_depth=depth, min_samples_leaf=3),
+    "adaboost": lambda seed, depth: AdaBoostClassifier(n_estimators=6, random_state=seed),
+    "scaled": lambda seed, depth: make_pipeline(StandardScaler(), RandomForestClassifier(4, random_state=seed)),
+}
+
+
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 10_000), clip=st.sampled_from([CLIP, None]), classes=st.integers(2, 3),
+       kind=st.sampled_from(list(SUMS)))  # fmt: skip
+def test_a_sum_of_trees_is_exact(seed: int, clip: tuple[float, float] | None, classes: int, kind: str) -> None:
+    """What is not decided is beyond the largest size."""
+    model = summed(seed, 2, kind, classes)
+    x, y = examples(model, 2, 4, seed)
     found = proof(model, x, y, "linf", clip)
-    expected = torch.tensor([nearest(model, one, int(label), "linf", clip) for one, label in zip(x, y, strict=True)])
-    assert (found.radius < expected).all()
-    assert set(found.radius.tolist()) <= {0.0, *EFFORT.sizes}
-    assert not found.exact.any()
+    expected = torch.tensor(
+        [nearest(model, one, int(label), "linf", clip) for one, label in zip(x, y, strict=True)], dtype=torch.float64
+    )
+    assert (found.radius < expected + (1e-6 if kind == "scaled" else 0)).all()
+    far = expected > EFFORT.sizes[-1] + 1e-6
+    assert (found.exact | far).all()
+    rounding = 2e-5 if kind == "scaled" else 0
+    np.testing.assert_allclose(found.radius[found.exact], expected[found.exact], rtol=1e-9, atol=rounding)
+    assert (found.radius[far] >= EFFORT.sizes[-1]).all()
+    assert (model.predict(found.witness) != y)[found.exact].all()
+    apart = (found.witness.double() - x.double()).abs().amax(1)
+    np.testing.assert_allclose(apart[found.exact], expected[found.exact], rtol=1e-9, atol=rounding)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), kind=st.sampled_from(list(SUMS)), norm=st.sampled_from(["l2", "l1"]))
+def test_a_sum_of_trees_in_other_norms(seed: int, kind: str, norm: str) -> None:
+    """Halved to a share of what is between the sizes."""
+    model = summed(seed, 2, kind)
+    x, y = examples(model, 2, 4, seed)
+    found = proof(model, x, y, norm)
+    expected = torch.tensor(
+        [nearest(model, one, int(label), norm, CLIP) for one, label in zip(x, y, strict=True)], dtype=torch.float64
+    )
+    assert (found.radius < expected + (1e-6 if kind == "scaled" else 0)).all()
+    near = expected < EFFORT.sizes[-1] - 1e-6
+    assert (model.predict(found.witness) != y)[near].all()
+    assert (found.radius > expected - 1e-3)[near].all()
+    apart = Threat(norm=norm).geometry.lengths(found.witness.double() - x.double())
+    assert (apart - expected < 1e-3)[near].all()
 
 
 def test_the_bound_decides_a_share() -> None:
