@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -147,16 +149,30 @@ class Trees(Structure):
         return float(self.start.abs().max()) + sizes
 
     def scaled(self, slope: Tensor, offset: Tensor) -> Trees:
-        """Scaling never turns the order of two inputs round, so that comparisons that are not known do not contradict
-        each other, as long as different thresholds stay different.
+        """The arithmetic of a scaling never turns the order of two inputs round, so that comparisons that are not known
+        do not contradict each other; different thresholds stay different.
 
         Raises:
-            Unsupported: float32 does not tell apart thresholds that the model does, or not whether a constant is above.
+            Unsupported: it is not known on which side of a threshold a constant is.
         """
-        found = dataclasses.replace(self, trees=tuple(_scaled(tree, slope, offset) for tree in self.trees))
-        if len(_thresholds(found)) < len(_thresholds(self, slope != 0)):
-            raise Unsupported("nothing is known to be proved of trees behind a scaling that float32 is too coarse for")
-        return found
+        trees = [_scaled(tree, slope, offset) for tree in self.trees]
+        inner = [tree.left >= 0 for tree in trees]
+
+        def joined(name: str, of: Sequence[Tree]) -> Tensor:
+            parts = [getattr(tree, name)[where] for tree, where in zip(of, inner, strict=True)]
+            return torch.cat([*parts, getattr(leaf, name)[:0]])
+
+        leaf = Tree.plain(*(torch.zeros(1, dtype=torch.int64) - 1,) * 3, torch.zeros(1), self.start[None])
+        feature = joined("feature", trees)
+        rank = joined("threshold", self.trees).double() * slope[feature].sign()
+        below, above = _apart(feature, rank, joined("threshold", trees), joined("above", trees))
+        sizes, found = [int(where.sum()) for where in inner], []
+        for tree, where, low, high in zip(
+            trees, inner, torch.split(below, sizes), torch.split(above, sizes), strict=True
+        ):
+            ends = [side.masked_scatter(where, end) for side, end in ((tree.threshold, low), (tree.above, high))]
+            found.append(dataclasses.replace(tree, threshold=ends[0], above=ends[1]))
+        return dataclasses.replace(self, trees=tuple(found))
 
     def spread(self, places: Tensor, features: int) -> Trees:
         def moved(tree: Tree) -> Tree:
@@ -199,16 +215,32 @@ def _scaled(tree: Tree, slope: Tensor, offset: Tensor) -> Tree:
     )
 
 
-def _thresholds(trees: Trees, moving: Tensor | None = None) -> Tensor:
-    """Pairs of a feature and a finite threshold on it, each once; of those features only that move, where told."""
-    pairs = [torch.stack([tree.feature.double(), tree.threshold.double()], dim=1)[tree.left >= 0]
-             for tree in trees.trees]  # fmt: skip
-    joined = torch.cat([torch.zeros(0, 2, dtype=torch.float64), *pairs])
-    joined = joined[joined[:, 1].isfinite()]
-    if moving is not None:
-        joined = joined[moving[joined[:, 0].long()]]
-    found: Tensor = torch.unique(joined, dim=0)
-    return found
+def _apart(feature: Tensor, rank: Tensor, below: Tensor, above: Tensor) -> tuple[Tensor, Tensor]:
+    """Ends of what is not known of comparisons, moved outward until those of different ranks differ: in their order."""
+    place = torch.from_numpy(np.lexsort((rank.numpy(), feature.numpy())))
+    place = place[(below.isfinite() & above.isfinite())[place]]
+    if not len(place):
+        return below, above
+    feature, rank = feature[place], rank[place]
+    new_feature = torch.cat([torch.ones(1, dtype=torch.bool), feature.diff() != 0])
+    step = torch.cat([torch.ones(1, dtype=torch.bool), (feature.diff() != 0) | (rank.diff() != 0)]).long().cumsum(0)
+    block = new_feature.long().cumsum(0) * 2**33  # farther apart than any two float32 numbers: features never mix
+    high = (_number(above[place]) - step + block).cummax(0).values - block + step
+    low = ((_number(below[place]) - step + block).flip(0).cummin(0).values.flip(0)) - block + step
+    below, above = below.clone(), above.clone()
+    below[place], above[place] = _float(low), _float(high)
+    return below, above
+
+
+def _number(values: Tensor) -> Tensor:
+    """`(N,)` float32 numbers as whole ones, in their order, one apart where no float32 is between."""
+    bits = values.contiguous().view(torch.int32).long()
+    return torch.where(bits >= 0, bits, -(bits & 0x7FFFFFFF))
+
+
+def _float(numbers: Tensor) -> Tensor:
+    bits = torch.where(numbers >= 0, numbers, numbers.neg() | 0x80000000)
+    return torch.where(bits >= 2**31, bits - 2**32, bits).int().view(torch.float32)
 
 
 def _narrowed(values: Tensor, towards: int) -> Tensor:

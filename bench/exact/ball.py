@@ -141,31 +141,29 @@ def merged(whole: Ball) -> Ball:
     if not 1 < len(whole.start) <= FEW:
         return whole
     groups = [(whole.low[a:b], whole.high[a:b], whole.gain[a:b]) for a, b in pairwise(starts.tolist())]
-    bound = [((low > whole.floor) | (high < whole.ceiling)).any(0) for low, high, _ in groups]
-    total, dull = len(whole.gain), set[tuple[int, int]]()
-    alive = list(range(len(groups)))
+    bound = np.logical_or.reduceat((whole.low > whole.floor) | (whole.high < whole.ceiling), whole.start, axis=0)
+    count = np.diff(starts).astype(np.float64)
+    total, alive = len(whole.gain), np.ones(len(groups), dtype=bool)
+    shared = np.triu(bound.astype(np.float64) @ bound.T, 1)
+    cost = np.where((shared > 0) & (np.outer(count, count) <= 20 * MOST), np.outer(count, count) / (1 + shared), np.inf)
     while True:
-        pairs = [
-            (len(groups[a][2]) * len(groups[b][2]) / (1 + int((bound[a] & bound[b]).sum())), a, b)
-            for at, a in enumerate(alive)
-            for b in alive[at + 1 :]
-            if len(groups[a][2]) * len(groups[b][2]) <= 20 * MOST and (a, b) not in dull and (bound[a] & bound[b]).any()
-        ]
-        if not pairs:
+        a, b = np.unravel_index(int(cost.argmin()), cost.shape)
+        if not np.isfinite(cost[a, b]):
             break
-        _, a, b = min(pairs)
         both = _pair(groups[a], groups[b])
         more = len(both[2]) - len(groups[a][2]) - len(groups[b][2])
         if len(both[2]) > MOST or total + more > ALL:
-            dull.add((a, b))
+            cost[a, b] = np.inf
             continue
-        total += more
-        groups.append(both)
-        bound.append(bound[a] | bound[b])
-        alive = [each for each in alive if each not in (a, b)] + [len(groups) - 1]
-    low, high, gain = (np.concatenate([groups[each][part] for each in alive]) for part in range(3))
-    sizes = [len(groups[each][2]) for each in alive]
-    start = np.cumsum([0, *sizes])[:-1]
+        total, groups[a], count[a], alive[b] = total + more, both, len(both[2]), False
+        bound[a] |= bound[b]
+        cost[b], cost[:, b] = np.inf, np.inf
+        shared = (bound @ bound[a].astype(np.float64)) * alive
+        worth = np.where((shared > 0) & (count * count[a] <= 20 * MOST), count * count[a] / (1 + shared), np.inf)
+        cost[a, a + 1 :], cost[:a, a] = worth[a + 1 :], worth[:a]
+    kept = [group for group, is_alive in zip(groups, alive, strict=True) if is_alive]
+    low, high, gain = (np.concatenate([group[part] for group in kept]) for part in range(3))
+    start = np.cumsum([0, *(len(group[2]) for group in kept)])[:-1]
     return Ball(whole.feature, low, high, gain, start, whole.floor, whole.ceiling, whole.constant)
 
 

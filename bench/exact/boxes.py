@@ -54,21 +54,22 @@ class Boxes:
         self.root: Ints = np.cumsum([0, *sizes])[:-1]
         shift = np.repeat(self.root, sizes)
         joined = {name: np.concatenate([getattr(tree, name).numpy() for tree in trees])
-                  for name in ("left", "right", "feature", "threshold", "value")}  # fmt: skip
+                  for name in ("left", "right", "feature", "threshold", "above", "value")}  # fmt: skip
         self.is_leaf = joined["left"] < 0
         self.left: Ints = np.where(self.is_leaf, -1, joined["left"] + shift)
         self.right: Ints = np.where(self.is_leaf, -1, joined["right"] + shift)
         self.split: Ints = np.where(self.is_leaf, 0, joined["feature"])
-        self._upto = joined["threshold"]
+        self._upto, self._above, self._value = joined["threshold"], joined["above"], joined["value"]
+        self._start: Floats = structure.start.numpy()[None]
         with np.errstate(over="ignore"):
             self._from = np.nextafter(joined["threshold"], np.float32(np.inf))
         self.clip = (-np.inf, np.inf) if clip is None else clip
         count = len(self.is_leaf)
         self._before, self._here = np.zeros((2, count)), np.zeros((2, count))  # sides of the feature above a node
         self._open = np.zeros(count, dtype=bool)  # nodes that an input of the range reaches
-        self._walk(np.repeat(np.arange(len(trees)), sizes), joined["value"])
+        self._walk(np.repeat(np.arange(len(trees)), sizes))
 
-    def _walk(self, tree_of: Ints, value: Floats) -> None:
+    def _walk(self, tree_of: Ints) -> None:
         """Go down level by level, all trees at once, with the bounds so far."""
         level, width = self.root, 1
         feature: Ints = np.full((len(level), width), NONE)
@@ -94,7 +95,7 @@ class Boxes:
                 self._open[node] = alive
                 parts.append((node[alive], feature[alive], new[0][alive], new[1][alive]))
             level, feature, low, high = (np.concatenate(each) for each in zip(*parts, strict=True))
-        self._gather(done, tree_of, value)
+        self._gather(done, tree_of)
 
     def _placed(self, split: Ints, feature: Ints, low: Sides, high: Sides) -> tuple[Ints, Ints, Sides, Sides]:
         """Where in each row's list of bounds a feature is, with new places where it is not."""
@@ -109,7 +110,7 @@ class Boxes:
         feature[np.arange(len(place)), place] = split
         return place, feature, low, high
 
-    def _gather(self, done: list[tuple[Ints, Ints, Sides, Sides]], tree_of: Ints, value: Floats) -> None:
+    def _gather(self, done: list[tuple[Ints, Ints, Sides, Sides]], tree_of: Ints) -> None:
         width = max(int((feature != NONE).sum(1).max(initial=0)) for _, feature, _, _ in done)
         node = np.concatenate([each[0] for each in done])
         order = np.argsort(tree_of[node], kind="stable")
@@ -121,9 +122,25 @@ class Boxes:
 
         self.feature, self.low, self.high = joined(1, NONE), joined(2, self.clip[0]), joined(3, self.clip[1])
         node = node[order]
-        self.leaf_tree, self.value = tree_of[node], value[node]
+        self.leaf_tree, self.value = tree_of[node], self._value[node]
         self._leaf_at = np.full(len(self.is_leaf), -1)
         self._leaf_at[node] = np.arange(len(node))
+
+    def scores(self, x: Sides) -> tuple[Floats, bool]:
+        """`(K,)` sums of what the leaves of `(features,)` an input add to the start, tree by tree as the structure has
+        them, and whether every comparison on the way is known.
+        """
+        node, known = self.root, True
+        while True:
+            inner = ~self.is_leaf[node]
+            if not inner.any():
+                break
+            shown, at = x[self.split[node]], node
+            low = shown <= self._upto[at]
+            known = known and bool((low | (shown >= self._above[at]) | ~inner).all())
+            node = np.where(inner, np.where(low, self.left[at], self.right[at]), at)
+        added: Floats = np.concatenate([self._start, self._value[node]]).cumsum(0)[-1]  # which adds one by one
+        return added, known
 
     def reached(self, x: Floats, size: Floats, norm: str) -> Reached:
         """The leaves whose boxes are at most `(N,)` `size` away from `(N, features)` inputs within the range."""

@@ -19,7 +19,9 @@ from bench.exact.ball import Ball
 from bench.exact.boxes import POWER, Floats, Ints, Sides
 
 AT_ONCE = 32
-"""Nodes at a time."""
+"""Nodes at a time, at most,"""
+CELLS = 2**22
+"""and as few as keep tables of groups and cuts below so many cells."""
 CUTS = 12
 """Cuts of which the bounds of both sides are compared, a node."""
 
@@ -80,12 +82,13 @@ class Search:
             return Answer(ball.constant < self.limit, None, 0)
         masks, low, high = np.ones((1, len(ball.gain)), dtype=bool), ball.floor[None], ball.ceiling[None]
         bound, nodes, doubtful = np.array([ball.most]), 0, bool(ball.most >= self.limit and not len(self.place))
+        at_once = max(1, min(AT_ONCE, CELLS // max(1, len(ball.start) * len(self.place))))
         alive = bound >= self.limit
         masks, low, high, bound = masks[alive], low[alive], high[alive], bound[alive]
         while len(bound):
             if nodes >= budget or is_over():
                 return Answer(False, None, nodes)
-            now = slice(max(0, len(bound) - AT_ONCE), None)  # the last are the most promising
+            now = slice(max(0, len(bound) - at_once), None)  # the last are the most promising
             here = masks[now], low[now], high[now]
             masks, low, high, bound = masks[: now.start], low[: now.start], high[: now.start], bound[: now.start]
             nodes += len(here[0])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
+from torch import Tensor
 
 from adapters.structures.trees import Trees
 from bench.exact.ball import Ball, ball, merged
@@ -19,8 +22,8 @@ WORK = 2 * 10**8
 """Boxes looked at in one example's searches, at most: about a second."""
 STEPS = 8
 """Halvings in norms in which distances are no finite set."""
-RIVALS = 3
-"""Rivals whose lead is climbed, those with the largest bounds."""
+QUICK = 10**7
+"""The same, where nothing is to be proved."""
 TINY = float(np.finfo(np.float64).tiny)
 
 
@@ -106,13 +109,12 @@ class Sum:
 
     def wrong(self, point: Sides, own: int) -> bool:
         """Whether `(features,)` an input is mislabelled for certain."""
-        scores, known = self.structure.told(torch.from_numpy(point)[None])
-        off = self.structure.off
-        lead = scores[0] - scores[0, own]
-        if off:
-            lead[own] = -torch.inf
-            return bool(known[0] and lead.max() > off)
-        return bool(known[0] and int(scores[0].argmax()) != own)
+        scores, known = self.boxes.scores(point)
+        scores = scores / self.structure.divisor
+        if not self.structure.off:
+            return known and int(scores.argmax()) != own
+        lead = scores - scores[own]
+        return known and bool(lead.max() > self.structure.off)
 
     def settled(self, x: Sides, moved: Sides) -> Sides:
         """`(N, features)` inputs moved a little on, past where it is not known how they are compared."""
@@ -160,23 +162,26 @@ class _Case:
             whole = ball(sums.boxes, leaf, gain, constant, self.wide, size)
             if whole.most < limits[rival]:
                 continue
-            if len(balls) < RIVALS and sums.norm == "linf" and self._climb(whole, float(limits[rival])):
-                return False
             balls.append((rival, whole))
-        return all(proving and self._proved(whole, float(limits[rival]), size) for rival, whole in balls)
+        if sums.norm == "linf":
+            for rival, whole in balls:
+                self._climb(whole, float(limits[rival]))
+        return self.distance > size and all(
+            proving and self._proved(whole, float(limits[rival]), size) for rival, whole in balls
+        )
 
-    def _climb(self, whole: Ball, limit: float) -> bool:
-        at = self.x[whole.feature]
-        point = climbed(whole, at, limit, lambda each: self._wrong(whole, each), [common(whole, at), at])
-        if point is None:
-            return False
-        while point is not None and self._keep(whole, point):  # nearer ones, from the last
-            near = narrowed(whole, at, SAME * self.distance)
+    def _climb(self, whole: Ball, limit: float) -> None:
+        """Look for an input nearer than the nearest so far; from one found, for still nearer ones."""
+        at, last = self.x[whole.feature], self.x[whole.feature]
+        while True:
+            near = whole if self.distance == np.inf else narrowed(whole, at, SAME * self.distance)
             if not len(near.start) or near.most < limit:
                 break
-            start = np.clip(point, near.floor, near.ceiling)
-            point = climbed(near, at, limit, lambda each: self._wrong(whole, each), [start])
-        return True
+            starts = [np.clip(last, near.floor, near.ceiling), common(near, at)]
+            point = climbed(near, at, limit, lambda each: self._wrong(whole, each), starts)
+            if point is None or not self._keep(whole, point):
+                break
+            last = point
 
     def _proved(self, whole: Ball, limit: float, size: float) -> bool:
         few = merged(whole)
@@ -232,6 +237,30 @@ class _Case:
         at = self.wide[np.maximum(self.sums.boxes.feature[found.leaf], 0)]
         ends = np.concatenate([(low - at).ravel(), (at - high).ravel()])
         return np.unique(ends[(ends > proved) & (ends < SAME * self.distance)]).tolist()  # type: ignore[no-any-return]
+
+
+def nearest(structure: Trees, x: Tensor, y: Tensor, threat: Threat, sizes: Sequence[float]) -> Tensor:
+    """Of `x`'s shape: mislabelled inputs, as near as climbing in balls of ascending sizes finds any; else the example.
+
+    Args:
+        structure: of at least one tree.
+        x: `(N, *input_shape)` float32 inputs in the range, labelled right.
+        y: `(N,)` their classes, among the structure's.
+        threat: in L_inf.
+        sizes: of the balls.
+    """
+    sums = Sum(structure, Boxes(structure, threat.clip), threat, Effort())
+    own = (torch.tensor(structure.classes) == y[:, None]).long().argmax(1).tolist()
+    flat = x.flatten(1).float().numpy().copy()
+    for row in range(len(flat)):
+        case = _Case(sums, flat[row].copy(), own[row], len(flat))
+        for size in sizes:
+            case.work = QUICK
+            case.decide(size, proving=True)
+            if case.point is not None:
+                flat[row] = case.point
+                break
+    return torch.from_numpy(flat).to(x.dtype).view_as(x)
 
 
 def _gaps(structure: Trees) -> tuple[Ints, Sides, Sides]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -21,59 +20,20 @@ from sklearn.ensemble import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
+from small_trees import CLIP, examples, fitted, nearest, opened
 from torch import Tensor
 
 import adapters
 from adapters.base import Adapter
-from adapters.structures import Trees
 from bench.exact.base import Effort, Proof
 from bench.exact.trees import TreesCertificate
 from bench.threats import Threat
 
-CLIP = (0.0, 1.0)
 EFFORT = Effort(sizes=(0.01, 0.02, 0.05, 0.1, 0.2))
-
-
-def fitted(seed: int, features: int = 3, *, trees: int = 1, depth: int = 4, classes: int = 3) -> Adapter:
-    draw = np.random.default_rng(seed)
-    x, y = draw.random((60, features)).astype(np.float32), draw.integers(0, classes, 60)
-    y[:classes] = range(classes)
-    if trees == 1:
-        return adapters.wrap(DecisionTreeClassifier(max_depth=depth, random_state=seed).fit(x, y))
-    kind = (RandomForestClassifier, ExtraTreesClassifier)[seed % 2]
-    return adapters.wrap(kind(trees, max_depth=depth, random_state=seed).fit(x, y))
-
-
-def examples(model: Adapter, features: int, n: int, seed: int) -> tuple[Tensor, Tensor]:
-    x = torch.rand(n, features, generator=torch.Generator().manual_seed(seed))
-    x[: n // 3] = x[: n // 3].round()
-    return x, model.predict(x)
-
-
-def opened(model: Adapter, features: int) -> Trees:
-    told = model.structure((features,))
-    assert isinstance(told, Trees)
-    return told
 
 
 def proof(model: Adapter, x: Tensor, y: Tensor, norm: str, clip: tuple[float, float] | None = CLIP) -> Proof:
     return TreesCertificate().prove(opened(model, x.shape[1]), x, y, Threat(norm=norm, clip=clip), EFFORT)
-
-
-def nearest(model: Adapter, x: Tensor, label: int, norm: str, clip: tuple[float, float] | None) -> float:
-    """Distance of the nearest mislabelled input: a coordinate of it is the example's, or just beside a threshold."""
-    sides, infinity = [], torch.tensor(torch.inf)
-    for feature in range(len(x)):
-        parts = [x[feature : feature + 1]]
-        for tree in opened(model, len(x)).trees:
-            there = (tree.left >= 0) & (tree.feature == feature)
-            parts += [tree.threshold[there], torch.nextafter(tree.threshold[there], infinity), tree.above[there]]
-        beside = torch.cat(parts).unique()
-        sides.append((beside if clip is None else beside[(beside >= clip[0]) & (beside <= clip[1])]).tolist())
-    inputs = torch.tensor(list(itertools.product(*sides)))
-    wrong = inputs[model.predict(inputs) != label]
-    distance = Threat(norm=norm).geometry.lengths(wrong.double() - x.double())
-    return float(distance.min()) if len(wrong) else np.inf
 
 
 @settings(max_examples=40, deadline=None)
@@ -188,3 +148,21 @@ def test_what_is_told_is_what_the_estimator_labels_by(trees: int) -> None:
     top = scores.topk(2, dim=1).values
     clear = top[:, 0] - top[:, 1] > told.roundoff(x)
     assert torch.equal(scores.argmax(1)[clear], y[clear])
+
+
+def test_what_is_outside_the_range_or_no_number_is_open() -> None:
+    model = fitted(0, 2, trees=5)
+    x, y = examples(model, 2, 3, 0)
+    x[0, 0], x[1, 1] = 1.5, torch.nan
+    found = proof(model, x, y, "linf")
+    assert found.radius[:2].tolist() == [0, 0]
+    assert not found.exact[:2].any()
+    assert found.radius[2] > 0
+
+
+@pytest.mark.parametrize("trees", [1, 4])
+def test_no_examples(trees: int) -> None:
+    model = fitted(0, 2, trees=trees)
+    for norm in TreesCertificate.norms:
+        radius, witness, exact = proof(model, torch.zeros(0, 2), torch.zeros(0, dtype=torch.int64), norm)
+        assert (radius.shape, witness.shape, exact.shape) == ((0,), (0, 2), (0,))
