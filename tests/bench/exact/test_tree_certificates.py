@@ -29,11 +29,11 @@ from bench.exact.base import Effort, Proof
 from bench.exact.trees import TreesCertificate
 from bench.threats import Threat
 
-EFFORT = Effort(sizes=(0.01, 0.02, 0.05, 0.1, 0.2))
+SIZES = (0.01, 0.02, 0.05, 0.1, 0.2)
 
 
 def proof(model: Adapter, x: Tensor, y: Tensor, norm: str, clip: tuple[float, float] | None = CLIP) -> Proof:
-    return TreesCertificate().prove(opened(model, x.shape[1]), x, y, Threat(norm=norm, clip=clip), EFFORT)
+    return TreesCertificate().prove(opened(model, x.shape[1]), x, y, Threat(norm=norm, clip=clip), Effort(sizes=SIZES))
 
 
 @settings(max_examples=40, deadline=None)
@@ -87,11 +87,11 @@ def test_a_sum_of_trees_is_exact(seed: int, clip: tuple[float, float] | None, cl
         [nearest(model, one, int(label), "linf", clip) for one, label in zip(x, y, strict=True)], dtype=torch.float64
     )
     assert (found.radius < expected + (1e-6 if kind == "scaled" else 0)).all()
-    far = expected > EFFORT.sizes[-1] + 1e-6
+    far = expected > SIZES[-1] + 1e-6
     assert (found.exact | far).all()
     rounding = 2e-5 if kind == "scaled" else 0
     np.testing.assert_allclose(found.radius[found.exact], expected[found.exact], rtol=1e-9, atol=rounding)
-    assert (found.radius[far] >= EFFORT.sizes[-1]).all()
+    assert (found.radius[far] >= SIZES[-1]).all()
     assert (model.predict(found.witness) != y)[found.exact].all()
     apart = (found.witness.double() - x.double()).abs().amax(1)
     np.testing.assert_allclose(apart[found.exact], expected[found.exact], rtol=1e-9, atol=rounding)
@@ -108,7 +108,7 @@ def test_a_sum_of_trees_in_other_norms(seed: int, kind: str, norm: str) -> None:
         [nearest(model, one, int(label), norm, CLIP) for one, label in zip(x, y, strict=True)], dtype=torch.float64
     )
     assert (found.radius < expected + (1e-6 if kind == "scaled" else 0)).all()
-    near = expected < EFFORT.sizes[-1] - 1e-6
+    near = expected < SIZES[-1] - 1e-6
     assert (model.predict(found.witness) != y)[near].all()
     assert (found.radius > expected - 1e-3)[near].all()
     apart = Threat(norm=norm).geometry.lengths(found.witness.double() - x.double())
