@@ -81,7 +81,8 @@ class Search:
         """Search through at most about `budget` nodes; neither safe nor a point where that, or the time, is over."""
         ball = self.ball
         if not len(ball.start):
-            return Answer(ball.constant < self.limit, None, 0)
+            here = self.x.astype(np.float32)  # all of the ball is scored as the input is
+            return Answer(ball.constant < self.limit or (self.certain and not self.wrong(here)), None, 0)
         masks, low, high = np.ones((1, len(ball.gain)), dtype=bool), ball.floor[None], ball.ceiling[None]
         bound, nodes, doubtful = np.array([ball.most]), 0, False
         at_once = max(1, min(AT_ONCE, CELLS // max(1, len(ball.start) * len(self.place))))

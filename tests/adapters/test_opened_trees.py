@@ -195,8 +195,9 @@ def test_tiny_inputs_are_zero_to_lightgbm(threshold: float) -> None:
     """Whatever the threshold beside zero: no tiny input goes another way than the model's own."""
     x = np.linspace(-1, 1, 200)[:, None]
     model = adapters.wrap(settings("lightgbm", n_estimators=2).fit(x, (x[:, 0] > 0).astype(int)))
-    table = model._constants["threshold"]  # type: ignore[attr-defined]
-    table[table.abs().argmin()] = threshold
+    nodes = model._constants  # type: ignore[attr-defined]
+    is_split = nodes["left"] != torch.arange(len(nodes["left"]))
+    nodes["threshold"][nodes["threshold"].abs().masked_fill(~is_split, torch.inf).argmin()] = threshold
     edges = torch.tensor([0.0, 1e-36, 4e-36, 6e-36, 1e-35, 1.1e-35, 2e-35], dtype=torch.float32)
     beside = torch.cat([edges, -edges, *(torch.nextafter(each, torch.tensor(end)) for each in (edges, -edges)
                                          for end in (torch.inf, -torch.inf))])[:, None]  # fmt: skip

@@ -118,22 +118,54 @@ def test_a_sum_of_trees_in_other_norms(seed: int, kind: str, norm: str) -> None:
     assert (apart - expected < 1e-3)[near].all()
 
 
-@settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 10_000), clip=st.sampled_from([CLIP, None]))
-def test_votes_that_are_tied_are_told_apart(seed: int, clip: tuple[float, float] | None) -> None:
-    """Thirds and halves add up to ties, which rounding in the model's own order decides, or the order of classes."""
-    draw = np.random.default_rng(seed)
-    x = draw.integers(0, 4, (12, 2)).astype(np.float32) / 4
-    made = ExtraTreesClassifier(5, max_depth=2, random_state=seed).fit(x, np.arange(12) % 2)
-    model = adapters.wrap(made)
-    shown, y = examples(model, 2, 4, seed)
-    found = proof(model, shown, y, "linf", clip)
-    expected = torch.tensor(
-        [nearest(model, one, int(label), "linf", clip) for one, label in zip(shown, y, strict=True)],
-        dtype=torch.float64,
-    )
-    assert (found.exact | (expected > SIZES[-1])).all()
-    np.testing.assert_allclose(found.radius[found.exact], expected[found.exact], rtol=1e-9)
+def test_ties_are_told_apart_by_the_models_own_order_of_adding() -> None:
+    """0.3 + 0.2 + 0.1 is 0.6, a tie, which goes to the first class; and 0.1 + 0.2 + 0.3 is more."""
+    children = torch.tensor([1, -1, -1]), torch.tensor([2, -1, -1])
+    split, half = torch.zeros(3, dtype=torch.int64), torch.full((3,), 0.5)
+
+    def tree(left: float, right: float) -> Tree:
+        return Tree.plain(*children, split, half, torch.tensor([[0, 0], [0, left], [0, right]], dtype=torch.float64))
+
+    told = Trees((0, 1), (tree(0.3, 0.1), tree(0.2, 0.2), tree(0.1, 0.3)), torch.tensor([0.6, 0], dtype=torch.float64))
+    x, y = torch.tensor([[0.2], [0.8]]), torch.tensor([0, 1])
+    assert torch.equal(told.scores(x).argmax(1), y)
+    for norm in TreesCertificate.norms:
+        found = TreesCertificate().prove(told, x, y, Threat(norm=norm, clip=CLIP), Effort(sizes=(0.1, 0.5)))
+        assert torch.equal(told.scores(found.witness).argmax(1), 1 - y)
+        if norm == "linf":
+            assert found.exact.all()
+            np.testing.assert_allclose(found.radius, [0.3, 0.3], atol=1e-6)
+
+
+BOOSTERS: dict[str, dict[str, Any]] = {
+    "xgboost.XGBClassifier": {"n_estimators": 4, "max_depth": 2, "n_jobs": 1},
+    "lightgbm.LGBMClassifier": {"n_estimators": 4, "max_depth": 2, "min_child_samples": 3, "verbose": -1, "n_jobs": 1},
+    "catboost.CatBoostClassifier": {"iterations": 4, "depth": 2, "verbose": False, "thread_count": 1,
+                                    "allow_writing_files": False},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("name", BOOSTERS)
+def test_boosters_are_exact(name: str, classes: int) -> None:
+    """By their own labels of all inputs that could be the nearest."""
+    library, kind = name.split(".")
+    made = getattr(pytest.importorskip(library), kind)
+    for seed in range(3):
+        draw = np.random.default_rng(seed)
+        given, labels = draw.random((120, 2)).astype(np.float32), draw.integers(0, classes, 120)
+        model = adapters.wrap(made(**BOOSTERS[name]).fit(given, labels))
+        x = torch.rand(5, 2, generator=torch.Generator().manual_seed(seed))
+        y = model.predict(x)
+        found = proof(model, x, y, "linf")
+        expected = torch.tensor(
+            [nearest(model, one, int(label), "linf", CLIP) for one, label in zip(x, y, strict=True)],
+            dtype=torch.float64,
+        )
+        assert (found.exact | (expected > SIZES[-1])).all()
+        np.testing.assert_allclose(found.radius[found.exact], expected[found.exact], rtol=1e-9)
+        assert (found.radius < expected).all()
+        assert (model.predict(found.witness) != y)[found.exact].all()
 
 
 @pytest.mark.parametrize("scale", [1.0, 255.0])
