@@ -27,7 +27,7 @@ class BoosterAdapter(BoostedTrees):
     estimator's to decide.
     """
 
-    roundings: ClassVar[int] = 1
+    roundings: int = 1
     """How many roundings each tree takes in the library's own sum."""
     link_roundoff: ClassVar[float] = 1e-12
     """How far apart raw scores can be whose probabilities the library still rounds to the same number."""
@@ -85,7 +85,7 @@ class BoosterAdapter(BoostedTrees):
 
     @property
     def _off(self) -> float:
-        return 2 * (self.link_roundoff / min(1.0, self._sharpness) + self._rounding)
+        return self.link_roundoff / min(1.0, self._sharpness) + self._rounding
 
     def _state(self) -> Iterable[object]:
         yield from super()._state()

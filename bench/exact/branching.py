@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,8 +80,8 @@ class Search:
         """Search through at most about `budget` nodes; neither safe nor a point where that, or the time, is over."""
         ball = self.ball
         if not len(ball.start):
-            here = self.x.astype(np.float32)  # all of the ball is scored as the input is
-            return Answer(ball.constant < self.limit or (self.certain and not self.wrong(here)), None, 0)
+            itself = self.x.astype(np.float32)  # all of the ball is scored as the input is
+            return Answer(ball.constant < self.limit or (self.certain and not self.wrong(itself)), None, 0)
         masks, low, high = np.ones((1, len(ball.gain)), dtype=bool), ball.floor[None], ball.ceiling[None]
         bound, nodes, doubtful = np.array([ball.most]), 0, False
         at_once = max(1, min(AT_ONCE, CELLS // max(1, len(ball.start) * len(self.place))))
@@ -108,13 +107,10 @@ class Search:
             if not len(self.place):  # the ball is one box of each group
                 doubtful |= bool(rest.any())
                 break
-            new: tuple[NDArray[Any], ...] = self._children(
-                here[0][rest], here[1][rest], here[2][rest], top[rest], point[rest]
-            )
+            new = self._children(here[0][rest], here[1][rest], here[2][rest], top[rest], point[rest])
             order = np.argsort(new[3], kind="stable")
-            masks, low, high, bound = (
-                np.concatenate([old, more[order]]) for old, more in zip((masks, low, high, bound), new, strict=True)
-            )
+            masks, low = np.concatenate([masks, new[0][order]]), np.concatenate([low, new[1][order]])
+            high, bound = np.concatenate([high, new[2][order]]), np.concatenate([bound, new[3][order]])
         return Answer(not doubtful, None, nodes)
 
     def _tops(self, masks: Bools, low: Sides, high: Sides) -> tuple[Ints, Sides, Bools]:
