@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.ensemble import RandomForestClassifier
 from small_trees import CLIP, examples, fitted, nearest, opened
 from torch import Tensor
 
+import adapters
 from adapters.structures import Trees
 from adapters.structures.trees import Tree
 from bench.exact.ball import ball, merged
@@ -76,6 +81,46 @@ def test_stumps_are_exact(count: int, features: int) -> None:
     reached = expected.isfinite()
     np.testing.assert_allclose(found.radius[reached], expected[reached], rtol=1e-9)
     assert (told.scores(found.witness).argmax(1) != y)[reached].all()
+
+
+@pytest.mark.parametrize("classes", [3, 4])
+def test_stumps_of_more_classes_are_exact_too(classes: int) -> None:
+    """Rival by rival: what each needs is separable."""
+    draw = torch.Generator().manual_seed(classes)
+    trees = []
+    for one in stumps(classes, 40, 3).trees:
+        value = torch.randn(3, classes, generator=draw, dtype=torch.float64)
+        trees.append(dataclasses.replace(one, value=value))
+    told = Trees(tuple(range(classes)), tuple(trees), torch.zeros(classes, dtype=torch.float64))
+    x = torch.rand(8, 3, generator=draw)
+    y = told.scores(x).argmax(1)
+    found = TreesCertificate().prove(told, x, y, Threat(norm="linf", clip=CLIP), Effort(sizes=(0.1, 1.0)))
+    for place, (one, label) in enumerate(zip(x, y.tolist(), strict=True)):
+        ends = [[float(one[f]), *(float(t.threshold[0]) for t in trees if int(t.feature[0]) == f),
+                 *(float(t.above[0]) for t in trees if int(t.feature[0]) == f)] for f in range(3)]  # fmt: skip
+        inputs = torch.tensor(list(itertools.product(*ends)))
+        wrong = inputs[told.scores(inputs).argmax(1) != label]
+        distance = float((wrong.double() - one.double()).abs().amax(1).min())
+        assert found.exact[place]
+        np.testing.assert_allclose(float(found.radius[place]), distance, rtol=1e-9)
+
+
+def test_a_forest_of_digits_is_decided(digits_train: tuple[np.ndarray, np.ndarray]) -> None:
+    """25 trees of depth 8, two classes: at least 95 of 100 at every size, by count and not by the clock."""
+    x, y = digits_train[0].reshape(len(digits_train[0]), -1), (digits_train[1] >= 5).astype(int)
+    model = adapters.wrap(RandomForestClassifier(25, max_depth=8, random_state=0).fit(x[:900], y[:900]))
+    shown = torch.from_numpy(np.array(x[900:960]))
+    labels = model.predict(shown)
+    sizes = (0.01, 0.02, 0.05, 0.1)
+    found = TreesCertificate().prove(
+        opened(model, 64), shown, labels, Threat(norm="linf", clip=CLIP), Effort(sizes=sizes)
+    )
+    apart = (found.witness - shown).abs().amax(1)
+    fooled = model.predict(found.witness) != labels
+    for size in sizes:
+        decided = (found.radius >= size) | (fooled & (apart <= size))
+        assert decided.double().mean() >= 0.95
+    assert 0.05 < (found.radius >= 0.05).double().mean() < 0.95
 
 
 def searched(told: Trees, x: Tensor, own: int, size: float, budget: int, merge: bool) -> Answer:
