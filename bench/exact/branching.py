@@ -44,7 +44,7 @@ class Search:
     """One ball, one rival."""
 
     def __init__(self, ball: Ball, limit: float, x: Sides, size: float, norm: str, wrong: Callable[[Sides], bool],
-                 certain: bool = False) -> None:  # fmt: skip
+                 right: Callable[[Sides], bool]) -> None:  # fmt: skip
         """
         Args:
             ball: the groups of boxes.
@@ -53,9 +53,9 @@ class Search:
             size: the radius.
             norm: the norm.
             wrong: whether an input with `(f,)` values of the ball's features is mislabelled for certain.
-            certain: whether one that is not is certainly none that the rival leads in.
+            right: whether it is for certain none that the rival leads in.
         """
-        self.ball, self.limit, self.norm, self.wrong, self.certain = ball, limit, norm, wrong, certain
+        self.ball, self.limit, self.norm, self.wrong, self.right = ball, limit, norm, wrong, right
         self.x: Floats = x.astype(np.float64)
         self.most = size ** POWER[norm] * (1 + 1e-12)
         self.group = np.repeat(np.arange(len(ball.start)), np.diff(np.append(ball.start, len(ball.gain))))
@@ -81,7 +81,7 @@ class Search:
         ball = self.ball
         if not len(ball.start):
             itself = self.x.astype(np.float32)  # all of the ball is scored as the input is
-            return Answer(ball.constant < self.limit or (self.certain and not self.wrong(itself)), None, 0)
+            return Answer(ball.constant < self.limit or self.right(itself), None, 0)
         masks, low, high = np.ones((1, len(ball.gain)), dtype=bool), ball.floor[None], ball.ceiling[None]
         bound, nodes, doubtful = np.array([ball.most]), 0, False
         at_once = max(1, min(AT_ONCE, CELLS // max(1, len(ball.start) * len(self.place))))
@@ -98,12 +98,10 @@ class Search:
             for row in np.flatnonzero(settled):
                 if self.wrong(point[row]):
                     return Answer(False, point[row], nodes)
+                doubtful = doubtful or not self.right(point[row])
             rest = ~settled
-            if settled.any():  # too close to call by bounds
-                if self.certain:
-                    rest |= self._others(here[0])
-                else:
-                    doubtful = True
+            if settled.any():  # too close to call by bounds, for some boxes at least
+                rest |= self._others(here[0])
             if not len(self.place):  # the ball is one box of each group
                 doubtful |= bool(rest.any())
                 break

@@ -41,8 +41,6 @@ class Sum:
             self.limits = np.where(rival > own, TINY, 0.0)
         self.start = structure.start.numpy()
         self._gaps = None if structure.is_plain else _gaps(structure)
-        self.is_exact = self._gaps is None and not structure.off
-        """Whether scores are the model's own to the last bit."""
         self.slack = 0.0
         """What is taken off a radius where it is not known how all inputs are compared. Comparisons never contradict
         each other, so that an input between a threshold and what is above acts as one of those two does."""
@@ -112,6 +110,13 @@ class Sum:
             return known and int(scores.argmax()) != own
         lead = scores - scores[own]
         return known and bool(lead.max() > self.structure.off)
+
+    def right(self, point: Sides, own: int) -> bool:
+        """Whether a model that compares as the boxes do labels `(features,)` an input right for certain."""
+        scores = self.boxes.scores(point)[0] / self.structure.divisor
+        if not self.structure.off:
+            return int(scores.argmax()) == own
+        return bool(np.delete(scores - scores[own], own).max(initial=-np.inf) < -self.structure.off)
 
     def settled(self, x: Sides, moved: Sides) -> Sides:
         """`(N, features)` inputs moved a little on, past where it is not known how they are compared."""
@@ -184,7 +189,8 @@ class _Case:
             return True
         at = self.x[few.feature]
         each = (1 + len(few.gain)) * (2 * CUTS + 8)
-        search = Search(few, limit, at, size, self.sums.norm, lambda point: self._wrong(few, point), self.sums.is_exact)
+        search = Search(few, limit, at, size, self.sums.norm, lambda point: self._wrong(few, point),
+                        lambda point: self._right(few, point))  # fmt: skip
         answer = search.run(self.work // each, lambda: self.sums.effort.is_over(self.many))
         self.work -= answer.nodes * each
         if answer.point is not None:
@@ -199,6 +205,11 @@ class _Case:
 
     def _wrong(self, whole: Ball, point: Sides) -> bool:
         return self.sums.wrong(self._placed(whole, point), self.own)
+
+    def _right(self, whole: Ball, point: Sides) -> bool:
+        moved = self.x.copy()
+        moved[whole.feature] = point
+        return self.sums.right(moved, self.own)
 
     def _keep(self, whole: Ball, point: Sides) -> bool:
         """Whether it is nearer than all before."""

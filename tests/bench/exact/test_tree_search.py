@@ -135,7 +135,7 @@ def searched(told: Trees, x: Tensor, own: int, size: float, budget: int, merge: 
         moved[torch.from_numpy(whole.feature)] = torch.from_numpy(point)
         return int(told.scores(moved[None]).argmax()) != own
 
-    search = Search(whole, -told.guard, x.numpy()[whole.feature], size, "linf", wrong, certain=True)
+    search = Search(whole, -told.guard, x.numpy()[whole.feature], size, "linf", wrong, lambda point: not wrong(point))
     return search.run(budget, lambda: False)
 
 
