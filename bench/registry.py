@@ -47,6 +47,18 @@ OURS = {
         "neighbours": "bench.exact.neighbours:NeighboursCertificate",
         "network": "bench.exact.networks:NetworkCertificate",
     },
+    "self-test family": {
+        "linear": "bench.selftest.linear:Linear",
+        "tree": "bench.selftest.trees:Trees",
+        "forest": "bench.selftest.trees:Forest",
+        "1-nn": "bench.selftest.neighbours:Neighbours",
+        "3-nn": "bench.selftest.neighbours:ThreeNeighbours",
+        "bayes": "bench.selftest.naive_bayes:NaiveBayes",
+        "relu": "bench.selftest.networks:ReLU",
+        "maxout": "bench.selftest.networks:Maxout",
+        "conv": "bench.selftest.networks:Convolution",
+        "rbf-svm": "bench.selftest.neighbours:TwoVectors",
+    },
     "dataset": {
         "mnist": "bench.datasets.mnist:mnist",
         "mnist-3v7": "bench.datasets.mnist_3v7:mnist_3v7",
