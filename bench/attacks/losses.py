@@ -45,6 +45,8 @@ def climbed(
     """
     import torch
 
+    from adapters.rounding import margin_against
+
     if kind not in get_args(Climbed) or (rivals is None and kind in RIVALLED):
         raise ValueError(f"no loss {kind!r} {'without rivals' if rivals is None else ''}".rstrip())
     if kind == "cross_entropy":
@@ -52,7 +54,7 @@ def climbed(
     if rivals is not None and kind in RIVALLED:
         lead = logits.gather(1, rivals[:, None])[:, 0] - logits.gather(1, y[:, None])[:, 0]
     else:
-        lead = margin(logits, y)
+        lead = margin_against(logits, y)
     if kind in ("margin", "targeted_margin"):
         return lead
     given = logits if known is None else logits[:, list(known)]
@@ -62,11 +64,3 @@ def climbed(
     top = given.topk(min(4, classes), dim=1).values
     low = top[:, 2] if kind == "dlr" else (top[:, 2] + top[:, -1]) / 2
     return lead / (top[:, 0] - low + TINY)
-
-
-def margin(logits: Tensor, y: Tensor) -> Tensor:
-    """`(N,)` how far the best other class is ahead of `y`: positive where the logits err."""
-    import torch
-
-    others = logits.masked_fill(torch.nn.functional.one_hot(y, logits.shape[1]).bool(), -torch.inf)
-    return others.amax(1) - logits.gather(1, y[:, None])[:, 0]

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from bench.board.rows import BRACKET, WORST, Row
 from bench.planning.suite import Suite
-from bench.report.layout import Column, by_model, drawn, flags, percent, shown, sizes
+from bench.report.layout import Column, by_model, drawn, flags, percent, rate, shown, sizes
 from bench.report.robustness import place, stands, status, tried
 from bench.table import Table
 
@@ -15,6 +15,8 @@ Line = tuple[str, float | None]
 """A model and a size."""
 NOTHING = "-"
 """Where nothing certifies: that is no 0."""
+attacked, certified, still_open = rate("robust_accuracy"), rate("certified", NOTHING), rate("open")
+"""The texts of robust accuracy under the worst of all attacks, of certified accuracy, and of the share between."""
 
 
 def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
@@ -42,21 +44,6 @@ def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
         drawn("Cost of an example", at, _costs(at, told), "All attacks and certificates at that size together."),
         drawn("What to be wary of", models, _wary(suite, models)),
     ]
-
-
-def attacked(row: Row | None) -> str:
-    """Robust accuracy under the worst of all attacks."""
-    return shown(row, lambda row: percent(row.robust_accuracy))
-
-
-def certified(row: Row | None) -> str:
-    """Certified accuracy, `-` where nothing certifies."""
-    return shown(row, lambda row: NOTHING if row.certified is None else percent(row.certified))
-
-
-def still_open(row: Row | None) -> str:
-    """The share between."""
-    return shown(row, lambda row: percent(row.open))
 
 
 def _interval(low: str, high: str) -> Callable[[Row], str]:
