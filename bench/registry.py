@@ -46,6 +46,7 @@ OURS = {
         "trees": "bench.exact.trees:TreesCertificate",
         "neighbours": "bench.exact.neighbours:NeighboursCertificate",
         "network": "bench.exact.networks:NetworkCertificate",
+        "smoothed": "bench.exact.smoothed:SmoothedCertificate",
     },
     "self-test family": {
         "linear": "bench.selftest.linear:Linear",

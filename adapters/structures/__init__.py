@@ -11,6 +11,7 @@ from adapters.structures.gaussian_nb import GaussianNB
 from adapters.structures.linear import Linear
 from adapters.structures.neighbours import Neighbours
 from adapters.structures.network import Network
+from adapters.structures.smoothed import Smoothed
 from adapters.structures.trees import Trees
 
 KINDS: dict[str, type[Structure]] = {
@@ -20,9 +21,10 @@ KINDS: dict[str, type[Structure]] = {
         GaussianNB,
         Neighbours,
         Network,
+        Smoothed,
         Trees,
     )
 }
 """By name: what may come from another process."""
 
-__all__ = ["KINDS", "GaussianNB", "Linear", "Neighbours", "Network", "Structure", "Trees"]
+__all__ = ["KINDS", "GaussianNB", "Linear", "Neighbours", "Network", "Smoothed", "Structure", "Trees"]
