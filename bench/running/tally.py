@@ -137,7 +137,6 @@ def joined(parts: Sequence[CellPart], classes: int) -> Result:
         mistakes = success
     if radii is not None and distances is not None and ((radii >= distances) & (radii > 0))[success].any():
         raise InvalidOutput("a certificate reaches a candidate that the model mislabels; please report it")
-    costs = [part.costs for part in parts if part.costs is not None]
     return Result(
         status="ok",
         n=int(counted.sum()),
@@ -152,7 +151,7 @@ def joined(parts: Sequence[CellPart], classes: int) -> Result:
         median_margin=_median(margins, (labels == true) & counted) if clean else None,
         success_classes=_by_class(labels, success, classes) if generated and found is not None else None,
         flags=tuple(sorted({flag for part in parts for flag in part.flags})),
-        costs=_sum(costs) if costs else None,
+        costs=_sum([part.costs for part in parts if part.costs is not None]),
         examples=Examples(
             predicted=pack_integers(labels),
             true=pack_integers(true) if clean else None,
@@ -202,7 +201,9 @@ def _median(margins: NDArray[Any] | None, right: NDArray[np.bool_]) -> float | N
     return median if np.isfinite(median) else None  # a model of a single class has no second best
 
 
-def _sum(costs: Sequence[Costs]) -> Costs:
+def _sum(costs: Sequence[Costs]) -> Costs | None:
+    if not costs:
+        return None
     return Costs(**{name: sum(getattr(cost, name) for cost in costs) for name in Costs.model_fields})
 
 
