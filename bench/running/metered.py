@@ -23,6 +23,7 @@ class Metered(Adapter):
         self.known_classes = inner.known_classes
         self.takes_missing = inner.takes_missing
         self.device = inner.device
+        self.stochastic = inner.stochastic  # or attacks would take one answer for the model's last word
         self.forwards = self.gradients = self.queries = 0
 
     def costs(self) -> Costs:
