@@ -39,6 +39,7 @@ OURS = {
         "projection": "bench.attacks.projection:Projection",
         "training-rays": "bench.attacks.training_rays:TrainingRays",
         "worst-case": "bench.attacks.worst_case:WorstCase",
+        "deepfool": "bench.attacks.deepfool:DeepFool",
     },
     "certificate": {
         "linear": "bench.exact.linear:LinearCertificate",
