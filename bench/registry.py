@@ -40,6 +40,7 @@ OURS = {
         "training-rays": "bench.attacks.training_rays:TrainingRays",
         "worst-case": "bench.attacks.worst_case:WorstCase",
         "deepfool": "bench.attacks.deepfool:DeepFool",
+        "fmn": "bench.attacks.fmn:FMN",
     },
     "certificate": {
         "linear": "bench.exact.linear:LinearCertificate",
