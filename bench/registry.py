@@ -41,6 +41,7 @@ OURS = {
         "worst-case": "bench.attacks.worst_case:WorstCase",
         "deepfool": "bench.attacks.deepfool:DeepFool",
         "fmn": "bench.attacks.fmn:FMN",
+        "ddn": "bench.attacks.ddn:DDN",
     },
     "certificate": {
         "linear": "bench.exact.linear:LinearCertificate",
