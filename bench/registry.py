@@ -42,6 +42,7 @@ OURS = {
         "deepfool": "bench.attacks.deepfool:DeepFool",
         "fmn": "bench.attacks.fmn:FMN",
         "ddn": "bench.attacks.ddn:DDN",
+        "carlini-wagner": "bench.attacks.carlini_wagner:CarliniWagner",
     },
     "certificate": {
         "linear": "bench.exact.linear:LinearCertificate",

@@ -46,6 +46,10 @@ class Look(NamedTuple):
     hit: Tensor
     """`(n,)` whether the model itself is fooled."""
 
+    def only(self, mask: Tensor) -> Look:
+        """Those of some points."""
+        return Look(*(each[mask] for each in self))
+
 
 @dataclass
 class Nearest:
@@ -126,6 +130,13 @@ class Nearest:
         if self.goals is None:
             return cross_entropy(logits, self.y[rows], reduction="none")
         return -cross_entropy(logits, self.goals[rows], reduction="none")
+
+    def other(self, logits: Tensor, rows: Tensor) -> Tensor:
+        """`(n,)` the logarithm of the probability of any other class than the one to leave."""
+        import torch
+
+        own = torch.nn.functional.one_hot(self.y[rows], logits.shape[1]).bool()
+        return logits.masked_fill(own, -torch.inf).logsumexp(1) - logits.logsumexp(1)
 
     def look(self, rows: Tensor, points: Tensor, value: Value | None = None) -> Look:
         """One gradient of each point, of the margin where no value is given, and a label where the margin says so.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from crafting import UNIT, batch, crafted, curved, draws, linear
+from crafting import FEWER, UNIT, batch, crafted, curved, draws, linear
 from known_models import Answering
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ from adapters.base import Adapter, Outputs
 from adapters.errors import Unsupported
 from bench import registry
 from bench.attacks import attack_class, make_attack
-from bench.attacks.nearest import MinimumNorm
+from bench.attacks.nearest import CLOSE, MinimumNorm
 from bench.running.judge import audit
 from bench.running.metered import Metered
 from bench.threats import Threat
@@ -25,11 +25,9 @@ from bench.threats import Threat
 NAMES = [name for name in registry.names("attack") if issubclass(attack_class(name), MinimumNorm)]
 PAIRS = [(name, norm) for name in NAMES for norm in attack_class(name).norms]
 MEASURED = [(name, norm) for name, norm in PAIRS if norm != "l0"]
-FEWER: dict[str, dict[str, Any]] = {}
-"""Settings that save time where little is asked for."""
-MIXING: dict[str, dict[str, Any]] = {"ddn": {"loss": "margin"}}
-"""Settings of attacks whose loss is of all classes at once, and so points to no boundary of one of many."""
-OFF = {"deepfool": 1e-3, "fmn": 0.01, "ddn": 0.01}
+LONGER: dict[str, dict[str, Any]] = {"carlini-wagner": {"searches": 9, "steps": 200, "step_size": 0.03}}
+"""Settings for distances to be exact."""
+OFF = {"deepfool": 1e-3, "fmn": 0.01, "ddn": 0.01, "carlini-wagner": 0.02, "lbfgs": 0.01, "fab": 1e-3}
 """Share by which distances on linear models may exceed the least."""
 DUAL = {"linf": 1.0, "l2": 2.0, "l1": np.inf}
 
@@ -44,6 +42,15 @@ def distances(source: Adapter, x: Tensor, y: Tensor, found: Tensor, threat: Thre
     measured = audit(found, x, threat).distances
     assert measured is not None
     return np.where(source.predict(found) != y, measured, np.inf)
+
+
+def sharp(classes: int) -> Adapter:
+    """A linear model so sure of itself that losses of all classes at once point to the boundary that is nearest."""
+    source = linear(classes=classes)
+    with torch.no_grad():
+        for parameter in source.module.parameters():  # type: ignore[attr-defined]
+            parameter.mul_(30)
+    return source
 
 
 def exact(source: Adapter, x: Tensor, y: Tensor, norm: str, clip: bool) -> NDArray[np.float64]:
@@ -81,12 +88,13 @@ def least(size: NDArray[np.float64], room: NDArray[np.float64], gap: float, norm
 @pytest.mark.parametrize("classes", [2, 4])
 @pytest.mark.parametrize(("name", "norm"), MEASURED)
 def test_on_a_linear_model_the_distance_is_the_least(name: str, norm: str, classes: int, clip: bool) -> None:
-    source = linear(classes=classes)
-    x, y = right(source)
+    source = sharp(classes)
+    settings = {**FEWER.get(name, {}), **LONGER.get(name, {})}
+    x, y = right(source, 24)
     threat = Threat(norm=norm, clip=UNIT if clip else None)
-    (found,) = crafted(name, source, x, y, [threat], **(MIXING.get(name, {}) if classes > 2 else {}))
+    (found,) = crafted(name, source, x, y, [threat], **settings)
     distance, truth = distances(source, x, y, found, threat), exact(source, x, y, norm, clip)
-    assert np.isfinite(truth).sum() > 20
+    assert np.isfinite(truth).sum() > 12
     assert (distance >= truth * (1 - 1e-5)).all()
     reached = np.isfinite(truth)
     assert np.median(distance[reached] / truth[reached]) <= 1 + OFF[name]
@@ -124,7 +132,7 @@ def test_an_example_is_attacked_as_if_it_were_alone(name: str, norm: str, more: 
     assert not torch.equal(together, x)
     for rows in ([0], [7, 3], [11, 2, 5, 8]):
         (apart,) = crafted(name, source, x[rows], y[rows], [Threat(norm=norm, clip=UNIT)], draws(rows), **more)
-        assert torch.allclose(apart, together[rows], atol=1e-7)
+        assert torch.allclose(apart, together[rows], atol=CLOSE)  # two that are as near are told apart by rounding
 
 
 @pytest.mark.parametrize(("name", "norm"), PAIRS)
@@ -174,9 +182,9 @@ def test_a_stand_in_is_climbed_and_the_model_itself_is_asked(name: str) -> None:
     source._logits = lambda x: torch.stack([x.flatten(1).sum(1) * 0 + 9, x.flatten(1).sum(1)], 1)  # type: ignore[method-assign]
     x, y = torch.tensor([[0.4, 0.4], [0.1, 0.2], [0.3, 0.2], [0.7, 0.7]]), torch.tensor([0, 0, 0, 0])
     threat = Threat(norm=norm, clip=UNIT)
-    (found,) = crafted(name, source, x, y, [threat])
+    (found,) = crafted(name, source, x, y, [threat], **FEWER.get(name, {}))
     distance = distances(source, x, y, found, threat)
-    truth = {"linf": [0.1, 0.35, 0.25, 0], "l2": [0.1414, 0.495, 0.3536, 0], "l0": [1, 2, 1, 0]}[norm]
+    truth = {"linf": [0.1, 0.35, 0.25, 0], "l2": [0.1414, 0.495, 0.3536, 0], "l0": [1, 1, 1, 0]}[norm]
     np.testing.assert_allclose(distance, truth, rtol=0.05, atol=1e-6)
 
 
@@ -185,7 +193,7 @@ def test_targeted_runs_end_in_the_class_asked_for(name: str, norm: str) -> None:
     source = curved()
     x, y = right(source)
     threat = Threat(norm=norm, clip=UNIT)
-    (found,) = crafted(name, source, x, y, [threat], target=2)
+    (found,) = crafted(name, source, x, y, [threat], target=2, **FEWER.get(name, {}))
     assert make_attack(name, {"target": 2}).criterion.kind == "targeted"
     assert torch.equal(found[y == 2], x[y == 2])
     others = (y != 2) & (found != x).flatten(1).any(1)
@@ -209,8 +217,8 @@ def test_distances_go_with_the_scale_of_the_data(name: str, norm: str) -> None:
     x, y = right(quiet, 12)
     loud = adapters.wrap(nn.Sequential(Divided(255.0), quiet.module).eval())  # type: ignore[attr-defined]
     one, other = Threat(norm=norm, clip=UNIT), Threat(norm=norm, clip=(0.0, 255.0))
-    (near,) = crafted(name, quiet, x, y, [one])
-    (far,) = crafted(name, loud, 255 * x, y, [other])
+    (near,) = crafted(name, quiet, x, y, [one], **FEWER.get(name, {}))
+    (far,) = crafted(name, loud, 255 * x, y, [other], **FEWER.get(name, {}))
     ratio = distances(loud, 255 * x, y, far, other) / distances(quiet, x, y, near, one)
     np.testing.assert_allclose(np.median(ratio), 255, rtol=0.01)
 
