@@ -43,6 +43,7 @@ OURS = {
         "fmn": "bench.attacks.fmn:FMN",
         "ddn": "bench.attacks.ddn:DDN",
         "carlini-wagner": "bench.attacks.carlini_wagner:CarliniWagner",
+        "lbfgs": "bench.attacks.lbfgs:LBFGS",
     },
     "certificate": {
         "linear": "bench.exact.linear:LinearCertificate",
