@@ -44,6 +44,7 @@ OURS = {
         "ddn": "bench.attacks.ddn:DDN",
         "carlini-wagner": "bench.attacks.carlini_wagner:CarliniWagner",
         "lbfgs": "bench.attacks.lbfgs:LBFGS",
+        "fab": "bench.attacks.fab:FAB",
     },
     "certificate": {
         "linear": "bench.exact.linear:LinearCertificate",
