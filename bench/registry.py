@@ -45,6 +45,7 @@ OURS = {
         "carlini-wagner": "bench.attacks.carlini_wagner:CarliniWagner",
         "lbfgs": "bench.attacks.lbfgs:LBFGS",
         "fab": "bench.attacks.fab:FAB",
+        "sigma-zero": "bench.attacks.sigma_zero:SigmaZero",
     },
     "certificate": {
         "linear": "bench.exact.linear:LinearCertificate",
