@@ -1,7 +1,11 @@
 """DeepFool: Moosavi-Dezfooli, Fawzi & Frossard 2016 (arXiv 1511.04599), algorithm 2 and section 3.3 on other norms.
 
-Unlike there the steps know the range: each is the least onto the boundary that stays within it. (Cut off afterwards, as
-implementations do, they fall short by what is cut, time and again, and the linear model's answer is missed.)
+Unlike there the steps know the range: each is the least onto the boundary that stays within it, at first no longer
+than the paper's, then longer by a fifth each time. (Cut off afterwards, as implementations do, steps fall short by what
+is cut, time and again.)
+
+Checked against adversarial-library 0.2.8 on the net of Wong & Kolter 2018, 200 MNIST images. Median distances, theirs in
+brackets: L2 3.60 (4.13), L_inf .282 (.513), with 33 and 12 gradients an example (133 and 19).
 """
 
 from __future__ import annotations
@@ -13,11 +17,20 @@ from pydantic import Field
 
 from bench.attacks.hyperplanes import least_step
 from bench.attacks.nearest import MinimumNorm, Nearest
+from bench.threats.base import per_example
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from bench.draws import Draws
+
+
+TRUST = 1.2
+"""How much longer than the one before a step may be, counted from what it would be without a range."""
+TINY = 1e-30
+"""Keeps a quotient finite."""
+DUAL = {"l2": 2.0, "linf": 1.0}
+"""Of each norm, the one that a slope is measured in."""
 
 
 class DeepFool(MinimumNorm):
@@ -49,7 +62,7 @@ class DeepFool(MinimumNorm):
             if step == self.steps:
                 near.ask(rows, points)
                 return
-            onto, hit = self._onto(near, rows, points, rivals[rows])
+            onto, hit = self._onto(near, rows, points, rivals[rows], TRUST**step)
             going = ~hit & (onto.flatten(1) != 0).any(1)
             rows, points, onto = rows[going], points[going], onto[going]
             if not len(rows):
@@ -57,7 +70,7 @@ class DeepFool(MinimumNorm):
             base = (points - near.x[rows]) / (1 + self.overshoot)
             points = near.moved(rows, (1 + self.overshoot) * (base + onto))
 
-    def _onto(self, near: Nearest, rows: Tensor, points: Tensor, rivals: Tensor) -> tuple[Tensor, Tensor]:
+    def _onto(self, near: Nearest, rows: Tensor, points: Tensor, rivals: Tensor, trust: float) -> tuple[Tensor, Tensor]:
         """`(n, *shape)` the least step onto a boundary, zero where there is none; `(n,)` which points are a success."""
         import torch
 
@@ -71,7 +84,11 @@ class DeepFool(MinimumNorm):
             seen = near.look(rows[left], points[left], near.towards(rivals[left, place]))
             if place == 0:
                 hit = hit.masked_scatter(left, seen.hit)
-            gap, way = least_step(near.threat, points[left], seen.gradient, seen.value.abs())
+            gain = seen.value.double().abs()
+            gap, way = least_step(near.threat, points[left], seen.gradient, gain)
+            steep = seen.gradient.flatten(1).double().norm(p=DUAL[near.threat.norm or ""], dim=1)
+            most = trust * gain / (steep * gap).clamp_min(TINY)
+            way = way * per_example(most.clamp_max(1), way)
             nearer = gap < length[left]
             chosen = left.nonzero()[:, 0][nearer]
             length[chosen] = gap[nearer]
