@@ -46,6 +46,7 @@ OURS = {
         "lbfgs": "bench.attacks.lbfgs:LBFGS",
         "fab": "bench.attacks.fab:FAB",
         "sigma-zero": "bench.attacks.sigma_zero:SigmaZero",
+        "jsma": "bench.attacks.jsma:JSMA",
     },
     "certificate": {
         "linear": "bench.exact.linear:LinearCertificate",

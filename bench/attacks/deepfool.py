@@ -4,8 +4,8 @@ Unlike there the steps know the range: each is the least onto the boundary that 
 than the paper's, then longer by a fifth each time. (Cut off afterwards, as implementations do, steps fall short by what
 is cut, time and again.)
 
-Checked against adversarial-library 0.2.8 on the net of Wong & Kolter 2018, 200 MNIST images. Median distances, theirs in
-brackets: L2 3.60 (4.13), L_inf .282 (.513), with 33 and 12 gradients an example (133 and 19).
+Checked against adversarial-library 0.2.8 on the net of Wong & Kolter 2018, 200 MNIST images. Median distances, theirs
+in brackets: L2 3.60 (4.13), L_inf .282 (.513), with 33 and 12 gradients an example (133 and 19).
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ FEWER: dict[str, dict[str, Any]] = {
     "lbfgs": {"steps": 20},
     "fab": {"steps": 20},
     "sigma-zero": {"steps": 100},
+    "jsma": {"share": 1.0},
 }
 """Settings of attacks that save time where little is asked of them."""
 
