@@ -38,6 +38,7 @@ OURS = {
         "rays": "bench.attacks.rays:RayS",
         "projection": "bench.attacks.projection:Projection",
         "training-rays": "bench.attacks.training_rays:TrainingRays",
+        "square": "bench.attacks.square:Square",
         "worst-case": "bench.attacks.worst_case:WorstCase",
     },
     "certificate": {

@@ -19,6 +19,8 @@ from bench.threats import Threat
 
 GRID = [1e-3, 8 / 255, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3]
 UNIT = (0.0, 1.0)
+BRIEF: dict[str, dict[str, Any]] = {"square": {"queries": 60}}
+"""Parameters of attacks that would take long by their defaults; unless a test gives others."""
 
 
 def sizes(norm: str | None, grid: list[float]) -> list[float]:
@@ -66,7 +68,7 @@ def draws(indices: Any, features: int = 12) -> Draws:
 def crafted(
     name: str, source: Any, x: Tensor, y: Tensor, budgets: list[Threat], drawn: Draws | None = None, **parameters: Any
 ) -> list[Tensor]:
-    attack = make_attack(name, parameters)
+    attack = make_attack(name, BRIEF.get(name, {}) | parameters)
     drawn = drawn or draws(range(len(x)), x[0].numel())
     goals = attack.goals(source, x, y, drawn)
     found = attack.craft(source, x, y, goals, budgets, drawn)
