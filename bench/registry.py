@@ -39,6 +39,7 @@ OURS = {
         "projection": "bench.attacks.projection:Projection",
         "training-rays": "bench.attacks.training_rays:TrainingRays",
         "tree-corners": "bench.attacks.tree_corners:TreeCorners",
+        "square": "bench.attacks.square:Square",
         "worst-case": "bench.attacks.worst_case:WorstCase",
         "deepfool": "bench.attacks.deepfool:DeepFool",
         "fmn": "bench.attacks.fmn:FMN",

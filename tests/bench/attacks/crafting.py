@@ -26,6 +26,7 @@ FEWER: dict[str, dict[str, Any]] = {
     "fab": {"steps": 20},
     "sigma-zero": {"steps": 100},
     "jsma": {"share": 1.0},
+    "square": {"queries": 60},
 }
 """Settings of attacks that save time where little is asked of them."""
 
