@@ -71,13 +71,14 @@ class _Block:
         mine = (self.own[:, None] == first) | (self.own[:, None] == second)
         self._measure(mine)
         radius = self.near.amin(1) if len(first) else self.far
-        # The witness of the nearest pair is the nearest there can be: farther ones are beyond all that is proved.
-        exact = self._found(radius) | radius.isinf()
+        # With all its pairs a class has most votes until the first of them is lost; the witness there is the nearest.
+        ahead = by_pair(self.values, len(self.structure.classes))[torch.arange(len(self.own)), self.own] > 0
+        exact = (self._found(radius) | radius.isinf()) & (ahead.sum(1) == len(self.structure.classes) - 1)
         rest = ~exact
         if bool(rest.any()):
             self._measure(~mine & rest[:, None])
             radius = torch.where(rest, self._elected_to(), radius)
-            exact = self._found(radius) | radius.isinf()
+            exact |= rest & (self._found(radius) | radius.isinf())
         self.proof.radius[:], self.proof.exact[:] = radius * (1 - SAME), exact
 
     def _found(self, radius: Tensor) -> Tensor:

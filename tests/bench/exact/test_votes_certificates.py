@@ -13,7 +13,7 @@ from sklearn.svm import SVC, NuSVC
 from torch import Tensor
 
 import adapters
-from adapters.structures import KernelVotes, LinearVotes
+from adapters.structures import KernelVotes, Linear, LinearVotes
 from adapters.structures.votes import votes
 from bench.attacks.worst_case import WorstCase
 from bench.draws import Draws
@@ -92,14 +92,24 @@ def test_a_class_that_loses_a_pair_and_still_has_most_votes_is_proved_farther() 
     """Of three classes 0 beats 1 and 2 as long as x < 0.5 and x < 0.9, and 2 always beats 1: beyond 0.5 class 1 has one
     vote, 0 one and 2 one, and the tie goes to 0.
     """
-    from adapters.structures.linear import Linear
-
     weight, bias = torch.tensor([[-1.0], [-1.0], [0.0]]).double(), torch.tensor([0.5, 0.9, -1.0]).double()
     x, y = torch.tensor([[0.1]]), torch.tensor([0])
     for breaks_ties, radius in ((False, 0.8), (True, 0.4)):
         structure = LinearVotes((0, 1, 2), Linear.computed(range(3), weight, bias, torch.float64), breaks_ties)
         found = proved(structure, x, y, "linf")
         assert float(found.radius) == pytest.approx(radius, abs=1e-6)
+
+
+def test_a_class_that_wins_by_a_tie_loses_by_pairs_of_others() -> None:
+    """0 beats 1, 1 beats 2 and 2 beats 0 for x < 0.6, from where on 1 loses to 2 as well, which has two votes then."""
+    weight, bias = torch.tensor([[0.0], [-1.0], [-1.0]]).double(), torch.tensor([1.0, -0.2, 0.6]).double()
+    structure = LinearVotes((0, 1, 2), Linear.computed(range(3), weight, bias, torch.float64), breaks_ties=False)
+    x, y = torch.tensor([[0.5]]), torch.tensor([0])
+    assert labels(structure, x).tolist() == [0]
+    for clip in (UNIT, None):
+        found = proved(structure, x, y, "linf", clip)
+        assert float(found.radius) == pytest.approx(0.1, abs=1e-6)
+        assert labels(structure, x + float(found.radius) + 1e-4).tolist() == [2]
 
 
 # -- kernels ----------------------------------------------------------------------------------------------------------
