@@ -42,9 +42,10 @@ def describe(item: Record | Failure) -> str:
 
 def _proved(record: Record) -> dict[str, str]:
     """Radii and witnesses of a certificate."""
-    radius, exact, distance = record.result.radius, record.result.exact, record.result.distance
+    distance = record.result.distance
     if record.cell.kind != "certificate" or distance is None:
         return {}
+    radius, exact = record.result.radius, record.result.exact
     sizes = [each for each in record.cell.craft.attack.parameters.get("sizes", ()) if isinstance(each, float)]
     held = ", ".join(f"{percent(float((radius >= size).mean()))}% at {size:g}" for size in sizes)
     found = distance[np.isfinite(distance)]
