@@ -22,7 +22,7 @@ from bench.running.judge import audit
 from bench.threats import NORMS, Threat
 
 NAMES = registry.names("attack")
-LEAVING = ("pgd", "apgd")
+LEAVING = ("pgd", "apgd", "square", "corners")
 """Attacks that leave an example at its first success, be it short of the boundary."""
 
 
