@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from adapters.structures.base import Structure
 from adapters.structures.gaussian_nb import GaussianNB
+from adapters.structures.kernel_votes import KernelVotes
 from adapters.structures.linear import Linear
+from adapters.structures.linear_votes import LinearVotes
 from adapters.structures.neighbours import Neighbours
 from adapters.structures.network import Network
 from adapters.structures.smoothed import Smoothed
@@ -19,6 +21,8 @@ KINDS: dict[str, type[Structure]] = {
     for kind in (
         Linear,
         GaussianNB,
+        KernelVotes,
+        LinearVotes,
         Neighbours,
         Network,
         Smoothed,
@@ -27,4 +31,15 @@ KINDS: dict[str, type[Structure]] = {
 }
 """By name: what may come from another process."""
 
-__all__ = ["KINDS", "GaussianNB", "Linear", "Neighbours", "Network", "Smoothed", "Structure", "Trees"]
+__all__ = [
+    "KINDS",
+    "GaussianNB",
+    "KernelVotes",
+    "Linear",
+    "LinearVotes",
+    "Neighbours",
+    "Network",
+    "Smoothed",
+    "Structure",
+    "Trees",
+]
