@@ -13,6 +13,7 @@ from adapters.structures.linear import Linear
 from adapters.structures.linear_votes import LinearVotes
 from adapters.structures.neighbours import Neighbours
 from adapters.structures.network import Network
+from adapters.structures.smoothed import Smoothed
 from adapters.structures.trees import Trees
 
 KINDS: dict[str, type[Structure]] = {
@@ -24,9 +25,21 @@ KINDS: dict[str, type[Structure]] = {
         LinearVotes,
         Neighbours,
         Network,
+        Smoothed,
         Trees,
     )
 }
 """By name: what may come from another process."""
 
-__all__ = ["KINDS", "GaussianNB", "KernelVotes", "Linear", "LinearVotes", "Neighbours", "Network", "Structure", "Trees"]
+__all__ = [
+    "KINDS",
+    "GaussianNB",
+    "KernelVotes",
+    "Linear",
+    "LinearVotes",
+    "Neighbours",
+    "Network",
+    "Smoothed",
+    "Structure",
+    "Trees",
+]

@@ -45,8 +45,6 @@ def climbed(
     """
     import torch
 
-    from adapters.rounding import margin_against
-
     if kind not in get_args(Climbed) or (rivals is None and kind in RIVALLED):
         raise ValueError(f"no loss {kind!r} {'without rivals' if rivals is None else ''}".rstrip())
     if kind == "cross_entropy":
@@ -54,7 +52,7 @@ def climbed(
     if rivals is not None and kind in RIVALLED:
         lead = logits.gather(1, rivals[:, None])[:, 0] - logits.gather(1, y[:, None])[:, 0]
     else:
-        lead = margin_against(logits, y)
+        lead = margin(logits, y)
     if kind in ("margin", "targeted_margin"):
         return lead
     given = logits if known is None else logits[:, list(known)]
@@ -64,3 +62,10 @@ def climbed(
     top = given.topk(min(4, classes), dim=1).values
     low = top[:, 2] if kind == "dlr" else (top[:, 2] + top[:, -1]) / 2
     return lead / (top[:, 0] - low + TINY)
+
+
+def margin(logits: Tensor, y: Tensor) -> Tensor:
+    """`(N,)` how far the best other class is ahead of `y`: positive where the logits err."""
+    from adapters.rounding import margin_against
+
+    return margin_against(logits, y)

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from bench.board.rows import BRACKET, WORST, Row
 from bench.planning.suite import Suite
-from bench.report.layout import Column, by_model, drawn, flags, percent, rate, shown, sizes
+from bench.report.layout import Column, by_model, certified, drawn, flags, percent, rate, risky, shown, sizes
 from bench.report.robustness import place, stands, status, tried
 from bench.table import Table
 
@@ -15,8 +15,8 @@ Line = tuple[str, float | None]
 """A model and a size."""
 NOTHING = "-"
 """Where nothing certifies: that is no 0."""
-attacked, certified, still_open = rate("robust_accuracy"), rate("certified", NOTHING), rate("open")
-"""The texts of robust accuracy under the worst of all attacks, of certified accuracy, and of the share between."""
+attacked, still_open = rate("robust_accuracy"), rate("open")
+"""The texts of robust accuracy under the worst of all attacks, and of the share between that and what is certified."""
 
 
 def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
@@ -94,6 +94,7 @@ def _note(worst: Sequence[Row]) -> str:
     lines = [
         "Of all n examples, %: right when clean and under every attack; proved to stay right within the size; neither.",
         f"{NOTHING}: nothing certifies the model. Rank: by attacked.",
+        *risky(worst),
     ]
     pairs = [f"{above.model} and {below.model}" for above, below in _undecided(worst)]
     if pairs:

@@ -106,7 +106,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("bench.training",),
     ("bench.zoo",),
     ("bench.running",),
-    ("bench.paper",),
+    ("bench.paper", "bench.selftest"),
     ("bench", "bench.api", "bench.testing", "bench.worker"),
     ("bench.cli",),
 )
