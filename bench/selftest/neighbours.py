@@ -50,7 +50,7 @@ class TwoVectors(Family):
 
     name = "rbf-svm"
     norms = ("linf", "l2", "l1")
-    reaches, decides, hidden = 0.95, 0.0, 0.9
+    reaches, decides, hidden = 0.95, 0.7, 0.9  # in L1 nothing is proved of it
 
     def known(self, rng: np.random.Generator, n: int, norm: str) -> Known:
         while True:
