@@ -40,8 +40,8 @@ class Smoothed(Adapter):
     again, alone or among others, it gets the same label, and another input, however near, gets noise of its own, so
     that nothing found out about one draw helps with the next.
 
-    For attacks there is the mean of the model's softmax under that noise (Salman et al. 2019, arXiv 1906.04584, section
-    3), where the model has a gradient.
+    For attacks there is the mean of the model's softmax under noise that is the same for all inputs, so that it is a
+    function to climb (Salman et al. 2019, arXiv 1906.04584, section 2.2), where the model has a gradient.
     """
 
     family = "smoothed"
@@ -78,7 +78,7 @@ class Smoothed(Adapter):
 
     def _logits(self, x: Tensor) -> Tensor:
         times = min(self.n, CLIMBED)
-        noise = torch.stack([next(self._noise(one, times)) for one in x.detach()]).to(x)
+        noise = self._drawn(b"to climb", times, x.shape[1:]).to(x)
         noisy = (x[:, None] + noise).flatten(0, 1)
         scores = F.log_softmax(wide(self.inner.logits(noisy)), dim=1)
         return scores.view(len(x), times, -1).logsumexp(1) - math.log(times)
@@ -114,14 +114,22 @@ class Smoothed(Adapter):
 
         From the raw words of Philox (Salmon et al. 2011), which NumPy never changes.
         """
-        bits = (x.detach().cpu().float() + 0.0).numpy().tobytes()  # 0 and -0 are one input
-        key = hashlib.sha256(f"{self.seed} ".encode() + bits).digest()[:16]
-        stream = np.random.Philox(key=np.frombuffer(key, dtype=np.uint64))
+        stream = self._stream((x.detach().cpu().float() + 0.0).numpy().tobytes())  # 0 and -0 are one input
         for start in range(0, self.n, rows):
-            count = min(rows, self.n - start)
-            words = stream.random_raw(count * x.numel()) >> np.uint64(11)
-            normal = ndtri((words.astype(np.float64) + 0.5) * 2.0**-53)
-            yield torch.from_numpy(self.sigma * normal).view(count, *x.shape)
+            yield self._next(stream, min(rows, self.n - start), x.shape)
+
+    def _drawn(self, what: bytes, rows: int, shape: tuple[int, ...]) -> Tensor:
+        """`(rows, *shape)` float64 noise that depends on the seed and that alone."""
+        return self._next(self._stream(what), rows, shape)
+
+    def _stream(self, what: bytes) -> np.random.Philox:
+        key = hashlib.sha256(f"{self.seed} ".encode() + what).digest()[:16]
+        return np.random.Philox(key=np.frombuffer(key, dtype=np.uint64))
+
+    def _next(self, stream: np.random.Philox, rows: int, shape: tuple[int, ...]) -> Tensor:
+        words = stream.random_raw(rows * math.prod(shape)) >> np.uint64(11)
+        normal = ndtri((words.astype(np.float64) + 0.5) * 2.0**-53)
+        return torch.from_numpy(self.sigma * normal).view(rows, *shape)
 
 
 def _told_apart(votes: Tensor, alpha: float) -> Tensor:

@@ -71,6 +71,7 @@ OURS = {
         "maxout": "bench.selftest.networks:Maxout",
         "conv": "bench.selftest.networks:Convolution",
         "rbf-svm": "bench.selftest.neighbours:TwoVectors",
+        "smoothed": "bench.selftest.smoothed:Smoothed",
     },
     "dataset": {
         "mnist": "bench.datasets.mnist:mnist",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -32,6 +32,8 @@ class Known:
     truth: Array
     """`(N,)` distances within [0, 1]; infinite where no input is mislabelled."""
     classes: int
+    estimated: bool = False
+    """Whether what answers estimates the classifier that this is known of: then an abstention is no other label."""
 
 
 class Family(ABC):
@@ -57,7 +59,7 @@ def chosen(known: Known, n: int) -> Known | None:
     places = np.flatnonzero((known.truth >= NEAR) & (known.truth <= 0.9 * ROOM))[:n]
     if not len(places):
         return None
-    return Known(known.model, known.x[places], known.y[places], known.truth[places], known.classes)
+    return replace(known, x=known.x[places], y=known.y[places], truth=known.truth[places])
 
 
 def inner(rng: np.random.Generator, n: int, features: int, walls: float = 0.0) -> NDArray[np.float32]:

@@ -46,7 +46,7 @@ def each_of(deep: bool, models: int | None, count: int) -> int:
 def selftest(
     chosen: Sequence[Family], models: int = MODELS, *, seed: int = 0, examples: int = EXAMPLES, doing: Doing = quiet
 ) -> Iterator[Score]:
-    """Two scores a family: of its models, and of a masked copy of each, marked by a star.
+    """The score of each family's models, and of masked copies of those that are attacked in L_inf.
 
     Args:
         chosen: families.
@@ -73,7 +73,7 @@ def selftest(
                 attacks = attacks_of(number // len(family.norms), norm, copy.gradient, sizes, leads=False)
                 masked.add(who, known.truth, sizes, Trial(known, copy, norm, sizes[1:]).run(attacks))
             masked.seconds += time.perf_counter() - begun
-        yield from (plain, masked)
+        yield from (plain, masked) if masked.models else (plain,)
 
 
 def _made(family: Family, number: int, norm: str, seed: int, examples: int) -> tuple[Known, Adapter, list[float]]:

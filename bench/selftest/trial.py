@@ -26,7 +26,8 @@ from bench.threats import Threat
 
 CLIP = (0.0, 1.0)
 TRAINING = 100
-"""Training examples, drawn evenly and labelled by the model, for attacks that start from some."""
+"""Training examples, drawn evenly and labelled by the model, for attacks that start from some; those that it abstains
+on are left out."""
 
 
 class Broken(Exception):
@@ -58,7 +59,7 @@ class Trial:
             norm: that the truth is of.
             sizes: that attacks which do not look for the nearest are set, ascending.
         """
-        self.n, self.norm, self.sizes = len(known.x), norm, tuple(sizes)
+        self.n, self.norm, self.sizes, self.estimated = len(known.x), norm, tuple(sizes), known.estimated
         digest = hashlib.sha256(known.x.tobytes()).hexdigest()
         self.dataset = _dataset(known, adapter, digest)
         self.info = ModelInfo(name="model", fingerprint=digest, family=adapter.family, gradient=adapter.gradient)
@@ -111,7 +112,8 @@ class Trial:
 
     def _take(self, found: Found, attack: Attack, threat: Threat, result: Result) -> None:
         size = np.full(self.n, threat.eps) if result.distance is None else result.distance
-        hit = np.where(result.predicted != self.dataset.labels("test"), size, np.inf).astype(np.float64)
+        wrong = (result.predicted != self.dataset.labels("test")) & ((result.predicted >= 0) | (not self.estimated))
+        hit = np.where(wrong, size, np.inf).astype(np.float64)
         if attack.proves:
             found.proved, found.witnessed = result.radius.astype(np.float64), hit
             return
@@ -122,9 +124,11 @@ def _dataset(known: Known, adapter: Adapter, digest: str) -> Dataset:
     """The examples as a dataset, with training examples that the model labels itself."""
     shape = known.x.shape[1:]
     points = np.random.default_rng(int(digest[:8], 16)).random((TRAINING, *shape), dtype=np.float32)
+    labels = adapter.predict(torch.from_numpy(points)).numpy()
+    points, labels = points[labels >= 0], labels[labels >= 0]
     splits: Mapping[str, tuple[NDArray[Any], NDArray[Any]]] = {
         "test": (known.x, known.y),
-        "train": (points, adapter.predict(torch.from_numpy(points)).numpy()),
+        "train": (points, labels),
     }
     return Dataset(
         name="selftest",

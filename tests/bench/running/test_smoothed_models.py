@@ -46,6 +46,7 @@ def test_a_run(tmp_path: Path) -> None:
     board = bench.run(str(tmp_path / "smooth.yaml"), {"s": model}, out=tmp_path / "out", limit=60, device="cpu")
     assert board.failures == []
     assert board.unranked == {}
+    assert not any(row.flags for row in board.rows)
     (worst,) = [row for row in board.rows if row.attack == WORST]
     assert worst.status == "ok"
     assert worst.certified_risk == 0.001
