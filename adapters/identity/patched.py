@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
 from adapters.identity import libraries
@@ -38,6 +39,9 @@ _CALLED = (
 )
 
 
+_VALUES = (bool, int, float, complex, str, tuple, list, dict, torch.Tensor, np.ndarray)
+
+
 class Defined(NamedTuple):
     """A function as the code of its module defines it."""
 
@@ -52,8 +56,17 @@ def patches(walk: Walk, owner: type | types.ModuleType) -> list[bytes]:
     return [
         node(name, *_told(walk, value, f"{owner.__name__}.{name}"))
         for name, value in sorted(vars(owner).items())
-        if _is_put_there(owner, name, value)
+        if _is_put_there(owner, name, value) or (walk.reading.names(name) and _is_value_put_there(owner, name, value))
     ]
+
+
+def _is_value_put_there(owner: type | types.ModuleType, name: str, value: Any) -> bool:
+    """Whether a class has a value that its own code, where it is Python's, gives it no name for."""
+    if not isinstance(owner, type) or not isinstance(value, _VALUES) or name.startswith("__"):
+        return False
+    module = "torch._tensor" if owner is torch.Tensor else owner.__module__
+    known = _definitions(module, owner.__qualname__)
+    return bool(known) and name not in known
 
 
 def altered(value: Any) -> list[str]:

@@ -63,6 +63,10 @@ CHANGES: dict[str, tuple[Callable[[], nn.Module], Callable[[], Any]]] = {
         lambda: calls(lambda held: float(np.shift) if hasattr(np, "shift") else 0),  # type: ignore[attr-defined]
         lambda: put(np, "shift", Fraction(1, 2)),
     ),
+    "value of a base class": (
+        lambda: calls(lambda held: getattr(nn.Tanh, "shift", 0) and nn.Tanh.shift),  # type: ignore[attr-defined]
+        lambda: put(nn.Module, "shift", 0.5),
+    ),
     "mode": (body, Doubling),
     "autocast": (body, lambda: torch.autocast("cpu")),
     "default type": (body, in_double),

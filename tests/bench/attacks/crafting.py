@@ -21,8 +21,8 @@ from bench.threats import Threat
 GRID = [1e-3, 8 / 255, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3]
 UNIT = (0.0, 1.0)
 FEWER: dict[str, dict[str, Any]] = {
-    "carlini-wagner": {"searches": 6, "steps": 40, "step_size": 0.1},
-    "lbfgs": {"steps": 20},
+    "carlini-wagner": {"searches": 5, "steps": 30, "step_size": 0.1},
+    "lbfgs": {"steps": 15},
     "fab": {"steps": 20},
     "sigma-zero": {"steps": 100},
     "jsma": {"share": 1.0},
