@@ -39,6 +39,7 @@ OURS = {
         "projection": "bench.attacks.projection:Projection",
         "training-rays": "bench.attacks.training_rays:TrainingRays",
         "square": "bench.attacks.square:Square",
+        "corners": "bench.attacks.corners:Corners",
         "worst-case": "bench.attacks.worst_case:WorstCase",
     },
     "certificate": {
