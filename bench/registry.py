@@ -40,6 +40,7 @@ OURS = {
         "training-rays": "bench.attacks.training_rays:TrainingRays",
         "square": "bench.attacks.square:Square",
         "corners": "bench.attacks.corners:Corners",
+        "hopskipjump": "bench.attacks.hopskipjump:HopSkipJump",
         "worst-case": "bench.attacks.worst_case:WorstCase",
     },
     "certificate": {

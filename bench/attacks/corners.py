@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from adapters.errors import Unsupported
 from bench.attacks.asking import Asking
 from bench.attacks.base import Attack, Need, Role
 from bench.attacks.patches import Plane, tilings
+from bench.attacks.starts import rivals
 from bench.threats import Threat
 
 if TYPE_CHECKING:
@@ -76,24 +76,10 @@ class Corners(Attack):
                 continue
             order = x.new_tensor(draws.uniform((x[0].numel(),), self.draw))
             search = _Search(x, budget, Asking(source, y, self.queries, self.draws), order)
-            search.begin(_rivals(x, y, self.points, draws), self.starts)
+            search.begin(rivals(x, y, self.points, draws), self.starts)
             for turn in range(self.starts):
                 search.climb(turn)
             yield search.found.view_as(x)
-
-
-def _rivals(x: Tensor, y: Tensor, points: int, draws: Draws) -> Tensor:
-    """`(N, R, F)` training points of other classes, nearest first, then the example itself."""
-    import torch
-
-    own = x.flatten(1)[:, None]
-    try:
-        pool = draws.training()
-    except Unsupported:
-        return own
-    order = pool.rivals(x, y, points)
-    others = pool.points[order.clamp_min(0)].to(x.dtype)
-    return torch.cat([others.where(order[:, :, None] >= 0, own), own], dim=1)
 
 
 class _Search:

@@ -19,7 +19,11 @@ from bench.threats import Threat
 
 GRID = [1e-3, 8 / 255, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3]
 UNIT = (0.0, 1.0)
-BRIEF: dict[str, dict[str, Any]] = {"square": {"queries": 60}, "corners": {"queries": 200}}
+BRIEF: dict[str, dict[str, Any]] = {
+    "square": {"queries": 60},
+    "corners": {"queries": 200},
+    "hopskipjump": {"queries": 300},
+}
 """Parameters of attacks that would take long by their defaults; unless a test gives others."""
 
 
