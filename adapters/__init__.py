@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from adapters.base import Adapter, Outputs
     from adapters.ensembles import ensemble
     from adapters.function import black_box
+    from adapters.smoothing import smoothed
     from adapters.wrapping import wrap
 
 __all__ = [
@@ -35,11 +36,19 @@ __all__ = [
     "black_box",
     "ensemble",
     "register",
+    "smoothed",
     "wrap",
 ]
 
 # No module may have the name of a function here: importing it would put the module in the function's place.
-_HOMES = {"Adapter": "base", "Outputs": "base", "black_box": "function", "ensemble": "ensembles", "wrap": "wrapping"}
+_HOMES = {
+    "Adapter": "base",
+    "Outputs": "base",
+    "black_box": "function",
+    "ensemble": "ensembles",
+    "smoothed": "smoothing",
+    "wrap": "wrapping",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from adapters.errors import InvalidOutput, NotWrappable, ShapeMismatch, Unsupported, no_gradient
 from adapters.identified import Identified
+from adapters.rounding import margin_against
 from adapters.structures.base import Structure
 
 GradientKind = Literal["exact", "surrogate", "none"]
@@ -158,9 +159,7 @@ class Adapter(Movable, Identified):
         if kind == "cross_entropy":
             return F.cross_entropy(logits, y, reduction="none")
         if kind == "margin":
-            own = logits.gather(1, y[:, None])
-            rivals = logits.masked_fill(F.one_hot(y, logits.shape[1]).bool(), -torch.inf)
-            return rivals.amax(1) - own[:, 0]
+            return margin_against(logits, y)
         raise ValueError(f"loss is {kind!r}; known losses: {', '.join(LOSSES)}")
 
     def input_gradient(self, x: Tensor, y: Tensor, loss: Loss = "training") -> Tensor:

@@ -13,6 +13,7 @@ from adapters.ensembles import Ensemble
 from adapters.errors import InvalidOutput, NotWrappable, ShapeMismatch, Unclear
 from adapters.networks import probing
 from adapters.scaled import Scaled
+from adapters.smoothing import Smoothed
 from adapters.torch_module import TorchModule
 
 _PRECISIONS = (None, torch.float64, torch.float16, torch.bfloat16)
@@ -46,6 +47,9 @@ def _settled(adapter: Adapter, input_shape: tuple[int, ...], classes: Sequence[s
     if isinstance(adapter, Ensemble):
         members = [fit(member, input_shape, classes) for member in adapter.members]
         return Ensemble(members, adapter.rule).to(adapter.device)
+    if isinstance(adapter, Smoothed):
+        inner = fit(adapter.inner, input_shape, classes)
+        return adapter.around(inner, len(inner.classes or classes)).to(adapter.device)
     if isinstance(adapter, Scaled):
         adapter.scaling.check(input_shape)
         return adapter.around(_settled(adapter.inner, input_shape, classes)).to(adapter.device)

@@ -83,8 +83,11 @@ class Identified(ABC):
         return seen.unseen
 
     def _looked_at(self, *, weigh: bool = True) -> identity.Seen | None:
-        """What a walk over code and attributes comes to; None for this project's own classes, whose state tells all."""
-        if identity.is_ours(type(self)):
+        """What a walk over code and attributes comes to; None for this project's own classes, whose state tells all.
+
+        Unless somebody gave them other methods: then these count, too.
+        """
+        if identity.is_ours(type(self)) and not identity.altered(self):
             return None
         return self._seen_whole(weigh=weigh)
 

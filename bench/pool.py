@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -45,13 +46,10 @@ class Pool:
     def _rivals(self, x: Tensor, y: Tensor, each: int) -> Tensor:
         import torch
 
-        apart = self._squares - 2 * (x @ self.points.T)  # less the input's own square, the same for all
-        near, places, start = [], [], 0
-        for kind, size in self._parts:
-            best = apart[:, start : start + size].topk(min(each, size), dim=1, largest=False)
-            near.append(best.values.masked_fill((y == kind)[:, None], torch.inf))
-            places.append(best.indices + start)
-            start += size
+        near, places = [], []
+        for kind, apart, found in self._nearest(x, each):
+            near.append(apart.masked_fill((y == kind)[:, None], torch.inf))
+            places.append(found)
         ordered, order = torch.cat(near, dim=1).sort(dim=1, stable=True)
         found = torch.cat(places, dim=1).gather(1, order).masked_fill(ordered == torch.inf, -1)
         return found[:, : int((found >= 0).sum(1).max())] if len(found) else found
@@ -76,9 +74,12 @@ class Pool:
     def _means(self, x: Tensor, each: int) -> Tensor:
         import torch
 
-        apart, found, start = self._squares - 2 * (x @ self.points.T), [], 0
-        for _, size in self._parts:
-            best = apart[:, start : start + size].topk(min(each, size), dim=1, largest=False).indices
-            found.append(self.points[best + start].mean(1))
+        return torch.stack([self.points[places].mean(1) for _, _, places in self._nearest(x, each)], dim=1)
+
+    def _nearest(self, x: Tensor, each: int) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """Each class with its `(N, E)` nearest points: how far, squared, less the input's own square; and where."""
+        apart, start = self._squares - 2 * (x @ self.points.T), 0
+        for kind, size in self._parts:
+            best = apart[:, start : start + size].topk(min(each, size), dim=1, largest=False)
+            yield kind, best.values, best.indices + start
             start += size
-        return torch.stack(found, dim=1)

@@ -11,7 +11,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.base import Outputs
+from adapters.errors import Unsupported
 from adapters.rounding import gap, sum_roundoff, topped, two_sided
+from adapters.structures.base import Structure
 from adapters.trees.arrays import Float, Floats, TreeArrays
 from adapters.trees.boosted import BoostedTrees
 
@@ -25,7 +27,7 @@ class BoosterAdapter(BoostedTrees):
     estimator's to decide.
     """
 
-    roundings: ClassVar[int] = 1
+    roundings: int = 1
     """How many roundings each tree takes in the library's own sum."""
     link_roundoff: ClassVar[float] = 1e-12
     """How far apart raw scores can be whose probabilities the library still rounds to the same number."""
@@ -73,6 +75,17 @@ class BoosterAdapter(BoostedTrees):
 
     def _estimated_raw(self, x: Tensor) -> Tensor:
         return torch.as_tensor(self._ask("predict", x, **self.raw_options).reshape(len(x), -1), device=x.device)
+
+    def structure(self, shape: tuple[int, ...]) -> Structure:
+        if self._one_vs_rest:
+            raise Unsupported(
+                "nothing is known to be proved of boosting one against the rest: probabilities round to 1"
+            )
+        return super().structure(shape)
+
+    @property
+    def _off(self) -> float:
+        return self.link_roundoff / min(1.0, self._sharpness) + self._rounding
 
     def _state(self) -> Iterable[object]:
         yield from super()._state()

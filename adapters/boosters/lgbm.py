@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -72,6 +73,15 @@ class LightGBMAdapter(BoosterAdapter):
 
     def _walked(self, x: Tensor) -> Tensor:
         return super()._walked(torch.where(x.abs() <= ZERO, 0, x))
+
+    @property
+    def _compared(self) -> Mapping[str, Tensor]:
+        """With thresholds that are told tiny inputs as they are, and treat them as LightGBM treats zero."""
+        threshold = self._constants["threshold"]
+        tiny = threshold.abs() < ZERO
+        upper = torch.where((threshold >= 0) & tiny, ZERO, threshold)
+        below = torch.tensor(-ZERO, dtype=threshold.dtype).nextafter(torch.tensor(-torch.inf, dtype=threshold.dtype))
+        return {**self._constants, "threshold": torch.where((threshold < 0) & (threshold >= -ZERO), below, upper)}
 
     def _encoded(self, x: Tensor) -> Tensor:
         x = self._in_codes(x)

@@ -27,7 +27,6 @@ class XGBoostAdapter(BoosterAdapter):
 
     family = "xgboost"
     decision = "none"
-    roundings = 4  # `dart` adds and takes away the intercept, and multiplies
     link_roundoff = 1e-6
     raw_options: ClassVar[dict[str, Any]] = {"output_margin": True}
 
@@ -47,6 +46,8 @@ class XGBoostAdapter(BoosterAdapter):
         if not np.isnan(estimator.missing):
             raise refuse(estimator, f"missing={estimator.missing}", "give NaN where a value is missing")
         weights = booster.get("weight_drop")
+        if weights:
+            self.roundings = 4  # `dart` adds and takes away the intercept, and multiplies
         model = booster.get("gbtree", booster)["model"]
         trees = model["trees"]
         refuse_if(not trees, estimator, "no trees")

@@ -26,6 +26,7 @@ from adapters.identity import (  # noqa: F401 - each registers its rules with th
     scripts,
 )
 from adapters.identity.libraries import is_ours
+from adapters.identity.patched import altered
 from adapters.identity.walk import Seen, Walk, rule, see
 
-__all__ = ["Seen", "Walk", "is_ours", "rule", "see"]
+__all__ = ["Seen", "Walk", "altered", "is_ours", "rule", "see"]

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from adapters.identity import libraries, outside
 from adapters.identity.marks import COPYING, HELD, MAKES, SHOWS, SHOWS_SELF, hands_on
-from adapters.identity.patched import patches
+from adapters.identity.patched import HEAP, patches
 from adapters.identity.walk import Rule, Walk, node, rule
 
 CONSTRUCTION = frozenset({"__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__"})
@@ -50,17 +50,21 @@ BOOKKEEPING = frozenset(
     }
     | {"__annotate__", "__annotate_func__", "__annotations_cache__", "__firstlineno__", "__static_attributes__"}
     | {"__abstractmethods__", "__orig_bases__", "__parameters__", "__dataclass_params__", "_abc_impl"}
-    | {
-        "_value2member_map_",
-        "_unhashable_values_",
-        "_hashable_values_",
-        "_member_map_",
-        "_member_names_",
-        "_new_member_",
-    }
-    | {"_use_args_", "_generate_next_value_", "_backward_cls", "_wrapped_call", "__type_params__", "__classdictcell__"}
+    | {"__type_params__", "__classdictcell__"}
 )
-"""What Python, and those who make classes, note down of a class."""
+"""What Python notes down of a class."""
+_READ = frozenset({"__doc__", "__annotations__"})
+"""What of it says the same of the same class anywhere, and counts where code names it."""
+_NOTED: tuple[tuple[type, frozenset[str]], ...] = (
+    (
+        enum.EnumType,
+        frozenset({"_value2member_map_", "_unhashable_values_", "_hashable_values_", "_member_map_", "_member_names_"})
+        | {"_new_member_", "_use_args_", "_generate_next_value_", "_member_type_", "_value_repr_"},
+    ),
+    (torch.autograd.function.FunctionMeta, frozenset({"_backward_cls"})),
+    (abc.ABCMeta, frozenset({"_abc_impl"})),
+)
+"""What those who make classes note down of one, by their own classes."""
 _OF_WRAPPERS = frozenset(
     {"__wrapped__", "__doc__", "__module__", "__name__", "__qualname__", "__annotations__", "__isabstractmethod__"}
     | {"func", "attrname", "lock", "__annotate__"}
@@ -95,7 +99,7 @@ def _class(walk: Walk, kind: type, *, made: bool) -> bytes:
     home = libraries.of_class(kind)
     if home is not None and is_named(kind):
         outside.note(walk, kind.__module__, kind.__qualname__ if made else "", home)
-        return node("class of a library", home, kind.__module__, kind.__qualname__, *patches(walk, kind))
+        return node("class of a library", home, kind.__module__, kind.__qualname__, *_patches(walk, kind))
     walk.reading.add(name for name in vars(kind).get("__match_args__", ()) if isinstance(name, str))
     parts = [walk.of(base) if made else kind_of(walk, base) for base in kind.__mro__[1:]]
     if libraries.of_class(type(kind)) is None:
@@ -108,7 +112,23 @@ def _class(walk: Walk, kind: type, *, made: bool) -> bytes:
     if isinstance(kind, enum.EnumType):
         members: dict[str, Any] = dict(kind.__members__)
         parts.append(node("members", *(node(name, walk.of(part._value_)) for name, part in members.items())))
+    if walk.reading.names("__qualname__"):
+        parts.append(node("__qualname__", kind.__qualname__))
+    if isinstance(kind, abc.ABCMeta) and home is None:
+        parts.extend(sorted(kind_of(walk, other) for each in abc._get_dump(kind)[0] if (other := each()) is not None))  # type: ignore[attr-defined]
     return node("class", home or "", kind.__name__, *parts)
+
+
+def _patches(walk: Walk, kind: type) -> list[bytes]:
+    """What stands in a library's class, or in those that it is derived from, in place of their own."""
+    inherited = [base for base in kind.__mro__[1:] if base.__flags__ & HEAP and libraries.of_class(base) is not None]
+    told = (walk.by(_patched, base, base.__name__, mode="patches") for base in inherited)
+    return [*patches(walk, kind), *filter(None, told)]
+
+
+def _patched(walk: Walk, kind: type) -> bytes:
+    found = patches(walk, kind)
+    return node("patched", *found) if found else b""
 
 
 def is_named(kind: type) -> bool:
@@ -130,13 +150,13 @@ _NATIVE = (
 
 def _is_value(kind: type, name: str, value: Any) -> bool:
     """Whether a class that Python has by no name has a value of somebody's, as `types.new_class` makes them."""
-    return not name.startswith("__") and name not in BOOKKEEPING and not isinstance(value, _NATIVE)
+    return not name.startswith("__") and not is_noted(kind, name) and not isinstance(value, _NATIVE)
 
 
 def _counts_in_class(walk: Walk, kind: type, name: str, *, made: bool) -> bool:
     """Whether what a class has by this name may decide anything."""
-    if name in BOOKKEEPING:
-        return False
+    if is_noted(kind, name):
+        return name in _READ and walk.reading.names(name)
     if name in CONSTRUCTION:
         return made or walk.reading.names(MAKES)
     if name in SHOWN:
@@ -144,6 +164,13 @@ def _counts_in_class(walk: Walk, kind: type, name: str, *, made: bool) -> bool:
     if name.startswith("__") or walk.reading.has(name) or not _is_seen_through(kind):
         return True
     return _is_asked_for(kind, name)
+
+
+def is_noted(kind: type, name: str) -> bool:
+    """Whether Python, or whoever made a class, notes it down of that class by this name."""
+    if name == "_wrapped_call":
+        return any(base.__module__ == "torch.fx.graph_module" for base in kind.__mro__)
+    return name in BOOKKEEPING or any(isinstance(kind, maker) and name in names for maker, names in _NOTED)
 
 
 def _is_shown(walk: Walk, kind: type, name: str) -> bool:
@@ -212,7 +239,7 @@ def _counts(walk: Walk, kind: type, name: str, part: Any) -> bool:
     What a library's own network does not have (None, False) does not count: the next release may add such an option.
     """
     if (part is None or part is False) and issubclass(kind, nn.Module) and libraries.of_class(kind) is not None:
-        return False
+        return walk.reading.has(name) and not _is_asked_for(kind, name)
     if isinstance(part, (Tensor, nn.Module)) or walk.reading.has(name) or not _is_seen_through(kind):
         return True
     return _is_asked_for(kind, name)

@@ -125,6 +125,10 @@ def _by_any_name(body: list[dis.Instruction]) -> Iterator[str]:
             plain = owner is not None and owner.opname.startswith("LOAD_")
             if not plain or name is None or name.opcode not in dis.hasconst or not isinstance(name.argval, str):
                 yield str(instruction.argval)
+    doing = [each for each in body if each.opname not in _IDLE]
+    for before, each in itertools.pairwise(doing):  # a text that is no constant may name any attribute
+        if each.opname in _ATTRIBUTE and each.argval == "format" and before.opcode not in dis.hasconst:
+            yield "format_map"
 
 
 def _chains(body: list[dis.Instruction]) -> Iterator[tuple[str, Chain]]:

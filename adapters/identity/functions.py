@@ -14,22 +14,23 @@ import numpy as np
 from adapters.identity import code, libraries, outside
 from adapters.identity.classes import kind_of, of_users
 from adapters.identity.marks import MARKS
-from adapters.identity.modules import ABSENT, imported, loaded, value_of
+from adapters.identity.modules import ABSENT, PLACE, imported, loaded, value_of
 from adapters.identity.patched import defaults
 from adapters.identity.walk import Walk, node, rule
 
-_BY_NAME = frozenset({"__name__", "__file__", "__package__", "__spec__", "__loader__", "__doc__", "__builtins__"})
-"""Globals that tell where a module lies, and not what it does."""
 _WRAPPED = frozenset({"__wrapped__", "__doc__", "__module__", "__name__", "__qualname__", "__annotations__"})
+"""What `functools.wraps` notes down of a function: it counts where code names it."""
+_SAID = ("__annotations__", "__doc__", "__name__", "__qualname__")
+"""What a function says of itself."""
 
 
 @rule(types.FunctionType)
 def function(walk: Walk, value: types.FunctionType) -> bytes:
-    compiled = vars(value).get("_torchdynamo_orig_callable")
-    if compiled is not None:  # torch.compile computes the same
-        return node("compiled", walk.of(compiled))
     module = value.__globals__.get("__name__")
     home = libraries.of_code(value.__code__, module)
+    compiled = vars(value).get("_torchdynamo_orig_callable")  # which `functools.wraps` copies to others
+    if compiled is not None and home is not None:  # torch.compile computes the same
+        return node("compiled", walk.of(compiled))
     if home is not None:
         return node("function of a library", *_of_library(walk, value, home, str(module)))
     return node("function", read(walk, value.__code__), *_called_with(walk, value), _globals(walk, value))
@@ -75,8 +76,9 @@ def _called_with(walk: Walk, value: types.FunctionType) -> list[bytes]:
         else:
             parts.append(node(name, value_of(walk, content, name)))
     for name, attribute in sorted(vars(value).items()):
-        if name not in _WRAPPED and walk.reading.has(name):
+        if walk.reading.names(name) or (walk.reading.has(name) and name not in _WRAPPED):
             parts.append(node(name, walk.of(attribute, name)))
+    parts.extend(node(name, walk.of(getattr(value, name), name)) for name in _SAID if walk.reading.names(name))
     return parts
 
 
@@ -86,7 +88,8 @@ def _globals(walk: Walk, value: types.FunctionType) -> bytes:
     parts = []
     for chain in found.globals:
         name = chain[0]
-        if name in _BY_NAME:
+        if name in PLACE:
+            outside.note_attributes(walk, chain)
             continue
         content = value.__globals__.get(name, getattr(builtins, name, ABSENT))
         parts.append(node(".".join(chain), loaded(walk, content, chain)))
@@ -153,7 +156,7 @@ def bound_late(walk: Walk, value: Any) -> bytes:
 @rule(property)
 @of_users
 def accessor(walk: Walk, value: property) -> bytes:
-    return node("property", walk.of(value.fget), walk.of(value.fset))
+    return node("property", walk.of(value.fget), walk.of(value.fset), *([walk.of(value.fdel)] if value.fdel else []))
 
 
 @rule(functools.cached_property)

@@ -43,7 +43,17 @@ def of_code(code: CodeType, module: Any) -> str | None:
         return "python"
     if code.co_filename.startswith("<"):
         return None
-    return _home(str(module).partition(".")[0], code.co_filename)
+    root = str(module).partition(".")[0]
+    return _home(root if _can_be_of(root, code.co_filename) else "", code.co_filename)
+
+
+@cache
+def _can_be_of(root: str, file: str) -> bool:
+    """Whether a file can be one of a package: code of a user's file may be run under any name."""
+    home = getattr(sys.modules.get(root), "__file__", None)
+    if root not in BY_NAME or not isinstance(home, str) or not os.path.isabs(file):
+        return True
+    return file.startswith(os.path.join(os.path.dirname(home), ""))
 
 
 def is_users(function: FunctionType) -> bool:

@@ -32,8 +32,11 @@ CALLED_BY = {
     COPYING: frozenset(f"{module}.{name}" for module in ("pickle", "_pickle") for name in ("dump", "dumps", "Pickler"))
     | {"copy.copy", "copy.deepcopy"},
     SHOWS: frozenset({"pprint.pformat", "reprlib.repr"}),
+    "__wrapped__": frozenset({"inspect.unwrap", "inspect.signature"}),
+    "__annotations__": frozenset({"inspect.get_annotations", "inspect.signature", "typing.get_type_hints"}),
+    "__doc__": frozenset({"inspect.getdoc"}),
 }
-"""Functions and classes of libraries that do so with what they are handed."""
+"""Functions and classes of libraries that do so, or load this, of what they are handed."""
 HELD = {str: SHOWS, repr: SHOWS, format: SHOWS, ascii: SHOWS, type: MAKES}
 """Builtins that do, where an object has them as attributes; code that loads them by name is looked at itself."""
 _MAKERS = frozenset({"__init__", "__new__", "__mro__", "mro", "__base__", "__bases__", "__subclasses__"})

@@ -10,13 +10,18 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 from torch._ops import OpOverload, OpOverloadPacket, _OpNamespace
 
 from adapters.identity import code, libraries, outside
 from adapters.identity.classes import of_users
 from adapters.identity.walk import Walk, node, rule
 
+PLACE = frozenset(
+    {"__name__", "__file__", "__package__", "__spec__", "__loader__", "__doc__", "__builtins__", "__cached__"}
+    | {"__path__", "__annotations__", "__annotate__", "__conditional_annotations__"}
+)
+"""What a module has that tells where it lies, and not what it does."""
 ABSENT = object()
 """Stands for what is not there."""
 
@@ -34,7 +39,7 @@ def loaded(walk: Walk, content: Any, chain: code.Chain) -> bytes:
         home = libraries.of_module(owner.__name__)
         if home is not None:
             outside.note(walk, owner.__name__, name, home)
-            if _is_a_librarys(content):
+            if _is_a_librarys(content, owner.__name__):
                 return node("of a library", home, owner.__name__, name)
     return value_of(walk, content, place)
 
@@ -48,15 +53,20 @@ _PUT_THERE = (
     OpOverload,
     OpOverloadPacket,
     _OpNamespace,
+    nn.Module,
 )
 
 
-def _is_a_librarys(content: Any) -> bool:
-    """Whether a library's object is nothing but that: no function, class or value that somebody may have put there."""
+def _is_a_librarys(content: Any, module: str) -> bool:
+    """Whether a library's object is nothing but that: no function, class or value that somebody may have put there.
+
+    An object of another package's class, such as a `Fraction` in `math`, tells what it is by itself.
+    """
     kind = type(content)
     if isinstance(content, _PUT_THERE) or kind.__module__ == "builtins":
         return False
-    return libraries.of_class(kind) is not None
+    same = kind.__module__.partition(".")[0].lstrip("_") == module.partition(".")[0].lstrip("_")
+    return libraries.of_class(kind) is not None and (same or module == "sys")
 
 
 def value_of(walk: Walk, content: Any, place: str) -> bytes:
@@ -108,5 +118,5 @@ def module(walk: Walk, value: types.ModuleType) -> bytes:
     if home is not None:
         outside.note(walk, value.__name__, "")
         return node("module", home, value.__name__)
-    named = ((name, part) for name, part in sorted(vars(value).items()) if not name.startswith("__"))
+    named = ((name, part) for name, part in sorted(vars(value).items()) if name not in PLACE)
     return node("module", *(node(name, walk.of(part, name)) for name, part in named))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import nn
 from torch.nn.modules import module as global_hooks
+from torch.overrides import _get_current_function_mode_stack
 
 from adapters.identity import libraries
 from adapters.identity.classes import attributes_of, kind_of
@@ -97,5 +99,14 @@ def hooks_of(walk: Walk, value: nn.Module) -> list[bytes]:
 
 
 def hooks_of_all(walk: Walk) -> bytes:
-    """The hooks of all networks of this process."""
-    return node("hooks", *_hooks(walk, vars(global_hooks), "_global"))
+    """The hooks of all networks of this process, and the modes that it is in, where somebody has entered one."""
+    return node("hooks", *_hooks(walk, vars(global_hooks), "_global"), *_modes(walk))
+
+
+def _modes(walk: Walk) -> list[bytes]:
+    found = [walk.of(mode, "mode") for mode in _get_current_function_mode_stack()]  # type: ignore[no-untyped-call]
+    if torch.is_autocast_enabled("cpu"):
+        found.append(node("autocast", str(torch.get_autocast_dtype("cpu"))))
+    if torch.get_default_dtype() != torch.float32:
+        found.append(node("default dtype", str(torch.get_default_dtype())))
+    return found

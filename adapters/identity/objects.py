@@ -13,9 +13,9 @@ from adapters.identity import libraries
 from adapters.identity.classes import attributes_of, kind_of
 from adapters.identity.containers import pairs
 from adapters.identity.functions import named
+from adapters.identity.patched import HEAP
 from adapters.identity.walk import Walk, node, rule
 
-_HEAP = 1 << 9
 _BYSTANDERS = frozenset({"_sklearn_version", "cv_results_", "refit_time_"})
 """What scikit-learn writes into an estimator's state that differs from fit to fit and decides nothing."""
 _SEARCH_TREES = ("sklearn.neighbors._kd_tree", "sklearn.neighbors._ball_tree")
@@ -52,7 +52,7 @@ def _root(kind: type) -> type:
     """The class written in C that instances are laid out by."""
     for base in kind.__mro__:
         made = base.__new__
-        if not base.__flags__ & _HEAP or getattr(made, "__self__", None) is base:
+        if not base.__flags__ & HEAP or getattr(made, "__self__", None) is base:
             return base
     return object
 
@@ -80,7 +80,7 @@ def _reduced(walk: Walk, value: Any) -> bytes:
         return node("search tree", kind.__name__, *(walk.of(part) for part in _searched(value)))
     made, arguments, state, items, entries = (*reduced, None, None, None)[:5]
     if isinstance(state, dict):
-        state = {name: part for name, part in state.items() if name not in _BYSTANDERS}
+        state = {name: part for name, part in state.items() if name not in _BYSTANDERS or walk.reading.names(name)}
     return node(
         "reduced",
         kind_of(walk, made) if made is kind else walk.of(made, ""),
@@ -91,10 +91,10 @@ def _reduced(walk: Walk, value: Any) -> bytes:
     )
 
 
-def _searched(tree: Any) -> tuple[Any, Any]:
-    """Points and metric of a search tree."""
-    state = tree.__getstate__()
-    return state[0], state[-2]
+def _searched(tree: Any) -> list[Any]:
+    """Points and metric of a search tree, and the points' weights where they have any."""
+    *state, metric, weights = tree.__getstate__()
+    return [state[0], metric, *([] if weights is None else [weights])]
 
 
 @rule(OpOverload, OpOverloadPacket, HigherOrderOperator)

@@ -83,7 +83,10 @@ def closed(walk: Walk, value: Any) -> bytes:
 
 @rule(contextvars.ContextVar)
 def in_context(walk: Walk, value: contextvars.ContextVar[Any]) -> bytes:
-    return node("context", walk.of(value.get(None)))
+    try:
+        return node("context", walk.of(value.get()))
+    except LookupError:
+        return node("context", walk.of(None))
 
 
 @rule(io.BytesIO, io.StringIO)

@@ -24,6 +24,8 @@ from adapters.identity.walk import Walk, node
 _IDLE = frozenset({"CACHE", "EXTENDED_ARG", "NOP", "RESUME", "PRECALL", "SET_FUNCTION_ATTRIBUTE"})
 _STORES = frozenset({"STORE_NAME", "STORE_GLOBAL"})
 _UNKNOWN = object()
+HEAP = 1 << 9
+"""The flag of a class that Python code made, or whose attributes it may change."""
 _NATIVE = (types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType)
 _CALLED = (
     types.FunctionType,
@@ -52,6 +54,17 @@ def patches(walk: Walk, owner: type | types.ModuleType) -> list[bytes]:
         for name, value in sorted(vars(owner).items())
         if _is_put_there(owner, name, value)
     ]
+
+
+def altered(value: Any) -> list[str]:
+    """Names of the methods of a library's object in whose place somebody put others, in itself or in its classes."""
+    kind = type(value)
+    own = getattr(value, "__dict__", {})
+    found = [name for name, part in own.items() if callable(part) and callable(getattr(kind, name, None))]
+    for base in kind.__mro__:
+        if base.__flags__ & HEAP and libraries.of_class(base) is not None:
+            found += [name for name, part in vars(base).items() if _is_put_there(base, name, part)]
+    return found
 
 
 def defaults(walk: Walk, value: types.FunctionType) -> list[bytes]:

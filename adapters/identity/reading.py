@@ -7,6 +7,7 @@ from typing import Any
 
 ANY = frozenset(
     {"getattr", "hasattr", "vars", "dir", "__dict__", "attrgetter", "methodcaller", "__getattribute__", "getmembers"}
+    | {"__getstate__", "__reduce__", "__reduce_ex__", "get_field", "format_map"}
 )
 """With one of these, code may load an attribute by a name that is computed."""
 

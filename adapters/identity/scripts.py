@@ -106,7 +106,8 @@ def _pickled(data: bytes, types: _Types) -> list[bytes]:
     for code, argument, _ in pickletools.genops(data):
         if isinstance(argument, str):
             # A type is told as its module and its name.
-            argument = "device" if _DEVICE.fullmatch(argument) else types(argument.replace(" ", "."))
+            argument = argument.replace(" ", ".") if code.name == "GLOBAL" else argument
+            argument = "device" if _DEVICE.fullmatch(argument) else types(argument)
         found.append(node(code.name, repr(argument)))
     return found
 

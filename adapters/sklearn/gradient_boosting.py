@@ -28,6 +28,7 @@ class GradientBoostingAdapter(BoostedTrees):
     """
 
     family = "gradient boosting"
+    ties_up = True
 
     def __init__(self, estimator: Any) -> None:
         init = estimator.init_

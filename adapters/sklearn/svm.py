@@ -24,6 +24,8 @@ from adapters.precision import loses_direction
 from adapters.rounding import float32_is_exact_enough, margin_against, sum_roundoff, topped, undecided
 from adapters.sklearn.pairs import both_sides, by_rival, dense, in_pairs, others, squared, squashed, upper
 from adapters.sklearn.platt import best_fit, iterated, square
+from adapters.sklearn.svm_opened import opened
+from adapters.structures.base import Structure
 
 KERNELS = ("linear", "poly", "rbf", "sigmoid")
 
@@ -266,6 +268,13 @@ class SVCAdapter(SklearnAdapter):
                 argument = kernel.abs() ** (1 / max(self._degree, 1))
                 slack = self._degree * off * (argument + off) ** max(self._degree - 1, 0)
         return 2 * (self._weighed(slack + summing * kernel.abs()) + bias)
+
+    def structure(self, shape: tuple[int, ...]) -> Structure:
+        return opened(
+            self._constant("vectors").cpu(), self._constant("dual").cpu(), self._constant("bias").cpu(), self._sizes,
+            kernel=self._kernel, gamma=self._gamma, coef0=self._coef0, degree=self._degree,
+            breaks_ties=self._breaks_ties,
+        )  # fmt: skip
 
     def _state(self) -> Iterable[object]:
         yield from (self._kernel, self._gamma, self._degree, self._coef0, self._breaks_ties)

@@ -162,14 +162,18 @@ def compiled_by(home: str, fitted: Any) -> Any:
     """What the class `module:name` makes of an estimator or transformer.
 
     Raises:
-        NotWrappable: it is not fitted, or has a setting that is not compiled.
+        NotWrappable: it is not fitted, has a setting that is not compiled, or methods that are not its class's own.
     """
     from sklearn.exceptions import NotFittedError
     from sklearn.utils.validation import check_is_fitted
+
+    from adapters import identity
 
     try:
         check_is_fitted(fitted)
     except NotFittedError:
         raise NotWrappable(f"{type(fitted).__name__} is not fitted; call fit(X, y) first") from None
+    if others := identity.altered(fitted):
+        raise NotWrappable(f"{type(fitted).__name__} has another {', '.join(others)} than its class; {REMEDY}")
     module, name = home.split(":")
     return getattr(importlib.import_module(module), name)(fitted)

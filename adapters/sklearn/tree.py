@@ -12,9 +12,9 @@ from torch import Tensor
 from adapters.base import GradientKind, Outputs
 from adapters.compiled import AttackLoss, SklearnAdapter, as_array, refuse_if
 from adapters.structures.base import Structure
-from adapters.structures.trees import Tree, Trees
 from adapters.threads import one_thread
-from adapters.trees.arrays import TreeArrays, leaf_sums, node_tables, of_sklearn, only_steps, rounded_down
+from adapters.trees.arrays import leaf_sums, node_tables, of_sklearn, only_steps
+from adapters.trees.opened import opened
 from adapters.trees.soft import SoftTrees
 
 
@@ -76,19 +76,12 @@ class TreeAdapter(SklearnAdapter):
         return leaf_sums(self._constants, x.float(), depth, start) / len(self._trees)
 
     def structure(self, shape: tuple[int, ...]) -> Structure:
-        arrays = [of_sklearn(tree) for tree in self._trees]
-        return Trees(tuple(range(len(self.classes or ()))), tuple(map(_opened, arrays)))
+        start = torch.zeros(len(self.classes or ()), dtype=torch.float64)
+        return opened(self._constants, start, divisor=len(self._trees))
 
     def _state(self) -> Iterable[object]:
         yield self.temperature
         yield from self._constants.values()
-
-
-def _opened(tree: TreeArrays) -> Tree:
-    """A tree's arrays; thresholds rounded down to float32 leave every comparison with float32 inputs as it is."""
-    left, right, feature = (torch.tensor(np.asarray(each)) for each in (tree.left, tree.right, tree.feature))
-    threshold = torch.tensor(rounded_down(tree.threshold, np.float32))
-    return Tree(left, right, feature, threshold, torch.tensor(tree.value).double())
 
 
 class ForestAdapter(TreeAdapter):

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from adapters.structures.base import Structure
 from adapters.structures.gaussian_nb import GaussianNB
+from adapters.structures.kernel_votes import KernelVotes
 from adapters.structures.linear import Linear
+from adapters.structures.linear_votes import LinearVotes
 from adapters.structures.neighbours import Neighbours
 from adapters.structures.network import Network
+from adapters.structures.smoothed import Smoothed
 from adapters.structures.trees import Trees
 
 KINDS: dict[str, type[Structure]] = {
@@ -18,11 +21,25 @@ KINDS: dict[str, type[Structure]] = {
     for kind in (
         Linear,
         GaussianNB,
+        KernelVotes,
+        LinearVotes,
         Neighbours,
         Network,
+        Smoothed,
         Trees,
     )
 }
 """By name: what may come from another process."""
 
-__all__ = ["KINDS", "GaussianNB", "Linear", "Neighbours", "Network", "Structure", "Trees"]
+__all__ = [
+    "KINDS",
+    "GaussianNB",
+    "KernelVotes",
+    "Linear",
+    "LinearVotes",
+    "Neighbours",
+    "Network",
+    "Smoothed",
+    "Structure",
+    "Trees",
+]

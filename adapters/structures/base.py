@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Self
 
 from torch import Tensor
@@ -43,6 +43,19 @@ class Structure(ABC):
     @abstractmethod
     def roundoff(self, x: Tensor) -> Tensor:
         """`(N,)` float64 how far rounding may take a difference of two of the model's own scores from theirs here."""
+
+    @property
+    def risk(self) -> float:
+        """Probability that what is proved of an example is wrong, at most: 0 but of what is known by sampling."""
+        return 0.0
+
+    def asking(self, votes: Callable[[Tensor], Tensor]) -> Self:
+        """The same where the model itself is to be asked for its scores, and otherwise itself.
+
+        Args:
+            votes: gives `(N, K)` scores of `(N, *input_shape)` inputs, a column a class of the dataset.
+        """
+        return self
 
     def scaled(self, slope: Tensor, offset: Tensor) -> Structure:
         """The same of inputs in other units: shown `slope * x + offset`, each `(features,)` float64, in float32.

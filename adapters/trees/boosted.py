@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -11,8 +11,11 @@ from torch import Tensor
 
 from adapters.base import GradientKind, Outputs
 from adapters.compiled import SklearnAdapter
+from adapters.errors import Unsupported
 from adapters.rounding import topped, two_sided
+from adapters.structures.base import Structure
 from adapters.trees.arrays import Float, Floats, TreeArrays, leaf_sums, node_tables, only_steps
+from adapters.trees.opened import opened
 from adapters.trees.soft import SoftTrees
 
 
@@ -36,6 +39,8 @@ class BoostedTrees(SklearnAdapter):
     probability: GradientKind = "surrogate"
     confidence_kind = "softmax"
     temperature = 0.1
+    ties_up: ClassVar[bool] = False
+    """Whether class 1 of two is the label where its raw score is just 0."""
 
     def __init__(self, estimator: Any, trees: list[TreeArrays], start: Floats, precision: Float = np.float32) -> None:
         """Take trees in the order in which they are added, with values `(M, K)` or in the binary case `(M, 1)`; the
@@ -100,6 +105,21 @@ class BoostedTrees(SklearnAdapter):
 
     def _logits(self, x: Tensor) -> Tensor:
         return two_sided(self.soft_decision(x))
+
+    def structure(self, shape: tuple[int, ...]) -> Structure:
+        if self.recodes:
+            raise Unsupported("nothing is known to be proved of trees that see categories by other numbers")
+        return opened(self._compared, self._constants["start"], ties_up=self.ties_up, off=self._off)
+
+    @property
+    def _compared(self) -> Mapping[str, Tensor]:
+        """The table of nodes whose comparisons are of inputs as they are."""
+        return self._constants
+
+    @property
+    def _off(self) -> float:
+        """How far a difference of two of the model's own raw scores may be from one of those walked in float64."""
+        return 0.0
 
     def _state(self) -> Iterable[object]:
         yield self.temperature

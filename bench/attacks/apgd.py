@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from bench.attacks.climbing import Best, Climb, Seen
-from bench.attacks.gradient import GradientAttack
 from bench.attacks.losses import RIVALLED, Climbed
+from bench.attacks.restarting import RUNS, RestartingAttack
 from bench.threats import Threat
 from bench.threats.base import per_example
 
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from adapters.base import Adapter
     from bench.draws import Draws
 
-RUNS = 2**16
-"""Numbers of random starts that a repetition has to itself."""
 FIRST = 2.0
 """The first step as a share of eps,"""
 MOMENTUM = 0.75
@@ -39,7 +37,7 @@ RISING = 0.75
 """and the share of steps between two checkpoints that have to climb, or else it is halved: all of the paper's."""
 
 
-class APGD(GradientAttack):
+class APGD(RestartingAttack):
     """Steps uphill with momentum; their size is halved, from the best point so far, where climbing has stalled.
 
     A run starts at the example, further ones at random points of the ball. A loss that has rivals is climbed towards
@@ -49,7 +47,6 @@ class APGD(GradientAttack):
 
     name: ClassVar[str] = "apgd"
     title: ClassVar[str] = "APGD"
-    serves_grid: ClassVar[bool] = False
     norms: ClassVar[Collection[str]] = ("linf", "l2")
     summary: ClassVar[str] = "projected steps with momentum that halve where climbing stalls (Auto-PGD)"
 
@@ -63,10 +60,6 @@ class APGD(GradientAttack):
     """Further runs, from random points of the ball, of examples that are not fooled yet."""
     rivals: Annotated[int, Field(ge=1)] = 9
     """How many other classes to climb towards, the likeliest on the example itself first."""
-    draws: Annotated[int, Field(ge=1)] = 10
-    """Answers to average at each point, of models that answer at random."""
-    draw: Annotated[int, Field(ge=0, lt=RUNS)] = 0
-    """Which of the independent repetitions this is."""
 
     def craft(
         self, source: Adapter, x: Tensor, y: Tensor, goals: Tensor | None, budgets: Sequence[Threat], draws: Draws
@@ -76,7 +69,7 @@ class APGD(GradientAttack):
         self.check(source)
         for budget in budgets:
             best: Best | None = None
-            number = self.draw * RUNS
+            number = self.first_start
             for kind in (self.loss, *([] if self.then is None else [self.then])):
                 climb = Climb(source, kind, x, labels, budget, goals, draws=self.draws)
                 best = best or climb.begun()

@@ -34,6 +34,8 @@ class Certified(NamedTuple):
     nothing is proved, or the example itself is mislabelled."""
     exact: Tensor
     """`(N,)` bool: whether the radius is that of the nearest mislabelled input, but for rounding."""
+    risk: float = 0.0
+    """Probability that the radius of an example is too large, at most; 0 of mathematics alone."""
 
 
 class Attack(BaseModel, ABC):

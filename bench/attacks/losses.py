@@ -66,7 +66,6 @@ def climbed(
 
 def margin(logits: Tensor, y: Tensor) -> Tensor:
     """`(N,)` how far the best other class is ahead of `y`: positive where the logits err."""
-    import torch
+    from adapters.rounding import margin_against
 
-    others = logits.masked_fill(torch.nn.functional.one_hot(y, logits.shape[1]).bool(), -torch.inf)
-    return others.amax(1) - logits.gather(1, y[:, None])[:, 0]
+    return margin_against(logits, y)

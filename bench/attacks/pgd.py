@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from bench.attacks.climbing import Best, Climb
-from bench.attacks.gradient import GradientAttack
+from bench.attacks.restarting import RUNS, RestartingAttack
 from bench.threats import Threat
 
 if TYPE_CHECKING:
@@ -26,11 +26,8 @@ if TYPE_CHECKING:
     from adapters.base import Adapter
     from bench.draws import Draws
 
-RUNS = 2**16
-"""Numbers of random starts that a repetition has to itself."""
 
-
-class PGD(GradientAttack):
+class PGD(RestartingAttack):
     """Steps uphill that grow shorter, each followed by a projection; the best point of all on the way is the candidate.
 
     A first run of a few steps starts at the example. What it does not fool is climbed from random points of the ball,
@@ -39,7 +36,6 @@ class PGD(GradientAttack):
 
     name: ClassVar[str] = "pgd"
     title: ClassVar[str] = "PGD"
-    serves_grid: ClassVar[bool] = False
     norms: ClassVar[Collection[str]] = ("linf", "l2", "l1")
     summary: ClassVar[str] = "projected steps up the margin, with restarts at random points (PGD)"
 
@@ -55,10 +51,6 @@ class PGD(GradientAttack):
     """Size of the first step as a share of eps."""
     schedule: Literal["constant", "linear", "cosine"] = "cosine"
     """How the steps of a run grow shorter."""
-    draws: Annotated[int, Field(ge=1)] = 10
-    """Answers to average at each point, of models that answer at random."""
-    draw: Annotated[int, Field(ge=0, lt=RUNS)] = 0
-    """Which of the independent repetitions this is."""
 
     def craft(
         self, source: Adapter, x: Tensor, y: Tensor, goals: Tensor | None, budgets: Sequence[Threat], draws: Draws
@@ -76,7 +68,7 @@ class PGD(GradientAttack):
                 rows = climb.open(best)
                 if not len(rows):
                     break
-                self._run(climb, best, rows, climb.random(rows, draws, self.draw * RUNS + run), self.steps)
+                self._run(climb, best, rows, climb.random(rows, draws, self.first_start + run), self.steps)
             yield best.points
 
     def sizes(self, steps: int) -> list[float]:

@@ -52,12 +52,13 @@ class WorstCase(Attack):
         from bench.exact import certificate_of
         from bench.exact.base import Effort
 
-        if source.stochastic:
+        structure = source.structure(tuple(x.shape[1:])).asking(source.scores)
+        if source.stochastic and not structure.risk:
             raise Unsupported("nothing is proved of a model that answers at random")
-        structure = source.structure(tuple(x.shape[1:]))
         certificate = certificate_of(structure)
         right = source.predict(x) == y
-        self._hold(structure, x, y, right)
+        if not structure.risk:
+            self._hold(structure, x, y, right)
         for budget in budgets:
             if budget.norm not in certificate.norms:
                 raise Unsupported(f"nothing is known to be proved of a {structure.kind} model in {budget.norm}")
@@ -68,7 +69,7 @@ class WorstCase(Attack):
                 witness[right] = budget.cut(proof.witness).to(x)
                 radius[right.cpu()] = budget.geometry.inward(proof.radius, x[right].cpu())
                 exact[right.cpu()] = proof.exact
-            yield Certified(witness, radius, exact)
+            yield Certified(witness, radius, exact, structure.risk)
 
     def _hold(self, structure: Structure, x: Tensor, y: Tensor, right: Tensor) -> None:
         """Hold the structure against the model's own labels."""

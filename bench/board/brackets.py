@@ -51,11 +51,12 @@ def ends(worst: Worst) -> Iterator[tuple[str, Any]]:
     n, robust = len(worst.robust), int(worst.robust.sum())
     if worst.status != "ok" or not n:
         return
-    safe = 0 if worst.certified is None else int((worst.certified & worst.robust).sum())
+    safe = 0 if worst.certified is None else int((worst.certified.mask & worst.robust).sum())
     yield "open", (robust - safe) / n
     if worst.certified is not None:
         yield "certified", safe / n
         yield from zip(("certified_low", "certified_high"), wilson(safe, n), strict=True)
+        yield "certified_risk", worst.certified.risk or None
 
 
 def _decided(view: View, worst: Worst) -> str | None:

@@ -114,6 +114,11 @@ class Measured:
         found = [result.distance for result in self.results]
         return np.concatenate([column for column in found if column is not None])
 
+    @property
+    def risk(self) -> float:
+        """Of a certificate, the probability that the radius of an example is too large, at most."""
+        return max((result.risk or 0.0 for result in self.results), default=0.0)
+
     @cached_property
     def radius(self) -> NDArray[np.float32]:
         """`(N,)` how far around each example nothing is mislabelled; of certificates."""

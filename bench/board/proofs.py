@@ -7,14 +7,27 @@ that made it. Then none of its numbers counts, and the model has no worst case u
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.board.measured import Measured, mistaken
+from bench.board.measured import Measured, misnamed, mistaken
 from bench.threats import Threat
+
+CHANCE = 1e-6
+"""Probability below which it is no chance that so many examples contradict a proof that may be wrong."""
+
+
+@dataclass(frozen=True)
+class Safe:
+    """What certificates prove within a threat."""
+
+    mask: NDArray[np.bool_]
+    """`(n,)` the examples."""
+    risk: float
+    """Probability that the proof of an example is wrong, at most."""
 
 
 def held_to_account(rows: Sequence[Measured]) -> list[Measured]:
@@ -35,8 +48,8 @@ def held_to_account(rows: Sequence[Measured]) -> list[Measured]:
 
 def certified(
     rows: Iterable[Measured], allowed: Threat, index: NDArray[np.int64], right: NDArray[np.bool_]
-) -> NDArray[np.bool_] | None:
-    """`(n,)` the examples right when clean of which some certificate proves that they stay so within a threat.
+) -> Safe | None:
+    """The examples right when clean of which some certificate proves that they stay so within a threat.
 
     None where nothing certifies: no certificate in the norm, or none that decides a single example.
 
@@ -47,14 +60,23 @@ def certified(
         right: `(n,)` which of them are right when clean.
     """
     found = None
+    for row, radius in _counting(rows, allowed, index, right):
+        safe = right & (radius >= (allowed.eps or 0.0))
+        mask, risk = (found.mask, found.risk) if found else (np.zeros_like(safe), 0.0)
+        found = Safe(mask | safe, max(risk, row.risk if safe.any() else 0.0))
+    return found
+
+
+def _counting(
+    rows: Iterable[Measured], allowed: Threat, index: NDArray[np.int64], right: NDArray[np.bool_]
+) -> Iterator[tuple[Measured, NDArray[np.float64]]]:
+    """The certificates that say something of these examples within a threat, with `(n,)` radii."""
     for row in rows:
         if row.eps is None and _proves(row) and _reaches(allowed, row.cell.threat) and np.isin(index, row.index).all():
             places = np.searchsorted(row.index, index)
             radius, exact = row.radius[places], row.exact[places]
             if not right.any() or (right & ((radius > 0) | exact)).any():
-                safe = right & (radius.astype(np.float64) >= (allowed.eps or 0.0))
-                found = safe if found is None else found | safe
-    return found
+                yield row, radius.astype(np.float64)
 
 
 def _proves(row: Measured) -> bool:
@@ -85,7 +107,8 @@ def _contradicted(proof: Measured, row: Measured, clean: Measured) -> NDArray[np
     if row.made.role != "clean" and not _reaches(row.cell.threat, proof.cell.threat):
         return np.zeros(0, dtype=np.int64)
     index, ours, theirs = np.intersect1d(proof.index, row.index, assume_unique=True, return_indices=True)
-    wrong = mistaken(row.predicted[theirs], clean.true[ours])
+    # What is drawn may abstain where what it is an estimate of does not: that contradicts no proof of the latter.
+    wrong = (misnamed if proof.risk else mistaken)(row.predicted[theirs], clean.true[ours])
     if row.made.role == "clean":
         size: NDArray[np.float64] = np.zeros(len(index))
     elif row.cell.threat.eps is None:
@@ -93,5 +116,21 @@ def _contradicted(proof: Measured, row: Measured, clean: Measured) -> NDArray[np
     else:
         size = np.full(len(index), row.cell.threat.eps)
     radius = proof.radius[ours].astype(np.float64)
-    beyond: NDArray[np.int64] = index[wrong & (radius > 0) & (size <= radius) & np.isfinite(size)]
+    held = (radius > 0) & (size <= radius) & np.isfinite(size)
+    beyond: NDArray[np.int64] = index[wrong & held]
+    if proof.risk and _is_chance(len(beyond), int(held.sum()), proof.risk * (2 + _asked(row))):
+        return index[:0]
     return beyond
+
+
+def _is_chance(wrong: int, of: int, each: float) -> bool:
+    """Whether so many examples may be wrong where each is with at most that probability."""
+    from scipy.special import bdtrc
+
+    return wrong <= of * each or float(bdtrc(wrong - 1, of, min(each, 1.0))) >= CHANCE
+
+
+def _asked(row: Measured) -> float:
+    """How often the model was asked about an example: the oftener, the likelier it is that some answer is wrong."""
+    costs = [result.costs for result in row.results if result.costs is not None]
+    return sum(cost.queries + cost.forwards + cost.gradients for cost in costs) / max(row.n, 1)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.board.measured import Measured, Status, mistaken
-from bench.board.proofs import certified
+from bench.board.proofs import Safe, certified
 from bench.board.statistics import ranks, sides, won
 from bench.board.view import View
 from bench.planning.suite import RankBy
@@ -32,8 +32,8 @@ class Worst:
     """Whether every due cell is there, and none of them is of a short look."""
     status: Status
     reason: str | None
-    certified: NDArray[np.bool_] | None = None
-    """`(n,)` right when clean and proved to stay so within the threat; None where nothing certifies."""
+    certified: Safe | None = None
+    """What is right when clean and proved to stay so within the threat; None where nothing certifies."""
     by: tuple[Measured, ...] = ()
     """The attacks that it is the worst of."""
 

@@ -70,6 +70,8 @@ class Row:
     """Share right on the clean input and proved to stay so within eps; None where nothing certifies, which is not 0."""
     certified_low: float | None = None
     certified_high: float | None = None
+    certified_risk: float | None = None
+    """Probability that the proof of an example is wrong, at most; None where it is certain."""
     open: float | None = None
     """Share that no attack fools and nothing certifies: robust accuracy less the certified one."""
     decided_by: str | None = None

@@ -17,6 +17,8 @@ ROUNDS = 60
 """Times that violated inequalities are added, at most."""
 ADDED = 8
 """Inequalities added at a time: the most violated."""
+HALF = 2.0**-24
+"""Largest relative error of rounding a number to float32."""
 ENOUGH = 1e-7
 """Share of the guard, or of the largest right side, by which an inequality may be missed."""
 
@@ -149,9 +151,12 @@ class Cell:
         return [wall for wall in low + high if wall not in walls]
 
     def _inside(self, step: Tensor) -> Tensor:
-        """The input a little farther towards the point, where it wins whatever rounding does: the lead grows evenly."""
+        """The input a little farther towards the point, where it wins whatever rounding does, to the model's sums and
+        of the input itself to float32: the lead grows evenly.
+        """
         moved = self.x + step
+        narrow = 2 * HALF * ((self.own - self.point).abs() @ moved.abs())
         there = ((self.own - self.point) ** 2).sum(1)
         here = ((self.own - moved) ** 2).sum(1) - ((self.point - moved) ** 2).sum()
-        share = ((2 * self.guard - here) / (there - here).clamp_min(1e-300)).clamp(0, 1).max()
+        share = ((2 * self.guard + narrow - here) / (there - here).clamp_min(1e-300)).clamp(0, 1).max()
         return moved + share * (self.point - moved)

@@ -34,6 +34,8 @@ class CellPart(Block):
     """Values an example, in the order of the slice, whatever order they were judged in; see `packed`."""
     unmoved: Count = 0
     largest: Annotated[float, Field(ge=0)] | None = None
+    risk: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Of a certificate, as `Result.risk`."""
     costs: Costs | None = None
     seconds: float = 0.0
     """Share of the cell in the time of the part."""

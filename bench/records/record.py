@@ -111,9 +111,10 @@ class Record(Block):
         return self
 
     def json_text(self) -> str:
-        """The file's text: sorted keys, no NaN, and the SHA-256 of cell and result."""
+        """The file's text: sorted keys, no NaN, the SHA-256 of cell and result, and that of the run."""
         plain = self.model_dump(mode="json", by_alias=True, exclude_none=True)
-        return _text(plain | ({"sha256": digest(plain)} if self.schema_version > 1 else {}))
+        sums = {"sha256": digest(plain), "run_sha256": checksum(plain["run"])}
+        return _text(plain | (sums if self.schema_version > 1 else {}))
 
     def same_as(self, other: Record) -> bool:
         """Whether two runs agree: the same cell and the same result, as far as both schemas tell."""
@@ -149,7 +150,9 @@ def read_record(content: bytes) -> Record:
         ValueError: it is torn, of another schema, or not what was written.
     """
     plain = read_json(content)
-    stated = plain.pop("sha256", None)
+    stated, run = plain.pop("sha256", None), plain.pop("run_sha256", None)
+    if run not in (None, checksum(plain.get("run"))):  # files of before have none
+        raise ValueError("its run_sha256 is not that of its run")
     schema = plain.get("schema")
     if type(schema) is not int:  # True and 1.0 pass for 1
         raise ValueError("no record of any schema")

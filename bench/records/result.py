@@ -68,6 +68,8 @@ class Result(Block):
     """Candidates equal to their clean input: where a gradient attack had nothing to go by."""
     largest: Annotated[float, Field(ge=0)] | None = None
     """Largest perturbation among the candidates, in the threat's norm, measured in float64."""
+    risk: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Of a certificate, the probability that an example's radius is too large, at most; None where it is certain."""
     median_margin: float | None = None
     """Median of best score minus second best over the examples labelled right; in the clean cell alone."""
     success_classes: tuple[Count, ...] | None = None

@@ -81,6 +81,20 @@ def rate(name: str, none: str = "") -> Callable[[Row | None], str]:
     return lambda row: shown(row, lambda row: none if getattr(row, name) is None else percent(getattr(row, name)))
 
 
+RISKY = "In brackets: the probability that the proof of an example is wrong, where it rests on sampling."
+
+
+def certified(row: Row | None) -> str:
+    """The text of certified accuracy, with the error probability of a proof where it has one; `-` of no certificate."""
+    risk = "" if row is None or row.certified_risk is None else f" ({row.certified_risk:g})"
+    return f"{rate('certified', '-')(row)}{risk}"
+
+
+def risky(rows: Iterable[Row]) -> list[str]:
+    """The line that says what brackets mean, where there are some."""
+    return [RISKY] if any(row.certified_risk is not None for row in rows) else []
+
+
 def flags(row: Row) -> str:
     """The flags of its model."""
     return ", ".join(row.flags)

@@ -12,6 +12,7 @@ from bench.report.layout import (
     Column,
     across,
     by_model,
+    certified,
     drawn,
     flags,
     interval,
@@ -19,6 +20,7 @@ from bench.report.layout import (
     percent,
     pivot,
     rate,
+    risky,
     shown,
     sizes,
 )
@@ -57,7 +59,7 @@ def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
     intervals = [NAME, *across({"clean": clean, **grid, "worst": worst}, interval)]
     title = f"{suite.suite} v{suite.version}" + (f": {suite.summary}" if suite.summary else "")
     return [
-        drawn(title, models, ranking, _note(main, models)),
+        drawn(title, models, ranking, _note(main, models, worst)),
         *([drawn("Robust accuracy by size", models, sized, "%, as above.")] if first is not grid else []),
         drawn("95% intervals of the above", models, intervals, "Wilson, of the sampling of test examples alone, %."),
         _attack_by_attack(suite, models, {_kind(row) for row in main}, told),
@@ -70,7 +72,7 @@ def _certified(size: str, worst: Mapping[str, Row]) -> list[Column[str]]:
     """A column where something certifies one of the models."""
     if all(row.certified is None for row in worst.values()):
         return []
-    return across({f"certified {size}".strip(): worst}, rate("certified", "-"))
+    return across({f"certified {size}".strip(): worst}, certified)
 
 
 def _kind(row: Row) -> tuple[object, ...]:
@@ -100,7 +102,7 @@ def _loss(row: Row) -> object:
     return (row.parameters or {}).get("loss")
 
 
-def _note(main: Sequence[Row], models: Own) -> str:
+def _note(main: Sequence[Row], models: Own, worst: Mapping[str, Row]) -> str:
     """What the ranking shows."""
     lines = ["Robust accuracy, %: right when clean and under every candidate up to eps."]
     if any(_loss(row) == JOINED for row in main):
@@ -108,7 +110,7 @@ def _note(main: Sequence[Row], models: Own) -> str:
     lines.append("Rank: by the worst of all attacks, on the n examples that all of them cover.")
     if any(own[0].place for own in models.values()):
         lines.append("A guest's place is among the suite's own models, by tests of its own, not corrected over guests.")
-    return " ".join(lines)
+    return " ".join([*lines, *risky(worst.values())])
 
 
 def _n(clean: Row | None, worst: Row | None) -> str:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from bench.board.rows import BRACKET, WORST, Row
 from bench.planning.suite import Suite
-from bench.report.layout import Column, by_model, drawn, flags, percent, shown, sizes
+from bench.report.layout import Column, by_model, certified, drawn, flags, percent, rate, risky, shown, sizes
 from bench.report.robustness import place, stands, status, tried
 from bench.table import Table
 
@@ -15,6 +15,8 @@ Line = tuple[str, float | None]
 """A model and a size."""
 NOTHING = "-"
 """Where nothing certifies: that is no 0."""
+attacked, still_open = rate("robust_accuracy"), rate("open")
+"""The texts of robust accuracy under the worst of all attacks, and of the share between that and what is certified."""
 
 
 def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
@@ -42,21 +44,6 @@ def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
         drawn("Cost of an example", at, _costs(at, told), "All attacks and certificates at that size together."),
         drawn("What to be wary of", models, _wary(suite, models)),
     ]
-
-
-def attacked(row: Row | None) -> str:
-    """Robust accuracy under the worst of all attacks."""
-    return shown(row, lambda row: percent(row.robust_accuracy))
-
-
-def certified(row: Row | None) -> str:
-    """Certified accuracy, `-` where nothing certifies."""
-    return shown(row, lambda row: NOTHING if row.certified is None else percent(row.certified))
-
-
-def still_open(row: Row | None) -> str:
-    """The share between."""
-    return shown(row, lambda row: percent(row.open))
 
 
 def _interval(low: str, high: str) -> Callable[[Row], str]:
@@ -107,6 +94,7 @@ def _note(worst: Sequence[Row]) -> str:
     lines = [
         "Of all n examples, %: right when clean and under every attack; proved to stay right within the size; neither.",
         f"{NOTHING}: nothing certifies the model. Rank: by attacked.",
+        *risky(worst),
     ]
     pairs = [f"{above.model} and {below.model}" for above, below in _undecided(worst)]
     if pairs:

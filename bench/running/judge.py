@@ -37,6 +37,8 @@ class Audit:
     """`(N,)` what was proved of each example; of certificates."""
     exact: NDArray[np.int64] | None = field(default=None, compare=False)
     """`(N,)` 1 where that is all that there is to prove."""
+    risk: float | None = field(default=None, compare=False)
+    """Probability that a radius is too large, at most; None where it is mathematics."""
 
 
 def audit(candidates: Tensor, x: Tensor, threat: Threat, *, generated: bool = False) -> Audit:
@@ -90,7 +92,9 @@ def proved(measured: Audit, found: Certified, x: Tensor) -> Audit:
     radii, exact = found.radius.double().cpu().numpy(), found.exact.long().cpu().numpy()
     if radii.shape != (len(x),) or exact.shape != (len(x),) or not (radii >= 0).all():
         raise InvalidCandidate("a certificate without a radius of at least 0 for each example")
-    return replace(measured, radii=radii, exact=exact)
+    if not 0 <= found.risk < 1:
+        raise InvalidCandidate(f"a certificate whose error probability is {found.risk}")
+    return replace(measured, radii=radii, exact=exact, risk=found.risk or None)
 
 
 def united(audits: Sequence[Audit]) -> Audit:
@@ -107,6 +111,7 @@ def united(audits: Sequence[Audit]) -> Audit:
         column("distances"),
         column("radii"),
         column("exact"),
+        max((found.risk for found in audits if found.risk is not None), default=None),
     )
 
 

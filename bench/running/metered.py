@@ -20,10 +20,10 @@ class Metered(Adapter):
         self.inner = inner
         self.gradient = inner.gradient
         self.confidence_kind = inner.confidence_kind
-        self.stochastic = inner.stochastic
         self.known_classes = inner.known_classes
         self.takes_missing = inner.takes_missing
         self.device = inner.device
+        self.stochastic = inner.stochastic  # or attacks would take one answer for the model's last word
         self.forwards = self.gradients = self.queries = 0
 
     def costs(self) -> Costs:

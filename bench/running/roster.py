@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,9 +77,23 @@ class Models:
             self.isolated.expect(len(guests))
             importlib.import_module("bench.running.job")
 
-    def lose(self, what: str, error: Ended) -> None:
-        """Go on without a model, or a file of models, that did not start."""
-        self.lost[what] = f"{what} did not start: {error.kind}: {error}"
+    @contextmanager
+    def losing(self, what: str, *, alone: bool) -> Iterator[None]:
+        """Go on without a model, or a file of models, that does not start.
+
+        Raises:
+            BrokenModel: it cannot be made, and nothing else was asked for: that is bad input.
+        """
+        try:
+            yield
+            return
+        except Ended as error:
+            kind, why = error.kind, str(error)
+        except BrokenModel as error:
+            if alone and not self.lost:
+                raise
+            kind, why = "exception", str(error)
+        self.lost[what] = f"{what} did not start: {kind}: {why}"
         self._progress.say(self.lost[what])
 
     def add_guest(self, name: str, offer: Callable[[], Any]) -> None:
@@ -141,7 +156,7 @@ class Models:
         try:
             return adapter_of(self._guests[name], name, shape, classes, device)
         except AdapterError as error:
-            raise UsageError(f"model {name}: {error} (dataset {self.dataset.name})") from error
+            raise BrokenModel(f"model {name}: {error} (dataset {self.dataset.name})") from error
         except (Exception, SystemExit) as error:
             raise BrokenModel(f"model {name} cannot be made: {told(error)}") from error
 
@@ -196,16 +211,9 @@ def chosen(specs: list[str], models: Models, references: list[str]) -> tuple[lis
         if spec in made:
             (known if spec in references else guests).append(spec)
             continue
-        try:
+        found: list[Registration] = []
+        with models.losing(spec, alone=len(specs) == 1):
             found = offers(spec, made, models.dataset.name, models.isolated)
-        except Ended as error:
-            models.lose(spec, error)
-            continue
-        except BrokenModel as error:
-            if len(specs) == 1:
-                raise
-            models.lose(spec, Ended("exception", str(error)))
-            continue
         for offer in found:
             if offer.name in made:
                 raise UsageError(f"{offer.name!r} is a reference model's name; register yours under another")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapters.errors import Ended
 from bench import zoo
 from bench.board.rows import Row
 from bench.choices import Rerun
 from bench.datasets import options_of
-from bench.errors import BrokenModel, LostModels, UsageError, unknown
+from bench.errors import LostModels, UsageError, unknown
 from bench.planning.plan import Planned, expand, jobs
 from bench.planning.suite import DatasetChoice, Suite, load_suite
 from bench.progress import Progress, quiet
@@ -82,8 +81,10 @@ class Session:
         self._check_references()
         isolated = None if limits is None else Isolated(limits, progress.say)
         self.models = Models(self.dataset, device, progress, budget=budget, isolated=isolated)
-        with self._closing():
+        with ExitStack() as undone:
+            undone.callback(self.close)  # where something is wrong with the call, no process of it is left
             self._choose(list(model_specs), isolate, load)
+            undone.pop_all()
 
     def _choose(self, specs: list[str], isolate: bool, load: bool) -> None:
         """Find out which models there are, and what the plan needs to know of them."""
@@ -148,30 +149,15 @@ class Session:
             if not load and not self.models.is_ready(name):
                 self.unknown_models.append(name)
                 continue
-            try:
+            with self.models.losing(name, alone=len(wanted) == 1):
                 infos[name] = self.models.info(name)
                 if infos[name].notes and (line := blindness(name, self.models.adapter(name))):
                     self.progress.say(line)
-            except Ended as error:
-                self.models.lose(name, error)
-            except BrokenModel as error:
-                if len(wanted) == 1 and not self.models.lost:
-                    raise
-                self.models.lose(name, Ended("exception", str(error)))
         return infos
 
     def close(self) -> None:
         """End the processes that models have of their own."""
         self.models.close()
-
-    @contextmanager
-    def _closing(self) -> Iterator[None]:
-        """Where something is wrong with the call, no process of it is left."""
-        try:
-            yield
-        except BaseException:
-            self.close()
-            raise
 
     @cached_property
     def planned(self) -> list[Planned]:

@@ -91,6 +91,7 @@ class Tally:
             columns={name: packed(values) for name, values in columns.items()},
             unmoved=self._measured.unmoved,
             largest=self._measured.largest,
+            risk=self._measured.risk,
             costs=costs,
             seconds=seconds,
             flags=flags,
@@ -136,7 +137,6 @@ def joined(parts: Sequence[CellPart], classes: int) -> Result:
         mistakes = success
     if radii is not None and distances is not None and ((radii >= distances) & (radii > 0))[success].any():
         raise InvalidOutput("a certificate reaches a candidate that the model mislabels; please report it")
-    costs = [part.costs for part in parts if part.costs is not None]
     return Result(
         status="ok",
         n=int(counted.sum()),
@@ -147,10 +147,11 @@ def joined(parts: Sequence[CellPart], classes: int) -> Result:
         confidence=_mean(confidences, counted & (labels >= 0)),
         unmoved=sum(part.unmoved for part in parts),
         largest=max((part.largest for part in parts if part.largest is not None), default=None),
+        risk=max((part.risk for part in parts if part.risk is not None), default=None),
         median_margin=_median(margins, (labels == true) & counted) if clean else None,
         success_classes=_by_class(labels, success, classes) if generated and found is not None else None,
         flags=tuple(sorted({flag for part in parts for flag in part.flags})),
-        costs=_sum(costs) if costs else None,
+        costs=_sum([part.costs for part in parts if part.costs is not None]),
         examples=Examples(
             predicted=pack_integers(labels),
             true=pack_integers(true) if clean else None,
@@ -200,7 +201,9 @@ def _median(margins: NDArray[Any] | None, right: NDArray[np.bool_]) -> float | N
     return median if np.isfinite(median) else None  # a model of a single class has no second best
 
 
-def _sum(costs: Sequence[Costs]) -> Costs:
+def _sum(costs: Sequence[Costs]) -> Costs | None:
+    if not costs:
+        return None
     return Costs(**{name: sum(getattr(cost, name) for cost in costs) for name in Costs.model_fields})
 
 

@@ -40,7 +40,7 @@ class NetAdapter(Adapter):
         return self.net.loss(self._logits(x), y)
 
     def structure(self, shape: tuple[int, ...]) -> Structure:
-        return opened(self._logits, self.input_shape or shape, self.device)
+        return self.net.structure() or opened(self._logits, self.input_shape or shape, self.device)
 
     def _state(self) -> Iterable[object]:
         yield self.net.kind

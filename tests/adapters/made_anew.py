@@ -76,7 +76,6 @@ CASES = {
     "shown by str, held": ("float(self.take(self.held))", _SHOWN.format("__repr__")),
     "copied": ("copy.copy(self.held).by", _COPIED),
     "copied by a function imported": ("other(self.held).by", _COPIED),
-    "pickled": ("pickle.loads(pickle.dumps(self.held)).by", _PICKLED),
 }
 
 

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import pathlib
+import pickle
 import socket
 import subprocess
 import sys
@@ -25,6 +26,7 @@ import cloudpickle
 import made_anew  # noqa: F401 - more places
 import numpy as np
 import ordinary_nets
+import places_by_name  # noqa: F401
 import places_of_users  # noqa: F401
 import pytest
 import torch
@@ -253,6 +255,7 @@ HANDLE = open(os.devnull)  # noqa: SIM115 - it stays open
 SOCKET = socket.socket()
 LIBRARY = ctypes.CDLL(None)
 ITEMS = iter(number for number in range(3))
+PACKED = pickle.dumps(1.0)
 UFUNC = np.frompyfunc(lambda number: number, 1, 1)
 OPERATORS = torch.library.Library("places", "DEF")
 OPERATORS.define("opaque(Tensor x) -> Tensor")
@@ -282,6 +285,10 @@ UNSEEN: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "text that is run": (lambda: calls(lambda held: eval("1")), "eval"),
     "another program": (lambda: calls(lambda held: subprocess.run(["shift"])), "subprocess.run"),
     "operator of no Python": (lambda: calls(lambda held: torch.ops.places.opaque(held)), "places::opaque"),
+    "object that is unpacked": (lambda: calls(lambda held: pickle.loads(PACKED)), "pickle.loads"),
+    "everything that is derived": (lambda: calls(lambda held: len(nn.Tanh.__subclasses__())), "__subclasses__"),
+    "globals by another way": (lambda: calls(lambda held: calls.__globals__["SHIFT"]), "__globals__"),
+    "path that is resolved": (lambda: calls(lambda held: len(os.path.expandvars("$SHIFT"))), "expandvars"),
     "tensor without values": (OnMeta, "device meta"),
 }
 

@@ -101,7 +101,7 @@ CLOSED: dict[str, tuple[Callable[[], Any], str]] = {
     "zeros are missing": (lambda: make_pipeline(SimpleImputer(missing_values=0), logistic()), "fills in numbers"),
     "votes": (lambda: VotingClassifier([("a", LinearSVC()), ("b", logistic())]), "votes are counted"),
     "bagging": (lambda: BaggingClassifier(logistic(), 2), "probabilities averaged"),
-    "adaboost": (lambda: AdaBoostClassifier(n_estimators=2), "votes are counted"),
+    "adaboost": (lambda: AdaBoostClassifier(logistic(), n_estimators=2), "votes are counted"),
     "stacking": (lambda: StackingClassifier([("a", logistic())], cv=2), "what others say"),
     "calibrated": (lambda: CalibratedClassifierCV(LinearSVC(), cv=2), "goes through a curve"),
     "pairs": (lambda: OneVsOneClassifier(LinearSVC()), "the votes of pairs"),

@@ -13,7 +13,7 @@ from bench.records.store import Store
 from tests.faults.outcome import Outcome
 
 RIGHT = ("refused with a line", "read as it was written")
-"""The second where the bit stands in what is no part of the result, such as the time of the run."""
+"""The second where the bit stands between the values, or turns one way of writing a value into another."""
 
 
 def flipped(content: bytes, bit: int) -> bytes:
@@ -51,7 +51,5 @@ def bits(name: str, written: Sequence[tuple[Record, bytes]], times: int, folder:
             named = len(said) == 1 and str(path) in said[0] and "\n" not in said[0]
             outcome.add(RIGHT[0] if named else "refused without a line", took, what)
         else:
-            told = [(each.id, each.cell, each.result, each.run.findings) for each in (found, record)]
-            same = told[0] == told[1]
-            outcome.add(RIGHT[1] if same else "read as another result", took, what)
+            outcome.add(RIGHT[1] if found == record else "read as another record", took, what)
     return outcome

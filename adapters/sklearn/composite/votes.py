@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -22,7 +23,11 @@ from adapters.sklearn.composite.responses import (
     relaxed_choice,
     worst_of_choices,
 )
+from adapters.sklearn.composite.single_trees import single_trees
+from adapters.sklearn.tree import TreeAdapter
+from adapters.structures.base import Structure
 from adapters.threads import one_thread
+from adapters.trees.opened import averaged, voted
 
 
 class EnsembleAdapter(CompositeAdapter):
@@ -104,6 +109,15 @@ class EnsembleAdapter(CompositeAdapter):
         choices = zip(self.parts, self._columns, self._seen(x), strict=True)
         logs = [placed(relaxed_choice(part, seen), columns, count, ABSENT) for part, columns, seen in choices]
         return log_mean(logs, self._weights)
+
+    def structure(self, shape: tuple[int, ...]) -> Structure:
+        """Of single trees alone."""
+        trees, count = single_trees(self.parts, self._features, shape), len(self.classes or ())
+        if trees and self._soft is False:
+            return voted(trees, self._weights, self._columns, count, 0.0)
+        if trees and self._soft and all(isinstance(part, TreeAdapter) for part in self.parts):
+            return averaged(trees, self._weights, self._columns, count)
+        return super().structure(shape)  # the scores of other parts are no probabilities
 
     def _training_loss(self, x: Tensor, y: Tensor) -> Tensor:
         """The weighted sum of the parts' own training losses, each of which is the strongest known against its part."""
@@ -247,6 +261,13 @@ class AdaBoostAdapter(EnsembleAdapter):
             own = torch.tensor(weight, dtype=torch.float64, device=x.device)
             sums += torch.where(chosen[:, None] == everyone, own, -1 / max(count - 1, 1) * own)
         return one_sided(sums / self._total)
+
+    def structure(self, shape: tuple[int, ...]) -> Structure:
+        trees, count = single_trees(self.parts, self._features, shape), len(self.classes or ())
+        if not trees:
+            return super().structure(shape)
+        whole = voted(trees, self._weights, self._columns, count, -1 / max(count - 1, 1))
+        return dataclasses.replace(whole, divisor=self._total)
 
     def soft_decision(self, x: Tensor) -> Tensor:
         count = len(self.classes or ())

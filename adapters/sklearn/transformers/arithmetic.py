@@ -13,6 +13,7 @@ from adapters.errors import Unsupported
 from adapters.sklearn.transformers.base import Transformer
 from adapters.structures.base import Structure
 from adapters.structures.linear import Linear
+from adapters.structures.linear_votes import LinearVotes
 
 ORDERS = {"l1": 1.0, "l2": 2.0, "max": torch.inf}
 
@@ -111,7 +112,7 @@ class Projection(Transformer):
     """`(D,)` what is subtracted first."""
 
     def opened(self, behind: Structure, features: int) -> Structure:
-        if not isinstance(behind, Linear):
+        if not isinstance(behind, (Linear, LinearVotes)):
             raise Unsupported(f"nothing is known to be proved of a {behind.kind} behind a projection")
         weight, bias = (self._constants[name].cpu() for name in ("weight", "bias"))
         return behind.projected(weight, bias, self._origin.cpu(), self._precision)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from adapters.errors import (
     AdapterError,
@@ -22,6 +22,9 @@ from bench.running.isolation.process import ModelProcess
 from bench.running.isolation.wire import Garbled, Message, packed, unpacked
 from bench.running.workers.protocol import Frame
 
+T = TypeVar("T")
+ATTEMPTS = 3
+"""Of a question during which the process ended: a crash may be an accident. One that hung is not asked again."""
 KNOWN: dict[str, type[AdapterError]] = {
     "Unsupported": Unsupported,
     "InvalidOutput": InvalidOutput,
@@ -47,6 +50,22 @@ def asked(process: ModelProcess, message: Message, seconds: float) -> Reply:
 def awaited(process: ModelProcess, seconds: float) -> Reply:
     """The reply to a message that was sent before; raises as `asked`."""
     return _reply(process, process.receive(seconds))
+
+
+def persistently(ask: Callable[[], T]) -> T:
+    """What `ask` returns, called again where the process that it starts or asks crashed.
+
+    Raises:
+        Ended: it crashed each time, or ended otherwise.
+    """
+    for _ in range(ATTEMPTS):
+        try:
+            return ask()
+        except Ended as error:
+            if error.kind != "crash":
+                raise
+            last = error
+    raise Ended("crash", f"{last}, {ATTEMPTS} times")
 
 
 def _reply(process: ModelProcess, frame: Frame) -> Reply:

@@ -14,16 +14,14 @@ from torch import Tensor
 from adapters.errors import AdapterError, Ended, Raised, told
 from adapters.identified import NO_VERSION
 from adapters.remote import Reply, Told
-from bench.errors import BrokenModel, UsageError
-from bench.running.isolation.asking import asked, awaited
+from bench.errors import BrokenModel
+from bench.running.isolation.asking import asked, awaited, persistently
 from bench.running.isolation.limits import Limits, setup
 from bench.running.isolation.origin import Origin
 from bench.running.isolation.printing import Heard
 from bench.running.isolation.process import ModelProcess
 from bench.running.isolation.wire import Message, packed
 
-ATTEMPTS = 3
-"""Of a question during which the process ended: a crash may be an accident. One that hung is not asked again."""
 STRIKES = 3
 """Questions that came to nothing in all their attempts, after which a model is not started any more."""
 HALVINGS = 12
@@ -74,20 +72,15 @@ class ProcessChannel:
         """
         with self._lock:
             if question == "info" and not options and self._info is None:
-                return self._start()
+                return persistently(self._start)
             if self._strikes > 0.99:
                 raise self._last
-            for _ in range(ATTEMPTS):
-                try:
-                    return self._asked(question, tensors, options)
-                except Ended as error:
-                    self._last = error
-                    if error.kind != "crash":
-                        break
-            else:
-                self._last = Ended("crash", f"{self._last}, {ATTEMPTS} times")
-            self._count(self._last)
-            raise self._last
+            try:
+                return persistently(lambda: self._asked(question, tensors, options))
+            except Ended as error:
+                self._last = error
+                self._count(error)
+                raise self._last from error.__cause__
 
     def begin(self) -> None:
         """Have the model made, without waiting for it: what comes of that shows when it is asked."""
@@ -137,7 +130,7 @@ class ProcessChannel:
         """Make the model in a new process: the one that was planned, or none.
 
         Raises:
-            UsageError: the first time, where the model cannot be made.
+            BrokenModel: the first time, where the model cannot be made.
             Ended: where its process ends; and where another model comes of a later start.
         """
         self._origin.verify()
@@ -170,9 +163,7 @@ class ProcessChannel:
             text = f"model {self._name}: {error} (dataset {self._place.dataset})"
         else:
             text = f"model {self._name} cannot be made: {told(error)}"
-            if self._told is None:
-                return BrokenModel(text)
-        return UsageError(text) if self._told is None else Ended("exception", f"when it was started again, {text}")
+        return BrokenModel(text) if self._told is None else Ended("exception", f"when it was started again, {text}")
 
     def _making(self) -> Message:
         dtype = str(torch.get_default_dtype()).removeprefix("torch.")

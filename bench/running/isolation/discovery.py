@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import NamedTuple
 
 from adapters.errors import Ended, InvalidOutput
@@ -30,17 +31,17 @@ def discover(spec: str, limits: Limits, process: ModelProcess) -> list[Found]:
     owner = spec.rpartition("/")[2]
     process.belongs_to(owner)
     question = Message("discover", {"setup": setup(limits), "spec": spec}, {})
-    try:
-        found = asked(process, question, limits.start_timeout).values.get("models")
+    with ExitStack() as undone:
+        undone.callback(process.kill)
+        try:
+            found = asked(process, question, limits.start_timeout).values.get("models")
+        except MemoryError as error:
+            raise Ended("oom", f"out of memory where it is imported: {error}") from None
         if not isinstance(found, list) or not found or not all(_is_offer(entry) for entry in found):
             raise InvalidOutput(f"the process of {owner} names no models")
-        return [Found(checked_name(name), dataset) for name, dataset in found]
-    except MemoryError as error:
-        process.kill()
-        raise Ended("oom", f"out of memory where it is imported: {error}") from None
-    except BaseException:
-        process.kill()
-        raise
+        offers = [Found(checked_name(name), dataset) for name, dataset in found]
+        undone.pop_all()
+    return offers
 
 
 def _is_offer(entry: object) -> bool:

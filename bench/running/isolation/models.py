@@ -44,12 +44,17 @@ class Isolated:
             Ended: its process ended, or took too long.
         """
         origin = Origin.file(spec)
-        self.expect(1)
-        from bench.running.isolation.discovery import discover
+        from bench.running.isolation.asking import persistently
+        from bench.running.isolation.discovery import Found, discover
 
-        process = self._blank.pop()
-        found = discover(origin.spec, self.limits, process)
-        self._imported[origin.spec] = process
+        def looked() -> list[Found]:
+            self.expect(1)
+            process = self._blank.pop()
+            found = discover(origin.spec, self.limits, process)
+            self._imported[origin.spec] = process
+            return found
+
+        found = persistently(looked)
         origin.verify()
         return [Registration(offer.name, origin, offer.dataset) for offer in found]
 

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from adapters.structures.base import Structure
+
 
 class Net(nn.Module):
     """A network from `(N, features)` to `(N, K)` logits. The softmax of them is the default reading.
@@ -48,6 +50,10 @@ class Net(nn.Module):
     def hidden_layers(self) -> Sequence[nn.Module]:
         """The modules whose outputs, `(N, units)`, are the hidden layers, from the input on; TypeError without any."""
         raise TypeError(f"a {self.kind} has no hidden layers")
+
+    def structure(self) -> Structure | None:
+        """What decides its labels, where that is no sequence of layers; None where it is, and they can be read off."""
+        return None
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """`(N, K)` confidence in each class, of the kind `confidence_kind`."""

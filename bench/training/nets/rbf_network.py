@@ -7,6 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from adapters.rounding import sum_roundoff
+from adapters.structures.gaussian_nb import GaussianNB
 from bench.training.nets.base import Net
 
 
@@ -50,6 +52,13 @@ class RBFNetwork(Net):
     def rubbish_loss(self, logits: Tensor) -> Tensor:
         """`(N,)` binary cross-entropy with all classes absent, summed over them."""
         return -log1mexp(logits).sum(1)
+
+    def structure(self) -> GaussianNB:
+        """A Gaussian a unit, of variance 1 / (2 beta), as naive Bayes has one a class; the logits are float32 sums."""
+        inverse, mean = 2 * self.log_beta.detach().cpu().exp().double(), self.mu.detach().cpu().double()
+        zero, features = torch.zeros(len(inverse), dtype=torch.float64), mean.shape[1]
+        share = sum_roundoff(features, torch.float32) + sum_roundoff(features, torch.float64)
+        return GaussianNB(tuple(range(len(inverse))), mean, inverse, zero, zero, share)
 
     def probabilities(self, logits: Tensor) -> Tensor:
         return logits.exp()

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
@@ -19,12 +20,17 @@ from bench.threats import Threat
 
 GRID = [1e-3, 8 / 255, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3]
 UNIT = (0.0, 1.0)
-BRIEF: dict[str, dict[str, Any]] = {
+FEWER: dict[str, dict[str, Any]] = {
+    "carlini-wagner": {"searches": 6, "steps": 40, "step_size": 0.1},
+    "lbfgs": {"steps": 20},
+    "fab": {"steps": 20},
+    "sigma-zero": {"steps": 100},
+    "jsma": {"share": 1.0},
     "square": {"queries": 60},
     "corners": {"queries": 200},
     "hopskipjump": {"queries": 300},
 }
-"""Parameters of attacks that would take long by their defaults; unless a test gives others."""
+"""Settings of attacks that save time where little is asked of them."""
 
 
 def sizes(norm: str | None, grid: list[float]) -> list[float]:
@@ -51,7 +57,8 @@ def source_of(name: str, features: int = 12) -> Adapter:
     if attack_class(name).needs != "structure":
         return curved(features)
     x = np.random.default_rng(0).normal(size=(40, features))
-    return adapters.wrap(LogisticRegression().fit(x, np.arange(40) % 4))
+    kind = RandomForestClassifier(3, random_state=0) if name == "tree-corners" else LogisticRegression()
+    return adapters.wrap(kind.fit(x, np.arange(40) % 4))
 
 
 def batch(n: int = 9) -> tuple[Tensor, Tensor]:
@@ -72,7 +79,7 @@ def draws(indices: Any, features: int = 12) -> Draws:
 def crafted(
     name: str, source: Any, x: Tensor, y: Tensor, budgets: list[Threat], drawn: Draws | None = None, **parameters: Any
 ) -> list[Tensor]:
-    attack = make_attack(name, BRIEF.get(name, {}) | parameters)
+    attack = make_attack(name, parameters)
     drawn = drawn or draws(range(len(x)), x[0].numel())
     goals = attack.goals(source, x, y, drawn)
     found = attack.craft(source, x, y, goals, budgets, drawn)

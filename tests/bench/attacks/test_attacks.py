@@ -7,7 +7,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 import torch
-from crafting import GRID, batch, budgets_of, crafted, source_of
+from crafting import FEWER, GRID, batch, budgets_of, crafted, source_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from known_models import constant
@@ -34,7 +34,7 @@ def test_every_attack_stays_within_its_threat(name: str, clip: bool) -> None:
     before = x.clone()
     kind = make_attack(name, {})
     for budgets in budgets_of(name, clip, GRID):
-        candidates = crafted(name, source_of(name), x, y, budgets)
+        candidates = crafted(name, source_of(name), x, y, budgets, **FEWER.get(name, {}))
         assert len(candidates) == len(budgets)
         for candidate, budget in zip(candidates, budgets, strict=True):
             found = audit(candidate, x, budget, generated=kind.generates)
@@ -64,7 +64,7 @@ def test_whatever_the_shape_and_the_scale(
         size = float(1 + n) if norm == "l0" else eps * scale
         bound = None if make_attack(name, {}).measures else norm and size
         budget = Threat(norm=norm, eps=bound, clip=(0.0, scale) if clip and norm else None)
-        (candidate,) = crafted(name, source, x, y, [budget])
+        (candidate,) = crafted(name, source, x, y, [budget], **FEWER.get(name, {}))
         audit(candidate, x, budget, generated=make_attack(name, {}).generates)
 
 

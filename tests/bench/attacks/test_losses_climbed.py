@@ -9,7 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.attacks.losses import RIVALLED, Climbed, climbed, margin
+from adapters.rounding import margin_against
+from bench.attacks.losses import RIVALLED, Climbed, climbed
 
 
 @settings(deadline=None, max_examples=60)
@@ -34,7 +35,7 @@ def test_each_loss_is_its_formula(row: list[float], y: int, step: int) -> None:
     for kind, value in expected.items():
         found = climbed(kind, logits, torch.tensor([y]), torch.tensor([t]))  # type: ignore[arg-type]
         assert float(found) == pytest.approx(value, rel=1e-9, abs=1e-9)
-    assert float(margin(logits, torch.tensor([y]))) == pytest.approx(lead)
+    assert float(margin_against(logits, torch.tensor([y]))) == pytest.approx(lead)
 
 
 @pytest.mark.parametrize("kind", ["dlr", "targeted_dlr"])

@@ -144,6 +144,43 @@ def test_what_is_mislabelled_as_it_is_cannot_be_certified() -> None:
     assert "clean fools an example" in str(one(found, attack=WORST).reason)
 
 
+def drawn(answer: Answer, risk: float, *certificate: Any) -> Answer:
+    """Answers, and a certificate that may be wrong."""
+    given = proving(answer, certificate)
+
+    def told(asked: Cell) -> Any:
+        found = given(asked)
+        return found.model_copy(update={"risk": risk}) if asked.craft.attack.name == "worst-case" else found
+
+    return told
+
+
+def test_the_error_probability_of_a_proof_stands_beside_what_it_certifies() -> None:
+    found = board(drawn(FGSM, 0.001, [0.3, 0.15, 0.05, 0.0, 0.0, 0.0], [0, 0, 0, 0, 0, 1]))
+    assert {row.certified_risk for row in found if row.attack in (WORST, BRACKET)} == {0.001}
+    exact = board(proving(FGSM, ([0.3, 0.15, 0.05, 0.0, 0.0, 0.0], [0, 0, 0, 0, 0, 1])))
+    assert {row.certified_risk for row in exact} == {None}
+
+
+def test_an_abstention_within_a_radius_contradicts_no_proof_of_what_is_estimated() -> None:
+    """It counts as fooled all the same: what is certified is never more than what is left."""
+    nothing = answers({("a", 0.1): [-1, 1, 2, 0, 1, 1], ("a", 0.2): [-1, -1, 2, 0, 1, 1]})
+    sure = [0.3] * 5 + [0.0], [0, 0, 0, 0, 0, 1]
+    worst = one(board(drawn(nothing, 0.001, *sure)), attack=WORST)
+    assert (worst.status, worst.robust_accuracy, worst.certified) == ("ok", 4 / 6, 4 / 6)
+    assert one(board(proving(nothing, sure)), attack=WORST).status == "error"
+
+
+@pytest.mark.parametrize(("risk", "status"), [(1e-9, "error"), (0.2, "ok")])
+def test_more_wrong_labels_than_chance_explains_contradict_it(risk: float, status: str) -> None:
+    """Two of five at 0.1."""
+    wrong = answers({("a", 0.1): [1, 2, 2, 0, 1, 1], ("a", 0.2): [1, 2, 2, 0, 1, 1]})
+    worst = one(board(drawn(wrong, risk, [0.3] * 5 + [0.0], [0, 0, 0, 0, 0, 1])), attack=WORST)
+    assert worst.status == status
+    if status == "error":
+        assert "fgsm of 0.1 fools 2 examples within the proved radius" in str(worst.reason)
+
+
 @pytest.mark.parametrize("others", ["fgsm, norm: l2, eps: 0.1", "fgsm, norm: linf, eps: 0.1, clip: false"])
 def test_a_certificate_answers_for_its_own_norm_and_range_alone(others: str) -> None:
     attacks = f"{GRID}\n{PROOF}\n  - {{attack: {others}}}"

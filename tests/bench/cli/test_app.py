@@ -65,6 +65,7 @@ def test_bad_input_is_one_line(arguments: list[str], pieces: list[str], bench: B
         (["draw", "mnist-fgms"], "unknown suite 'mnist-fgms'"),
         (["merge", "out", "nowhere"], "no results in nowhere"),
         (["paper", "--data", "nowhere"], "nowhere"),
+        (["selftest", "--family", "linaer"], "unknown self-test family 'linaer'"),
     ],
     ids=COMMANDS,
 )

@@ -13,6 +13,7 @@ import pytest
 from cli_help import Bench, cells, refused
 
 from bench.records.cell import Cell
+from bench.records.identity import checksum
 from bench.records.record import digest
 
 EVIL = "\x1b]0;owned\x07\u202egpj\u200b\x9b31m\r\nrank | [x](y)"
@@ -23,7 +24,7 @@ def foreign(plain: dict[str, Any]) -> str:
     """The text of a record or failure by somebody who knows how ids and checksums are made."""
     plain["id"] = Cell.model_validate(plain["cell"]).id
     if "result" in plain:
-        plain["sha256"] = digest({key: plain[key] for key in ("cell", "result")})
+        plain |= {"sha256": digest(plain), "run_sha256": checksum(plain["run"])}
     return json.dumps(plain)
 
 
@@ -45,7 +46,7 @@ def evil(bench: Bench) -> list[str]:
         if number == 0:
             kind = "failures"
             plain |= {"kind": "exception", "message": EVIL}
-            del plain["result"], plain["sha256"]
+            del plain["result"], plain["sha256"], plain["run_sha256"]
         text = foreign(plain)
         (RESULTS / kind / f"{plain['id']}.json").write_text(text)
         ids.append(plain["id"])

@@ -11,7 +11,7 @@ import torch
 from scipy.optimize import linprog
 from torch import Tensor
 
-from adapters.structures import GaussianNB, Linear, Network, Structure
+from adapters.structures import GaussianNB, KernelVotes, Linear, LinearVotes, Network, Structure
 from adapters.structures.layers import Affine, Largest, Layer, Rectify
 from bench.exact import certificate_of
 from bench.exact.base import Effort, Proof
@@ -73,7 +73,41 @@ def _affine(seed: int, outputs: int, inputs: int) -> Affine:
     return Affine(weight, torch.randn(outputs, generator=generator, dtype=torch.float64) / 2)
 
 
-KINDS = {"linear": linear, "gaussian-nb": gaussian_nb, "network": network, "maxout": maxout}
+def linear_votes(seed: int, classes: int = 4, features: int = 12) -> LinearVotes:
+    """Pairs that nearly agree with scores of the classes, so that votes are seldom tied."""
+    one, first, second = linear(seed, classes, features), *torch.triu_indices(classes, classes, 1)
+    beside = linear(seed + 1, len(first), features)
+    weight = one.weight[first] - one.weight[second] + 0.1 * beside.weight
+    bias = one.bias[first] - one.bias[second] + beside.bias
+    pairs = Linear.computed(range(len(first)), weight, bias, torch.float64)
+    return LinearVotes(tuple(range(classes)), pairs, bool(seed % 2))
+
+
+def kernel_votes(seed: int, classes: int = 4, features: int = 12, kernel: str = "rbf", degree: int = 3) -> KernelVotes:
+    """Random support vectors and weights, some of them zero, behind a random scaling; votes are seldom tied."""
+    generator = torch.Generator().manual_seed(seed)
+    sizes = [1 + (seed + k) % 4 for k in range(classes)]
+    vectors = torch.rand(sum(sizes), features, generator=generator, dtype=torch.float64) * 2 - 0.5
+    weights = torch.rand(sum(sizes), 1, generator=generator, dtype=torch.float64) + 0.5
+    weights = weights / torch.tensor(sizes).repeat_interleave(torch.tensor(sizes))[:, None]  # no class is the strongest
+    weights = weights * (0.8 + 0.4 * torch.rand(sum(sizes), classes, generator=generator, dtype=torch.float64))
+    weights = weights * (torch.rand(weights.shape, generator=generator) > 0.05)
+    bias = 0.1 * torch.randn(classes, 1, generator=generator, dtype=torch.float64)
+    slope, offset = torch.rand(2, features, generator=generator, dtype=torch.float64) * 2 - 0.7
+    return KernelVotes.plain(
+        range(classes), vectors, sizes, weights, bias - bias.T, kernel=kernel, gamma=6.0 / features,
+        coef0=0.3, degree=degree, breaks_ties=bool(seed % 2),
+    ).scaled(slope, offset)  # fmt: skip
+
+
+KINDS = {
+    "linear": linear,
+    "gaussian-nb": gaussian_nb,
+    "network": network,
+    "maxout": maxout,
+    "linear-votes": linear_votes,
+    "kernel-votes": kernel_votes,
+}
 """By the kind of structure, what makes a random one."""
 
 

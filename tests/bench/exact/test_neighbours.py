@@ -109,6 +109,16 @@ def test_nothing_within_the_radius_is_mislabelled(k: int, norm: str) -> None:
     assert (proof.radius > 0).sum() >= 6
 
 
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_a_witness_is_mislabelled_once_it_is_rounded_to_float32(norm: str) -> None:
+    """Even where the model computes in float64, and next to nothing of a lead would do."""
+    x, y, proof, _ = proved(fitted(11, 12, 1, dtype=np.float64), 60, norm, clip=True)
+    model = adapters.wrap(fitted(11, 12, 1, dtype=np.float64))
+    assert bool(proof.exact.all())
+    assert bool((model.predict(proof.witness) != y).all())
+    assert proof.witness.dtype == x.dtype == torch.float32
+
+
 @pytest.mark.parametrize("k", [3, 4])
 def test_witnesses_of_more_neighbours_are_mislabelled_where_there_are_any(k: int) -> None:
     estimator = fitted(6, 60, k)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from handmade import cell, failure, model, record
 
+from bench.records.identity import checksum
 from bench.records.packing import pack_floats, pack_integers
 from bench.records.part import CellPart, Part, packed
 from bench.records.record import AttackId, Record, Slice, digest
@@ -117,8 +118,9 @@ def signed(change: Callable[[dict[str, Any]], object], base: Record | None = Non
     plain = json.loads((base or record()).json_text())
     change(plain)
     plain["schema"] = schema
-    del plain["sha256"]
-    return json.dumps(plain | ({"sha256": digest(plain)} if schema > 1 else {}))
+    del plain["sha256"], plain["run_sha256"]
+    sums = {"sha256": digest(plain), "run_sha256": checksum(plain["run"])}
+    return json.dumps(plain | (sums if schema > 1 else {}))
 
 
 def without(*names: str) -> Callable[[dict[str, Any]], object]:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from bench.records.identity import checksum
 from bench.records.packing import pack_floats, pack_integers
 from bench.records.record import AttackId, Examples, Failure, Record, Result, Slice, digest, read_record
 from bench.threats import Criterion, Threat
@@ -115,7 +116,7 @@ def flipped(content: bytes, place: int, bit: int) -> bytes:
 
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())
-def test_no_flipped_bit_of_cell_or_result_is_accepted(data: st.DataObject) -> None:
+def test_no_flipped_bit_passes_for_another_record(data: st.DataObject) -> None:
     content = RECORDS["targeted"].json_text().encode()
     place = data.draw(st.integers(0, len(content) - 1))
     spoilt = flipped(content, place, data.draw(st.integers(0, 7)))
@@ -123,7 +124,24 @@ def test_no_flipped_bit_of_cell_or_result_is_accepted(data: st.DataObject) -> No
         kept = read_record(spoilt)
     except (ValueError, RecursionError):
         return
-    assert (kept.cell, kept.result) == (RECORDS["targeted"].cell, RECORDS["targeted"].result)
+    assert kept == RECORDS["targeted"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("finished", "2031-01-01T00:00:00.000+00:00"), ("seconds", 0.0), ("host", "")]
+)
+def test_a_run_that_is_not_the_one_written_is_refused(name: str, value: object) -> None:
+    """Boards tell the versions of a model apart by its time; the rest is what a stranger goes by to do it again."""
+    plain = json.loads(RECORDS["clean"].json_text())
+    plain["run"][name] = value
+    with pytest.raises(ValueError, match="its run_sha256 is not that of its run"):
+        read_record(json.dumps(plain).encode())
+
+
+def test_records_of_before_have_no_checksum_of_their_run() -> None:
+    content = (FIXTURES / "schema-2" / "clean-of-before.json").read_bytes()
+    assert b"run_sha256" not in content
+    assert read_record(content) == RECORDS["clean"]
 
 
 @pytest.mark.parametrize(("name", "value"), [("n", 5), ("errors", 0), ("abstentions", 1)])
@@ -168,7 +186,7 @@ def test_the_text_is_sorted_and_says_nothing_of_what_is_none() -> None:
     plain = json.loads(text)
     assert text == json.dumps(plain, sort_keys=True, indent=1) + "\n"
     assert "source" not in plain["cell"]["craft"]
-    assert (plain["schema"], plain["sha256"]) == (2, digest(plain))
+    assert (plain["schema"], plain["sha256"], plain["run_sha256"]) == (2, digest(plain), checksum(plain["run"]))
 
 
 def test_what_does_not_apply_does_not_become_a_zero() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,18 @@ def test_every_size_has_its_bracket_and_costs() -> None:
     ]  # fmt: skip
     assert set(column(sizes, "decided by")) == {"fgsm"}
     assert costs.headers == ("model", "eps", "gradients", "queries", "forwards", "seconds")
+
+
+def test_what_is_proved_by_sampling_has_its_error_probability_beside_it() -> None:
+    suite, found = board("worst-case", {"a": [0.3, 0.3, 0, 0, 0, 0]}, {"a": 2, "b": 1})
+    drawn = [replace(row, certified_risk=0.001) if row.certified is not None else row for row in found]
+    for layout in ("worst-case", "robustness"):
+        first = tables(suite.model_copy(update={"board": layout}), drawn)[0]
+        header = next(header for header in first.headers if header.startswith("certified"))
+        assert column(first, header) == ["-", "33.3 (0.001)"]
+        assert "In brackets: the probability that the proof of an example is wrong" in first.note
+        assert first.right_aligned[first.headers.index(header)]
+    assert "In brackets" not in tables(suite, found)[0].note
 
 
 @pytest.mark.parametrize(("proved", "overlap"), [(4, True), (5, False), (6, False)])
