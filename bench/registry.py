@@ -40,6 +40,8 @@ OURS = {
         "training-rays": "bench.attacks.training_rays:TrainingRays",
         "tree-corners": "bench.attacks.tree_corners:TreeCorners",
         "square": "bench.attacks.square:Square",
+        "corners": "bench.attacks.corners:Corners",
+        "hopskipjump": "bench.attacks.hopskipjump:HopSkipJump",
         "worst-case": "bench.attacks.worst_case:WorstCase",
         "deepfool": "bench.attacks.deepfool:DeepFool",
         "fmn": "bench.attacks.fmn:FMN",

@@ -33,6 +33,8 @@ class Asking:
         self.times = draws if source.stochastic else 1
         self.left = y.new_zeros(len(y)) + max(1, queries // self.times)
         """`(N,)` points that each example may still be asked about."""
+        self.scored = True
+        """Whether every answer so far had scores."""
 
     def wrong(self, rows: Tensor, points: Tensor) -> Tensor:
         """`(n,)` whether `(n, *shape)` points of the examples at `rows`, which may repeat, are mislabelled."""
@@ -57,6 +59,7 @@ class Asking:
             part = slice(start, start + size)
             for _ in range(self.times):
                 answer = self.source.outputs(points[part])
+                self.scored &= answer.scores is not None
                 wrong[part] &= answer.labels != self.y[rows[part]]
                 if scores:
                     given = self.source.scores(points[part][:1]) if answer.scores is None else answer.scores

@@ -74,3 +74,20 @@ def _pyramid(height: int, width: int) -> NDArray[np.float64]:
     rise = 1.0 / np.arange(1, max(height, width) // 2 + 2) ** 2
     found = rise[::-1].cumsum()[::-1][ring]
     return np.asarray(found / np.linalg.norm(found))
+
+
+def tilings(plane: Plane) -> list[NDArray[np.int64]]:
+    """`(C H W,)` numbers of the block that each feature is in, for blocks of halves, quarters and so on each way.
+
+    A block has all channels of its square, but for those of single features at the end.
+    """
+    lengthwise = min(plane.height, plane.width) == 1
+    found, side = [], max(plane.height, plane.width)
+    while side > 1:
+        side = max(1, -(-side // (4 if lengthwise else 2)))
+        down, right = np.arange(plane.height) // side, np.arange(plane.width) // side
+        square = down[:, None] * (right[-1] + 1) + right
+        found.append(np.tile(square.flatten(), plane.channels))
+    if plane.channels > 1 or not found:
+        found.append(np.arange(plane.channels * plane.height * plane.width))
+    return found

@@ -20,7 +20,6 @@ class Metered(Adapter):
         self.inner = inner
         self.gradient = inner.gradient
         self.confidence_kind = inner.confidence_kind
-        self.stochastic = inner.stochastic
         self.known_classes = inner.known_classes
         self.takes_missing = inner.takes_missing
         self.device = inner.device

@@ -27,6 +27,8 @@ FEWER: dict[str, dict[str, Any]] = {
     "sigma-zero": {"steps": 100},
     "jsma": {"share": 1.0},
     "square": {"queries": 60},
+    "corners": {"queries": 200},
+    "hopskipjump": {"queries": 300},
 }
 """Settings of attacks that save time where little is asked of them."""
 
