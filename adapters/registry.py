@@ -36,6 +36,8 @@ class Registration:
     """The dataset that the model is for; None for any."""
     packaged: bool = False
     """Whether an installed package offers it, by entry point."""
+    module: str = ""
+    """Name of the module whose code registered it."""
 
     def resolve(self) -> Any:
         """The adapter or model itself.
@@ -75,7 +77,8 @@ def register(name: str, *, dataset: str | None = None) -> Callable[[T], T]:
     def offer(model: T) -> T:
         if name in _registered:
             raise NotRegistrable(f"the name {name!r} is registered twice; give one of the two models another name")
-        _registered[name] = Registration(name, model, dataset)
+        module = str(sys._getframe(1).f_globals.get("__name__"))
+        _registered[name] = Registration(name, model, dataset, module=module)
         return model
 
     return offer
@@ -116,7 +119,7 @@ def located(spec: str) -> tuple[Path, str]:
 
 
 def from_file(spec: str) -> list[Registration]:
-    """The models of `FILE.py` (all that it registers) or `FILE.py:OBJECT` (that one).
+    """The models of `FILE.py` (all that it registers itself, and no other file for it) or `FILE.py:OBJECT` (that one).
 
     The file is run: only ever pass one that you would run yourself.
 
@@ -161,7 +164,9 @@ def _run(path: Path) -> tuple[Any, list[Registration]]:
     before = dict(_registered)
     try:
         spec.loader.exec_module(module)
-        return module, [value for key, value in _registered.items() if key not in before]
+        new = [value for key, value in _registered.items() if key not in before]
+        # What it imports from another file of models is that file's; unless a helper registers in its name.
+        return module, [value for value in new if value.module == name] or new
     except NotRegistrable:
         raise
     except (Exception, SystemExit) as error:  # a script may well end in sys.exit()

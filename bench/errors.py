@@ -16,7 +16,7 @@ class UsageError(Exception):
 
 
 class BrokenModel(UsageError):
-    """What a model's own code raised while it was imported or made. Where there are others, these go on without it."""
+    """A model that cannot be imported, made or wrapped. Where there are others, these go on without it."""
 
 
 _ROOM = "make room there or take another place (--out, or BENCH_HOME for what is kept); the same command goes on"

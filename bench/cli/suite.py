@@ -97,7 +97,8 @@ def command(
     told |= {"timeout": (timeout, TIMEOUT), "start-timeout": (start_timeout, START_TIMEOUT)}
     again = ["bench suite", name, *(f"--model {spec}" for spec in model or []), *(["--no-isolate"] * (not isolate))]
     again += [f"--{option} {value}" for option, (value, default) in told.items() if value != default]
-    lines, code = outcome(session, summary, " ".join(again))
+    place = f"{name} --out {out}" if out != DEFAULT_OUT else name
+    lines, code = outcome(session, summary, " ".join(again), place)
     say(lines)
     raise typer.Exit(code)
 

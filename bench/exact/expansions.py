@@ -24,6 +24,10 @@ DOUBLE, SINGLE = torch.float64, torch.float32
 UNIT = torch.finfo(SINGLE).eps
 TIGHT = 4096
 """Features, at most, whose products two by two are held."""
+AGAIN = 3
+"""Times that terms are expanded again, nearer to where the bound was low."""
+WAY = 0.4
+"""So much of the way."""
 PART = 512
 """Support vectors at a time: their differences to an input stay in the caches."""
 
@@ -55,8 +59,10 @@ class Expansions:
         self._rate: float = 2 * structure.gamma if structure.kernel == "rbf" else structure.gamma
         ends = torch.tensor([0, *structure.sizes]).cumsum(0).tolist()
         self._of = [slice(first, last) for first, last in pairwise(ends)]
+        self._share = sum_roundoff(x.shape[1], DOUBLE) + sum_roundoff(len(structure.vectors), DOUBLE)
         self._expand()
-        self._due = self._needed(structure.errors(region.middle, region.half))
+        self._bare = self._needed(structure.errors(region.middle, region.half))
+        self._due = self._bare + structure.weighed(self.loss)
 
     def _expand(self) -> None:
         """`(N, S)` the kernels' values and slopes, between which quadratics they stay, and how far off all that is.
@@ -64,22 +70,23 @@ class Expansions:
         An argument is off by `off` at most, and so is its change: for the first the quadratics are taken that much
         wider than they are used.
         """
-        structure = self.structure
-        share = sum_roundoff(self.z.shape[1], DOUBLE) + sum_roundoff(len(self._lengths), DOUBLE)
-        arguments = structure.arguments(self.z)
+        structure, share = self.structure, self._share
+        self.arguments = arguments = structure.arguments(self.z)
         if structure.kernel == "rbf":
             off = 4 * share * structure.gamma * self._length * (self._length + 2 * self._size)
         else:
             off = 4 * share * (structure.gamma * self._lengths * (self._length + self._size) + abs(structure.coef0))
         self.value, self.steep = values(structure, arguments)
         self.reach = self._reach() + off
-        self.low, self.high = bends(structure, arguments, self.reach)
-        bent = torch.maximum(self.low.abs(), self.high.abs())
-        self.loss = (
-            off * self.steep.abs()
-            + 4 * share * (self.value.abs() + self.steep.abs() * self.reach + bent * self.reach**2)
-            + bent * off * (2 * self.reach + off)
-        )
+        self.low, self.high = bends(structure, arguments, self.reach, self.reach)
+        self.off = off.expand_as(arguments)
+        self.loss = self._loss(self.value, self.steep, self.low, self.high, self.reach, self.off)
+
+    def _loss(self, value: Tensor, steep: Tensor, low: Tensor, high: Tensor, span: Tensor, off: Tensor) -> Tensor:
+        """How far off a term may be that moves by `span` at most."""
+        bent = torch.maximum(low.abs(), high.abs())
+        sums = value.abs() + steep.abs() * span + bent * span**2
+        return off * steep.abs() + 4 * self._share * sums + bent * off * (2 * span + off)
 
     def _reach(self) -> Tensor:
         """`(N, S)` how far arguments move at most."""
@@ -98,45 +105,16 @@ class Expansions:
         return found
 
     def _needed(self, errors: Tensor) -> Tensor:
-        """`(N, K, K)` what the sum of kernel terms at the middle, less all that it may lose, is to be above."""
+        """`(N, K, K)` what sums of kernel terms are to be above."""
         due = errors - self.structure.bias
         if self.structure.kernel == "rbf":  # exp(-gamma |change|^2) times the sum is to be above it
             most = (self.structure.gamma * self._size**2).exp()[:, :, None]
             due = torch.where(due > 0, due * most * (1 + 1e-12), due)
-        return due + self.structure.weighed(self.loss)
+        return due
 
     def screened(self, rows: Tensor, first: int, second: int) -> tuple[Tensor, Tensor]:
         """`(n,)` how far what speaks for the first class against the second is above what is due, at least, each term
         on its own; and `(n, features)` inputs where that is low.
-        """
-        base, a, bent, squares = self._expanded(rows, first, second)
-        if self.cube:
-            length, point = a.abs().sum(1), -torch.where(a < 0, -1.0, 1.0).to(DOUBLE)
-        else:
-            a = a.where(a * self.side[rows] <= 0, 0.0)
-            length = a.norm(dim=1)
-            point = -a / length.clamp_min(1e-300)[:, None]
-        return base - length + (bent.clamp_max(0) * squares).sum(1), self._moved(rows, point)
-
-    def bounded(self, row: int, first: int, second: int) -> tuple[float, Tensor]:
-        """The same of one row, all terms together, and `(features,)` one input. Nothing of very many features."""
-        rows = torch.tensor([row])
-        base, a, bent, squares = (part[0] for part in self._expanded(rows, first, second))
-        if len(a) > TIGHT or not bool(bent.isfinite().all() & a.isfinite().all()):
-            return -torch.inf, self.middle[row]
-        used = bent != 0
-        vectors = torch.cat([self._single[part] for part in (self._of[first], self._of[second])])[used]
-        moved = vectors - self.z[row].to(SINGLE) if self.structure.kernel == "rbf" else vectors
-        moved *= (self._rate * self.scale[row]).to(SINGLE)
-        quadratic = products(moved, bent[used].to(SINGLE))
-        beside = 4 * UNIT * self._rate * float(self._size[row] * self._length[row])  # of a change, for its terms cancel
-        off = 4 * sum_roundoff(len(vectors), SINGLE) * squares + 2 * beside * (2 * squares.sqrt() + beside)
-        least, point = least_in_cube(a, quadratic) if self.cube else least_in_half_balls(a, quadratic, self.side[row])
-        return float(base - (bent.abs() * off).sum()) + least, self._moved(rows, point[None])[0]
-
-    def _expanded(self, rows: Tensor, first: int, second: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """`(n,)` what is above what is due at the middle; `(n, features)` its slopes; and `(n, s)` the terms' factors
-        of squares of the changes of arguments, and the largest such squares.
         """
         structure, i, j = self.structure, self._of[first], self._of[second]
         mine, theirs = structure.weights[i, second], structure.weights[j, first]
@@ -145,10 +123,88 @@ class Expansions:
         a = up @ structure.vectors[i] - down @ structure.vectors[j]
         if structure.kernel == "rbf":
             a -= (up.sum(1) - down.sum(1))[:, None] * self.z[rows]
-        bent = torch.cat([self.low[rows, i] * mine, -self.high[rows, j] * theirs], dim=1)
-        squares = torch.cat([self.reach[rows, i], self.reach[rows, j]], dim=1) ** 2
-        return base, a * (self._rate * self.scale[rows]), bent, squares
+        a *= self._rate * self.scale[rows]
+        base += (self.low[rows, i].clamp_max(0) * self.reach[rows, i] ** 2) @ mine
+        base -= (self.high[rows, j].clamp_min(0) * self.reach[rows, j] ** 2) @ theirs
+        if self.cube:
+            length, point = a.abs().sum(1), -torch.where(a < 0, -1.0, 1.0).to(DOUBLE)
+        else:
+            a = a.where(a * self.side[rows] <= 0, 0.0)
+            length = a.norm(dim=1)
+            point = -a / length.clamp_min(1e-300)[:, None]
+        return base - length, self._moved(rows, point)
+
+    def bounded(self, row: int, first: int, second: int) -> tuple[float, Tensor]:
+        """The same of one row, all terms together, and `(features,)` one input. Nothing of very many features.
+
+        First the terms are expanded at the middle; while that is not enough, a part of the way to where the last bound
+        is low, unless the pair is lost there. Quadratics that touch there lose nothing, but more on the other side.
+        """
+        if self.scale.shape[1] > TIGHT:
+            return -torch.inf, self.middle[row]
+        pair = _Pair(self, row, first, second)
+        at = torch.zeros_like(pair.reach)
+        best, point = pair.least(at)
+        for _ in range(AGAIN):
+            low = pair.changes(point)
+            if best > 0 or not pair.is_ahead(low):
+                break
+            at = at + WAY * (low - at)
+            bound, point = pair.least(at)
+            best = max(best, bound)
+        return best, self._moved(torch.tensor([row]), point[None])[0]
 
     def _moved(self, rows: Tensor, point: Tensor) -> Tensor:
         """`(n, features)` inputs of points of the cube, or of the ball."""
         return self.middle[rows] + self.half[rows] * point * self.structure.slope.sign()
+
+
+class _Pair:
+    """What speaks for one class against another, around one input: of the `s` vectors that have a weight in it."""
+
+    def __init__(self, whole: Expansions, row: int, first: int, second: int) -> None:
+        structure, parts = whole.structure, [whole._of[first], whole._of[second]]
+        weights = torch.cat([structure.weights[parts[0], second], -structure.weights[parts[1], first]])
+        used = torch.cat([torch.arange(part.start, part.stop) for part in parts])[weights != 0]
+        self.whole, self.row, self.weights, self.vectors = whole, row, weights[weights != 0], structure.vectors[used]
+        self.argument, self.reach, self.off = (part[row, used] for part in (whole.arguments, whole.reach, whole.off))
+        self.due = float(whole._bare[row, first, second])
+        self.moved = self.vectors.to(SINGLE)
+        if structure.kernel == "rbf":
+            self.moved = self.moved - whole.z[row].to(SINGLE)
+        self.moved = self.moved * (whole._rate * whole.scale[row]).to(SINGLE)
+        self.cancelled = 4 * UNIT * whole._rate * float(whole._size[row] * whole._length[row])
+        """How far rounding may take a change of an argument in float32, for its terms cancel."""
+
+    def changes(self, point: Tensor) -> Tensor:
+        """`(s,)` of the arguments at a point, nearly."""
+        return torch.clamp((self.moved @ point.to(SINGLE)).double(), -self.reach, self.reach)
+
+    def is_ahead(self, at: Tensor) -> bool:
+        """Whether the first class is at such changes."""
+        return float(self.weights @ values(self.whole.structure, self.argument + at)[0]) > self.due
+
+    def least(self, at: Tensor) -> tuple[float, Tensor]:
+        """A lower bound of what is above what is due, and where it is low, by quadratics that touch `at` changes."""
+        whole, w = self.whole, self.weights
+        value, steep = values(whole.structure, self.argument + at)
+        low, high = bends(whole.structure, self.argument + at, self.reach + at, self.reach - at)
+        bent, slope = w * torch.where(w > 0, low, high), w * steep
+        loss = whole._loss(value, steep, low, high, self.reach + at.abs(), self.off)
+        base = float(w @ value - slope @ at + bent @ at**2 - w.abs() @ loss) - self.due
+        a = self._slopes(slope - 2 * bent * at)
+        if not bool(bent.isfinite().all() & a.isfinite().all()):
+            return -torch.inf, torch.zeros_like(a)
+        q = products(self.moved, bent.to(SINGLE))
+        share, apart = 4 * sum_roundoff(len(w), SINGLE), self.cancelled
+        rounded = share * self.reach**2 + 2 * apart * (2 * self.reach + apart)
+        least, point = least_in_cube(a, q) if whole.cube else least_in_half_balls(a, q, whole.side[self.row])
+        return base - float(bent.abs() @ rounded) + least, point
+
+    def _slopes(self, factors: Tensor) -> Tensor:
+        """`(features,)` of the sum of factors times the arguments."""
+        whole = self.whole
+        a = factors @ self.vectors
+        if whole.structure.kernel == "rbf":
+            a = a - factors.sum() * whole.z[self.row]
+        return a * (whole._rate * whole.scale[self.row])

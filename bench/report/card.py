@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from bench.board.statistics import wilson
 from bench.records.record import Failure, Record
 from bench.report.layout import percent
@@ -38,13 +40,30 @@ def describe(item: Record | Failure) -> str:
     return "\n".join(f"{name:<{width}}  {visible(text)}" for name, text in lines.items())
 
 
+def _proved(record: Record) -> dict[str, str]:
+    """Radii and witnesses of a certificate."""
+    distance = record.result.distance
+    if record.cell.kind != "certificate" or distance is None:
+        return {}
+    radius, exact = record.result.radius, record.result.exact
+    sizes = [each for each in record.cell.craft.attack.parameters.get("sizes", ()) if isinstance(each, float)]
+    held = ", ".join(f"{percent(float((radius >= size).mean()))}% at {size:g}" for size in sizes)
+    found = distance[np.isfinite(distance)]
+    return {
+        "radius": f"median {float(np.median(radius)):.4g}, exact of {percent(float(exact.mean()))}%",
+        "certified": held or "-",
+        "witnesses": f"{len(found)}, median distance {float(np.median(found)):.4g}" if len(found) else "none",
+    }
+
+
 def _answer(record: Record) -> dict[str, str]:
     result = record.result
     lines = {"status": result.status + (f": {result.reason}" if result.reason else "")}
     if result.status != "ok":
         return lines
     lines["n"] = str(result.n)
-    for name in ("errors", "successes", "abstentions"):
+    lines |= _proved(record)
+    for name in () if record.cell.kind == "certificate" else ("errors", "successes", "abstentions"):
         count = getattr(result, name)
         if count is not None and result.n:
             low, high = wilson(count, result.n)

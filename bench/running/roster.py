@@ -156,7 +156,7 @@ class Models:
         try:
             return adapter_of(self._guests[name], name, shape, classes, device)
         except AdapterError as error:
-            raise UsageError(f"model {name}: {error} (dataset {self.dataset.name})") from error
+            raise BrokenModel(f"model {name}: {error} (dataset {self.dataset.name})") from error
         except (Exception, SystemExit) as error:
             raise BrokenModel(f"model {name} cannot be made: {told(error)}") from error
 

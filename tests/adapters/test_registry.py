@@ -134,6 +134,15 @@ def test_a_file_may_import_its_neighbours(tmp_path: Path) -> None:
     assert found.resolve() == 7
 
 
+def test_models_of_a_neighbour_are_the_neighbours(tmp_path: Path) -> None:
+    """Unless a helper registers all there are, in the name of whoever calls it."""
+    written(tmp_path, "import adapters\nadapters.register('theirs')(1)\n", "nets_beside.py")
+    mine = written(tmp_path, "import adapters, nets_beside\nadapters.register('ours')(2)\n", "ours.py")
+    assert [offer.name for offer in from_file(mine)] == ["ours"]
+    written(tmp_path, "import adapters\ndef all():\n    adapters.register('helped')(1)\n", "helper_beside.py")
+    assert [offer.name for offer in from_file(written(tmp_path, "import helper_beside as h\nh.all()\n"))] == ["helped"]
+
+
 def test_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written(tmp_path, "model = 7\n", "deep/mine.py")
     monkeypatch.chdir(tmp_path)

@@ -14,7 +14,7 @@ from torch import Tensor
 from adapters.errors import AdapterError, Ended, Raised, told
 from adapters.identified import NO_VERSION
 from adapters.remote import Reply, Told
-from bench.errors import BrokenModel, UsageError
+from bench.errors import BrokenModel
 from bench.running.isolation.asking import asked, awaited, persistently
 from bench.running.isolation.limits import Limits, setup
 from bench.running.isolation.origin import Origin
@@ -130,7 +130,7 @@ class ProcessChannel:
         """Make the model in a new process: the one that was planned, or none.
 
         Raises:
-            UsageError: the first time, where the model cannot be made.
+            BrokenModel: the first time, where the model cannot be made.
             Ended: where its process ends; and where another model comes of a later start.
         """
         self._origin.verify()
@@ -163,9 +163,7 @@ class ProcessChannel:
             text = f"model {self._name}: {error} (dataset {self._place.dataset})"
         else:
             text = f"model {self._name} cannot be made: {told(error)}"
-            if self._told is None:
-                return BrokenModel(text)
-        return UsageError(text) if self._told is None else Ended("exception", f"when it was started again, {text}")
+        return BrokenModel(text) if self._told is None else Ended("exception", f"when it was started again, {text}")
 
     def _making(self) -> Message:
         dtype = str(torch.get_default_dtype()).removeprefix("torch.")

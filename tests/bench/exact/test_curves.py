@@ -18,15 +18,18 @@ FUNCTIONS = [("rbf", 0), ("sigmoid", 0), *(("poly", degree) for degree in (0, 1,
 
 
 @settings(max_examples=60, deadline=None)
-@given(at=st.floats(-3, 3), reach=st.floats(0, 4))
-@example(at=0.0, reach=1e-3)
-@example(at=-1.0, reach=1e-2)
+@given(at=st.floats(-3, 3), left=st.floats(0, 4), right=st.floats(0, 4))
+@example(at=0.0, left=1e-3, right=1e-3)
+@example(at=-1.0, left=1e-2, right=1e-2)
+@example(at=-1.0, left=0.0, right=2.0)
 @pytest.mark.parametrize(("kernel", "degree"), FUNCTIONS)
-def test_a_kernel_stays_between_its_quadratics(kernel: str, degree: int, at: float, reach: float) -> None:
+def test_a_kernel_stays_between_its_quadratics(
+    kernel: str, degree: int, at: float, left: float, right: float
+) -> None:  # fmt: skip
     structure = kernel_votes(0, kernel=kernel, degree=degree)
     p = torch.tensor([-abs(at) if kernel == "rbf" else at], dtype=torch.float64)
-    low, high = bends(structure, p, torch.tensor([reach], dtype=torch.float64))
-    steps = torch.linspace(-reach, reach, 401, dtype=torch.float64)
+    low, high = bends(structure, p, *torch.tensor([[left], [right]], dtype=torch.float64))
+    steps = torch.linspace(-left, right, 401, dtype=torch.float64)
     value, steep = values(structure, p)
     there, line = values(structure, p + steps)[0], value + steep * steps
     slack = 1e-13 * (1 + there.abs().max())
@@ -38,7 +41,7 @@ def test_a_kernel_stays_between_its_quadratics(kernel: str, degree: int, at: flo
 def test_no_tighter_ones_would_do(kernel: str, degree: int) -> None:
     """They touch at an end of the interval; with even degrees astride 0, and the sigmoid, they need not."""
     structure, p, reach = kernel_votes(0, kernel=kernel, degree=degree), torch.tensor([-0.4], dtype=torch.float64), 0.7
-    low, high = bends(structure, p, torch.tensor([reach], dtype=torch.float64))
+    low, high = bends(structure, p, *torch.tensor([[reach], [reach]], dtype=torch.float64))
     value, steep = values(structure, p)
     ends = torch.tensor([-reach, reach], dtype=torch.float64)
     bent = (values(structure, p + ends)[0] - value - steep * ends) / reach**2
