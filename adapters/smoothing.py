@@ -10,8 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from scipy.special import ndtri
-from scipy.stats import binom
+from scipy.special import bdtrc, ndtri
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -22,7 +21,7 @@ from adapters.structures.base import Structure
 from adapters.structures.smoothed import Smoothed as Votes
 from adapters.wrapping import wrap
 
-ROWS = 2000
+ROWS = 16_000
 """Noisy inputs that the model is shown at once, at most,"""
 VALUES = 2**22
 """and features of them."""
@@ -67,7 +66,8 @@ class Smoothed(Adapter):
 
         K is the number of classes, or where it is not known one more than the last class given.
         """
-        given = torch.stack([torch.cat([*self._given(one)]) for one in x]) if len(x) else x.new_zeros(0, 1).long()
+        at_once = max(1, min(ROWS, VALUES // max(1, x[0].numel())) // self.n) if len(x) else 1
+        given = torch.cat([x.new_zeros(0, self.n).long(), *map(self._given, torch.split(x, at_once))])
         size = self.size or int(given.max().clamp_min(0)) + 1
         return torch.stack([(given == index).sum(1) for index in range(size)], dim=1)
 
@@ -104,10 +104,14 @@ class Smoothed(Adapter):
     def _state(self) -> Iterable[object]:
         return self.inner.fingerprint, self.sigma, self.n, self.alpha, self.seed
 
-    def _given(self, x: Tensor) -> Iterator[Tensor]:
-        """The labels of the noisy copies of one input, in blocks."""
-        for noise in self._noise(x, max(1, min(ROWS, VALUES // x.numel()))):
-            yield self.inner.outputs(x + noise.to(x)).labels
+    def _given(self, x: Tensor) -> Tensor:
+        """`(N, n)` the labels of the noisy copies of a few inputs, asked about together; those of one by blocks."""
+        if len(x) == 1:
+            rows = max(1, min(ROWS, VALUES // x.numel()))
+            blocks = [self.inner.outputs(x + noise.to(x)).labels for noise in self._noise(x[0], rows)]
+            return torch.cat(blocks)[None]
+        noise = torch.stack([next(self._noise(one, self.n)) for one in x])
+        return self.inner.outputs((x[:, None] + noise.to(x)).flatten(0, 1)).labels.view(len(x), self.n)
 
     def _noise(self, x: Tensor, rows: int) -> Iterator[Tensor]:
         """Blocks of `(rows, *shape)` float64 noise, `n` rows in all: one stream, however it is cut.
@@ -136,7 +140,8 @@ def _told_apart(votes: Tensor, alpha: float) -> Tensor:
     """`(N,)` whether the first class is told from the second: the probability that an even coin is as uneven, twice."""
     top = votes.topk(min(2, votes.shape[1]), dim=1).values.cpu().numpy()
     first, both = top[:, 0], top.sum(1)
-    return torch.from_numpy((both > 0) & (2 * binom.sf(first - 1, both, 0.5) <= alpha)).to(votes.device)
+    uneven = 2 * bdtrc(first - 1.0, both, 0.5)  # of more than half: else it is beyond 1
+    return torch.from_numpy((both > 0) & (uneven <= alpha)).to(votes.device)
 
 
 def smoothed(model: Any, *, sigma: float, n: int = 1000, alpha: float = 0.001, seed: int = 0) -> Adapter:

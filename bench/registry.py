@@ -73,6 +73,7 @@ OURS = {
         "maxout": "bench.selftest.networks:Maxout",
         "conv": "bench.selftest.networks:Convolution",
         "rbf-svm": "bench.selftest.neighbours:TwoVectors",
+        "linear-svm": "bench.selftest.neighbours:TwoLinearVectors",
         "smoothed": "bench.selftest.smoothed:Smoothed",
     },
     "dataset": {

@@ -42,6 +42,8 @@ class Family(ABC):
     name: ClassVar[str]
     norms: ClassVar[Sequence[str]] = ("linf", "l2", "l1")
     """In which their worst cases are known, and what can be proved of them is."""
+    examples: ClassVar[int] = 8
+    """Of each model, at most."""
     reaches: ClassVar[float]
     """Share of what is to be fooled that attacks fool by themselves, at least."""
     decides: ClassVar[float]

@@ -24,7 +24,6 @@ from bench.table import Table
 KIND = "self-test family"
 MODELS, DEEP = 50, 10_000
 """Models of a family, and of `--deep` in all."""
-EXAMPLES = 8
 MASKED = "linf"
 """The norm in which there are attacks by labels alone."""
 
@@ -43,16 +42,13 @@ def each_of(deep: bool, models: int | None, count: int) -> int:
     return models or (ceil(DEEP / count) if deep else MODELS)
 
 
-def selftest(
-    chosen: Sequence[Family], models: int = MODELS, *, seed: int = 0, examples: int = EXAMPLES, doing: Doing = quiet
-) -> Iterator[Score]:
+def selftest(chosen: Sequence[Family], models: int = MODELS, *, seed: int = 0, doing: Doing = quiet) -> Iterator[Score]:
     """The score of each family's models, and of masked copies of those that are attacked in L_inf.
 
     Args:
         chosen: families.
         models: of each.
         seed: of all that is drawn; each model depends on it, the family's name and its own number.
-        examples: of each model, at most.
         doing: told how far it is.
     """
     for place, family in enumerate(chosen):
@@ -62,7 +58,7 @@ def selftest(
             doing(family.name, (place + number / models) / len(chosen))
             norm = family.norms[number % len(family.norms)]
             begun = time.perf_counter()
-            known, adapter, sizes = _made(family, number, norm, seed, examples)
+            known, adapter, sizes = _made(family, number, norm, seed)
             who = f"model {number} of seed {seed}, {norm}"
             attacks = attacks_of(number // len(family.norms), norm, adapter.gradient, sizes, leads=True)
             plain.add(who, known.truth, sizes, Trial(known, adapter, norm, sizes[1:]).run(attacks))
@@ -76,10 +72,10 @@ def selftest(
         yield from (plain, masked) if masked.models else (plain,)
 
 
-def _made(family: Family, number: int, norm: str, seed: int, examples: int) -> tuple[Known, Adapter, list[float]]:
+def _made(family: Family, number: int, norm: str, seed: int) -> tuple[Known, Adapter, list[float]]:
     """A model, its adapter, and two sizes: one at which nothing is to be fooled, one at which half of it is."""
     rng = np.random.default_rng([seed, crc32(family.name.encode()), number])
-    known = family.known(rng, examples, norm)
+    known = family.known(rng, family.examples, norm)
     shape, names = known.x.shape[1:], tuple(map(str, range(known.classes)))
     spread = known.truth.min() / 2, np.median(known.truth)
     return known, fit(wrap(known.model), shape, names), [float(f"{size:.4g}") for size in spread]

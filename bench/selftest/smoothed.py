@@ -18,7 +18,8 @@ class Smoothed(Family):
 
     name = "smoothed"
     norms = ("l2",)
-    reaches, decides, hidden = 0.65, 0.75, 0.8
+    examples = 4  # each answer costs a thousand
+    reaches, decides, hidden = 0.5, 0.65, 0.8
 
     def known(self, rng: np.random.Generator, n: int, norm: str) -> Known:
         while True:

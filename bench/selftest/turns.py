@@ -14,6 +14,12 @@ SHORT: Mapping[str, Mapping[str, Any]] = {
     "apgd": {"steps": 15},
     "rays": {"queries": 100},
     "training-rays": {"queries": 100},
+    "square": {"queries": 100},
+    "fmn": {"steps": 30},
+    "ddn": {"steps": 30},
+    "fab": {"steps": 15},
+    "carlini-wagner": {"searches": 3, "steps": 40, "step_size": 0.05},
+    "lbfgs": {"searches": 5, "steps": 12},
 }
 """Parameters of a short run, where the defaults are long; of few features these are enough."""
 CLIMBING = ("pgd", "apgd")

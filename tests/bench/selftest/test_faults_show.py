@@ -274,5 +274,5 @@ def test_each_family_states_what_it_has_to_reach() -> None:
     for family in families():
         assert isinstance(family, Family)
         assert family.name in registry.names(KIND)
-        assert min(family.reaches, family.hidden) >= 0.65
-        assert family.decides >= 0.7 or family.name == "rbf-svm"
+        assert min(family.reaches, family.hidden) >= 0.5
+        assert family.decides >= 0.65
