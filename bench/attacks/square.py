@@ -2,6 +2,9 @@
 
 Unlike there a square that leaves the margin equal is kept: on models whose scores go by steps, such as votes, others
 follow on from it (fooled of 100 digits by 500 queries, five neighbours, L_inf .15: 29 with, 14 without).
+
+Checked against torchattacks 3.5.1 by at most 500 queries on 100 digits, L_inf .1: a convolutional net 46 fooled (34),
+five neighbours 10 (2), a forest of 100 trees 80 (52), an RBF SVC 20 (16); L2 .6: 45 (38), 12 (8), 92 (52), 22 (15).
 """
 
 from __future__ import annotations
