@@ -16,7 +16,7 @@ WORKERS ?= 2
 SHARED := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 VENV := .venv
 BIN := $(VENV)/bin
-PUBLISHED := mnist-fgsm mnist-transfer mnist-rubbish
+PUBLISHED := mnist-fgsm mnist-transfer mnist-rubbish mnist-worst-case mnist-anchors
 
 .PHONY: bench test test-lowest speed faults publish clean
 

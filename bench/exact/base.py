@@ -40,7 +40,7 @@ class Effort:
     seconds: float = 10.0
     """Processor time an example, on average over a batch; where it is over, what is not decided stays open.
 
-    Of the processor, so that what else the machine does changes no proof; by the clock at most `PATIENCE` times as long.
+    Of the processor, so that what else the machine does changes no proof; by the clock `PATIENCE` times as long.
     """
     started: tuple[float, float] = field(default_factory=lambda: (time.process_time(), time.monotonic()))
 
