@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -48,8 +48,13 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that is in no table, with the nearest right names."""
     known = list(known)
     near = get_close_matches(name, known, n=3, cutoff=0.5)
+    near = [each for each in near if _alike(name, each) > 0.9 * _alike(name, near[0])]
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known) or 'none'}"
     return UsageError(f"unknown {kind} {name!r}; {hint}")
+
+
+def _alike(one: str, other: str) -> float:
+    return SequenceMatcher(None, other, one).ratio()
 
 
 def refused(of: str, known: Iterable[str], error: ValidationError) -> UsageError:

@@ -261,7 +261,7 @@ def test_a_failure_is_a_line_and_exit_code_1(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--family", "trees"], "unknown self-test family 'trees'; did you mean tree or forest?"),
+        (["--family", "trees"], "unknown self-test family 'trees'; did you mean tree?"),
         (["--deep", "--models", "3"], "--deep and --models: give one of them"),
     ],
 )
