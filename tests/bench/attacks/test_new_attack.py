@@ -54,7 +54,7 @@ class Nearest(Attack):
 class Corners(Attack):
     """Random corners of the ball, until the label changes."""
 
-    name: ClassVar = "corners"
+    name: ClassVar = "any-corner"
     needs: ClassVar = "labels"
     role: ClassVar = "query"
     norms: ClassVar = NORMS
@@ -73,7 +73,7 @@ class Corners(Attack):
                 best = best.where(wrong, corner)
             yield best
 '''
-LINES = {"nearest": "my_attacks:Nearest", "corners": "my_attacks:Corners"}
+LINES = {"nearest": "my_attacks:Nearest", "any-corner": "my_attacks:Corners"}
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +81,8 @@ def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The file, and a line for each attack in it."""
     (tmp_path / "my_attacks.py").write_text(FILE, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    with registry.adding("attack", "nearest", LINES["nearest"]), registry.adding("attack", "corners", LINES["corners"]):
+    near, corner = (registry.adding("attack", name, line) for name, line in LINES.items())
+    with near, corner:
         yield
     sys.modules.pop("my_attacks", None)
 
@@ -129,9 +130,9 @@ def test_models_are_ranked_by_a_minimum_norm_attack_at_any_size() -> None:
         ("attack: nearest", "attack nearest needs norm: l2, not None"),
         ("attack: nearest, norm: linf", "attack nearest needs norm: l2, not linf"),
         ("attack: nearest, norm: l2, eps: 1", "attack nearest looks for the nearest input at any distance: leave out"),
-        ("attack: corners, norm: l2", "attack corners needs eps"),
-        ("attack: corners, norm: l2, eps: 1, tires: 3", "unknown key 'tires'; did you mean tries"),
-        ("attack: corner, norm: l2, eps: 1", "unknown attack 'corner'; did you mean corners"),
+        ("attack: any-corner, norm: l2", "attack any-corner needs eps"),
+        ("attack: any-corner, norm: l2, eps: 1, tires: 3", "unknown key 'tires'; did you mean tries"),
+        ("attack: any-corners, norm: l2, eps: 1", "unknown attack 'any-corners'; did you mean any-corner"),
     ],
 )
 def test_what_a_suite_may_not_ask_of_them(entry: str, says: str) -> None:
@@ -140,7 +141,7 @@ def test_what_a_suite_may_not_ask_of_them(entry: str, says: str) -> None:
 
 
 def test_an_attack_by_labels_is_planned_on_models_without_a_gradient() -> None:
-    both = planned("  - {attack: corners, norm: linf, eps: [0.1, 0.2], sources: all}", "net", "blind")
+    both = planned("  - {attack: any-corner, norm: linf, eps: [0.1, 0.2], sources: all}", "net", "blind")
     assert {(item.cell.craft.source.name, item.cell.target.name) for item in both if item.cell.craft.source} == {
         (source, target) for source in ("net", "blind") for target in ("net", "blind")
     }
@@ -168,7 +169,7 @@ def test_the_minimum_norm_attack_finds_the_closed_form_of_a_linear_model() -> No
 def test_the_attack_by_labels_asks_for_labels_alone() -> None:
     blind = adapters.black_box(lambda x: (x.mean(1) > 0.5).astype(int), version="1", classes=(0, 1))
     x, y = torch.full((6, 4), 0.45), torch.zeros(6, dtype=torch.int64)
-    attack = registry.get("attack", "corners")(tries=16)
+    attack = registry.get("attack", "any-corner")(tries=16)
     small, large = attack.craft(blind, x, y, None, [Threat(norm="linf", eps=eps) for eps in (0.04, 0.2)], draws(6))
     assert (blind.predict(small) == y).all(), "no corner within 0.04 has a mean over 0.5"
     assert (blind.predict(large) != y).all()
@@ -182,7 +183,7 @@ dataset: {name: digits}
 attacks:
   - {attack: fgsm, norm: l2, eps: [0.5, 1.0]}
   - {attack: nearest, norm: l2}
-  - {attack: corners, norm: l2, eps: [1.0], tries: 3}
+  - {attack: any-corner, norm: l2, eps: [1.0], tries: 3}
 rank_by: {norm: l2, eps: 1.0}
 """
 
@@ -202,11 +203,11 @@ def test_both_run_are_judged_and_count(digits_net: torch.nn.Module, tmp_path: Pa
     assert (nearest.costs.gradients, nearest.costs.forwards, nearest.costs.queries) == (nearest.n, nearest.n, 0)
     assert results["nearest", "mute"].status == "unsupported"
 
-    asked = results["corners", "mute"]
+    asked = results["any-corner", "mute"]
     assert asked.status == "ok"
     assert asked.costs is not None
     assert (asked.costs.gradients, asked.costs.forwards, asked.costs.queries) == (0, 0, 3 * asked.n)
-    assert asked.errors == results["corners", "net"].errors
+    assert asked.errors == results["any-corner", "net"].errors
 
     clean = results["clean", "net"]
     right = clean.predicted == clean.true
@@ -218,4 +219,4 @@ def test_both_run_are_judged_and_count(digits_net: torch.nn.Module, tmp_path: Pa
     assert worst.robust_accuracy is not None
     assert worst.robust_accuracy <= (right & ~(nearest.distance <= 1.0)).mean()
     assert "nearest" in str(board)
-    assert "corners" in str(board)
+    assert "any-corner" in str(board)
