@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
@@ -81,3 +83,10 @@ def float32_is_exact_enough() -> bool:
         return torch.get_float32_matmul_precision() == "highest"
     except RuntimeError:  # set through torch's newer switches, one for each backend: it is not "highest" for all
         return False
+
+
+def narrowed(values: Tensor, towards: Literal[-1, 1]) -> Tensor:
+    """The nearest float32 not above (-1), or not below (1), each float64 value: comparisons with float32 stay."""
+    near = values.float()
+    over = near.double() > values if towards < 0 else near.double() < values
+    return torch.where(over, torch.nextafter(near, torch.tensor(towards * torch.inf)), near)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable
-from typing import Self
 
 from torch import Tensor
 
+from adapters.around import Around
 from adapters.base import Adapter, Outputs
 from adapters.scaling import Scaling
 from adapters.structures.base import Structure
 
 
-class Scaled(Adapter):
+class Scaled(Around):
     """A model that is shown `(x * scale - mean) / std`: the perturbation stays in the units of `x`.
 
     The arithmetic is that of the batch, so of float32 inputs the labels are those of `predict(x * scale)` as NumPy
@@ -48,15 +47,6 @@ class Scaled(Adapter):
 
     def reference_predict(self, x: Tensor) -> Tensor:
         return self.inner.reference_predict(self.scaling(self._shaped(x)))
-
-    def called(self, name: str) -> Self:
-        self.inner.called(name)
-        return self
-
-    def copied(self) -> Self:
-        own = copy.copy(self)
-        own.inner, own.notes = self.inner.copied(), list(self.notes)
-        return own
 
     def _state(self) -> Iterable[object]:
         yield self.inner.fingerprint

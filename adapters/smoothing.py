@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from scipy.special import bdtrc, ndtri
 from torch import Tensor
 from torch.nn import functional as F
 
+from adapters.around import Around
 from adapters.base import Adapter, Outputs, wide
 from adapters.errors import NotWrappable, Unsupported
 from adapters.identified import NO_VERSION
@@ -31,7 +31,7 @@ MOST = 10**6
 """Draws, at most."""
 
 
-class Smoothed(Adapter):
+class Smoothed(Around):
     """A model asked under Gaussian noise: its label is the one of most votes, unless they are too even.
 
     It abstains where a two-sided binomial test, at level `alpha`, does not tell the first class from the second
@@ -87,15 +87,6 @@ class Smoothed(Adapter):
         if self.size is None:
             raise Unsupported("the number of the smoothed model's classes is not known; tell them with classes=[...]")
         return Votes(tuple(range(self.size)), self.sigma, self.n, self.alpha)
-
-    def called(self, name: str) -> Self:
-        self.inner.called(name)
-        return self
-
-    def copied(self) -> Self:
-        own = copy.copy(self)
-        own.inner, own.notes = self.inner.copied(), list(self.notes)
-        return own
 
     @property
     def unseen(self) -> tuple[str, ...]:

@@ -15,6 +15,9 @@ from adapters.errors import Unsupported
 if TYPE_CHECKING:
     from bench.pool import Pool
 
+RUNS = 2**16
+"""Numbers of draws that one repetition of an attack has to itself."""
+
 
 class Draws:
     """Random numbers for one batch of examples, from the counter-based generator Philox (Salmon et al. 2011).

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from adapters.errors import Unsupported
-from adapters.rounding import sum_roundoff
+from adapters.rounding import narrowed, sum_roundoff
 from adapters.structures.base import Structure
 from adapters.structures.linear import STEPS
 
@@ -207,8 +207,8 @@ def _scaled(tree: Tree, slope: Tensor, offset: Tensor) -> Tree:
         torch.where(turned, tree.right, tree.left),
         torch.where(turned, tree.left, tree.right),
         tree.feature,
-        _narrowed(low, -1),
-        _narrowed(high, 1),
+        narrowed(low, -1),
+        narrowed(high, 1),
         tree.value,
     )
 
@@ -239,10 +239,3 @@ def _number(values: Tensor) -> Tensor:
 def _float(numbers: Tensor) -> Tensor:
     bits = torch.where(numbers >= 0, numbers, numbers.neg() | 0x80000000)
     return torch.where(bits >= 2**31, bits - 2**32, bits).int().view(torch.float32)
-
-
-def _narrowed(values: Tensor, towards: int) -> Tensor:
-    """The nearest float32 not above, or not below, each float64 value."""
-    near = values.float()
-    over = near.double() > values if towards < 0 else near.double() < values
-    return torch.where(over, torch.nextafter(near, towards * INFINITY), near)

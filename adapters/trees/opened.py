@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from adapters.errors import Unsupported
-from adapters.rounding import two_sided
+from adapters.rounding import narrowed, two_sided
 from adapters.structures.trees import Tree, Trees
 
 
@@ -37,7 +37,7 @@ def opened(
     classes = list(range(len(start)))
     if ties_up:
         classes, value, start = classes[::-1], value.flip(1), start.flip(0)
-    below = _down(table["threshold"])
+    below = narrowed(table["threshold"].double(), -1)
     trees = tuple(_tree(table, below, value, begin, end) for begin, end in pairwise(bounds))
     return Trees(tuple(classes), trees, start, float(divisor), float(off))
 
@@ -62,12 +62,6 @@ def _tree(table: Mapping[str, Tensor], below: Tensor, value: Tensor, begin: int,
         below[begin:end][kept],
         value[begin:end][kept].masked_fill(~leaf[:, None], 0),
     )
-
-
-def _down(threshold: Tensor) -> Tensor:
-    """The largest float32 not above each threshold, which leaves every comparison with float32 inputs as it is."""
-    near = threshold.float()
-    return torch.where(near.double() > threshold.double(), torch.nextafter(near, torch.tensor(-torch.inf)), near)
 
 
 def averaged(parts: Sequence[Trees], weights: Sequence[float], columns: Sequence[Sequence[int]], classes: int) -> Trees:

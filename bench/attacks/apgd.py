@@ -19,7 +19,8 @@ from pydantic import Field
 
 from bench.attacks.climbing import Best, Climb, Seen
 from bench.attacks.losses import RIVALLED, Climbed
-from bench.attacks.restarting import RUNS, RestartingAttack
+from bench.attacks.restarting import RestartingAttack
+from bench.draws import RUNS
 from bench.threats import Threat
 from bench.threats.base import per_example
 

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from bench.attacks.hyperplanes import least_step
 from bench.attacks.nearest import MinimumNorm, Nearest
+from bench.draws import RUNS
 from bench.threats.base import per_example
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ OVERSHOOT = 1.05
 """by how much steps go beyond the hyperplane,"""
 BACK = 0.9
 """and what is kept of a success when going back towards the example: all of the paper's."""
-RUNS = 2**16
-"""Numbers of random starts that a repetition has to itself."""
 
 
 class FAB(MinimumNorm):

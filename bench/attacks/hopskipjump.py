@@ -19,6 +19,7 @@ from pydantic import Field
 from bench.attacks.asking import Asking
 from bench.attacks.base import Attack, Need, Role
 from bench.attacks.starts import rivals
+from bench.draws import RUNS
 from bench.threats import Threat
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from adapters.base import Adapter
     from bench.draws import Draws
 
-RUNS = 2**16
-"""Numbers of random directions that a repetition has to itself."""
 CELLS = 2**22
 """Features of points that are made at once: 32 MiB in float64."""
 THETA = 1e-3

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from bench.attacks.climbing import Best, Climb
-from bench.attacks.restarting import RUNS, RestartingAttack
+from bench.attacks.restarting import RestartingAttack
+from bench.draws import RUNS
 from bench.threats import Threat
 
 if TYPE_CHECKING:

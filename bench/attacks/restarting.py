@@ -7,9 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from bench.attacks.gradient import GradientAttack
-
-RUNS = 2**16
-"""Numbers of random starts that a repetition has to itself."""
+from bench.draws import RUNS
 
 
 class RestartingAttack(GradientAttack):

@@ -18,6 +18,7 @@ from pydantic import Field
 from bench.attacks.asking import Asking
 from bench.attacks.base import Attack, Need, Role
 from bench.attacks.patches import Plane, bump
+from bench.draws import RUNS
 from bench.threats import Threat
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from adapters.base import Adapter
     from bench.draws import Draws
 
-RUNS = 2**16
-"""Numbers of blocks of random numbers that a repetition has to itself."""
 BLOCK = 64
 """Steps whose random numbers are drawn together."""
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)

@@ -46,7 +46,7 @@ def _proved(record: Record) -> dict[str, str]:
     if record.cell.kind != "certificate" or distance is None:
         return {}
     radius, exact = record.result.radius, record.result.exact
-    sizes = [each for each in record.cell.craft.attack.parameters.get("sizes", ()) if isinstance(each, float)]
+    sizes = [each for each in record.cell.craft.attack.parameters.get("sizes", ()) if isinstance(each, (int, float))]
     held = ", ".join(f"{percent(float((radius >= size).mean()))}% at {size:g}" for size in sizes)
     found = distance[np.isfinite(distance)]
     return {

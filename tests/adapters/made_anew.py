@@ -26,10 +26,6 @@ _COPIED = (
     "import copy\nfrom copy import copy as other\nclass Held:\n    by = 0.0\n"
     "    def __copy__(self):\n        made = Held()\n        made.by = NUMBER\n        return made\n"
 )
-_PICKLED = (
-    "import pickle\ndef make(by):\n    made = Held()\n    made.by = by\n    return made\n"
-    "class Held:\n    def __reduce__(self):\n        return make, (NUMBER,)\n"
-)
 
 CASES = {
     "made by a class method": (
