@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from bench.attacks.climbing import Best, Climb, Seen
-from bench.attacks.losses import RIVALLED, Climbed
+from bench.attacks.losses import RIVALLED, Climbed, likeliest
 from bench.attacks.restarting import RestartingAttack
 from bench.draws import RUNS
 from bench.threats import Threat
@@ -93,11 +93,7 @@ class APGD(RestartingAttack):
         if not len(rows):
             return []
         logits = climb.source.logits(climb.x[rows]).detach()
-        known = climb.y.new_tensor(climb.source.known_classes or range(logits.shape[1]))
-        order = known[logits[:, known].argsort(dim=1, descending=True, stable=True)]
-        own = order == climb.y[rows][:, None]
-        own[:, -1] |= ~own.any(1)  # of a class that the model cannot answer the last rival is left out, for one length
-        others = order[~own].view(len(rows), -1)
+        others = likeliest(logits, climb.y[rows], climb.source.known_classes)
         found = []
         for place in range(min(self.rivals, others.shape[1])):
             towards = climb.y.clone()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from bench.attacks.losses import RIVALLED, Climbed, climbed, margin
+from bench.attacks.losses import RIVALLED, Climbed, climbed, lead
 from bench.threats import Threat
 from bench.threats.base import per_example
 
@@ -157,6 +157,4 @@ class Climb:
         return -climbed(self.kind, logits, self.goals[rows], None, self.source.known_classes)
 
     def _lead(self, logits: Tensor, rows: Tensor) -> Tensor:
-        if self.goals is None:
-            return margin(logits, self.y[rows])
-        return -margin(logits, self.goals[rows])
+        return lead(logits, self.y[rows], None if self.goals is None else self.goals[rows])

@@ -69,3 +69,17 @@ def margin(logits: Tensor, y: Tensor) -> Tensor:
     from adapters.rounding import margin_against
 
     return margin_against(logits, y)
+
+
+def lead(logits: Tensor, y: Tensor, goals: Tensor | None) -> Tensor:
+    """`(N,)` the margin towards success: of any class but `y`, or of the goals where there are some."""
+    return margin(logits, y) if goals is None else -margin(logits, goals)
+
+
+def likeliest(logits: Tensor, y: Tensor, known: Sequence[int] | None) -> Tensor:
+    """`(N, R)` the classes other than `y` that a model can answer, in the order of their logits."""
+    order = y.new_tensor(known or range(logits.shape[1]))
+    order = order[logits[:, order].argsort(dim=1, descending=True, stable=True)]
+    own = order == y[:, None]
+    own[:, -1] |= ~own.any(1)  # of a class that the model cannot answer the last rival is left out, for one length
+    return order[~own].view(len(order), -1)

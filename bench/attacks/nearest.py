@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 from adapters.errors import Unsupported, no_gradient
 from bench.attacks.aimed import AimedAttack
 from bench.attacks.base import Need, Role
-from bench.attacks.losses import margin
+from bench.attacks.losses import lead, likeliest
 from bench.attacks.shrinking import shrunk
 from bench.threats import Threat
 from bench.threats.base import per_example
@@ -98,9 +98,7 @@ class Nearest:
 
     def lead(self, logits: Tensor, rows: Tensor) -> Tensor:
         """`(n,)` the margin towards success."""
-        if self.goals is None:
-            return margin(logits, self.y[rows])
-        return -margin(logits, self.goals[rows])
+        return lead(logits, self.y[rows], None if self.goals is None else self.goals[rows])
 
     def towards(self, rivals: Tensor) -> Value:
         """How far `(n,)` rival classes are ahead of the class to leave; towards a goal, the margin."""
@@ -117,11 +115,7 @@ class Nearest:
         if self.goals is not None:
             return self.goals[:, None]
         logits = self.source.logits(self.x).detach()
-        known = self.y.new_tensor(self.source.known_classes or range(logits.shape[1]))
-        order = known[logits[:, known].argsort(dim=1, descending=True, stable=True)]
-        own = order == self.y[:, None]
-        own[:, -1] |= ~own.any(1)  # of a class that it cannot answer the last rival is left out, for one length
-        return order[~own].view(len(order), -1)[:, :count]
+        return likeliest(logits, self.y, self.source.known_classes)[:, :count]
 
     def entropy(self, logits: Tensor, rows: Tensor) -> Tensor:
         """`(n,)` the cross-entropy of the class to leave, or that of the goal, negative."""
