@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import ctypes
 import functools
-import itertools
 import json
-import logging
 import os
-import pathlib
-import pickle
-import socket
 import subprocess
 import sys
-import threading
-import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
 import made_anew  # noqa: F401 - more places
-import numpy as np
 import ordinary_nets
 import places_by_name  # noqa: F401
 import places_of_users  # noqa: F401
@@ -32,15 +22,12 @@ import pytest
 import torch
 from networks import dense
 from ordinary_nets import NETS, UNPICKLED, UNWRAPPED, told
-from places import PLACES, body, calls
+from places import PLACES, body
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 import adapters
 from adapters import identity
-from adapters.base import Adapter, Outputs
-from adapters.ensembles import ensemble
-from adapters.torch_module import TorchModule
 
 x = torch.linspace(0, 1, 24).reshape(2, 1, 3, 4)
 
@@ -247,197 +234,6 @@ def typed(code: str) -> str:
 def test_code_counts_by_what_it_does(old: str, new: str, same: bool) -> None:
     """Redefined in a notebook's cell, where there is no source to be had."""
     assert (typed(CODE) == typed(CODE.replace(old, new))) is same
-
-
-# -- what cannot be seen into -----------------------------------------------------------------------------------------
-
-HANDLE = open(os.devnull)  # noqa: SIM115 - it stays open
-SOCKET = socket.socket()
-LIBRARY = ctypes.CDLL(None)
-ITEMS = iter(number for number in range(3))
-PACKED = pickle.dumps(1.0)
-UFUNC = np.frompyfunc(lambda number: number, 1, 1)
-OPERATORS = torch.library.Library("places", "DEF")
-OPERATORS.define("opaque(Tensor x) -> Tensor")
-OPERATORS.impl("opaque", lambda x: x, "CPU")
-
-
-class OnMeta(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.body, self.by = body(), torch.empty(1, device="meta")
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.body(x)
-
-
-UNSEEN: dict[str, tuple[Callable[[], nn.Module], str]] = {
-    "file": (lambda: calls(lambda held: HANDLE.read()), "HANDLE: _io.TextIOWrapper"),
-    "file by name": (lambda: calls(lambda held: open("net.txt").read()), "open: io.open"),  # noqa: SIM115
-    "path": (lambda: calls(lambda held: pathlib.Path("net.txt").read_text()), "read_text()"),
-    "loaded weights": (lambda: calls(lambda held: torch.load("net.pt")), "torch.load"),
-    "loaded array": (lambda: calls(lambda held: np.load("net.npy")), "numpy.load"),
-    "socket": (lambda: calls(lambda held: SOCKET.recv(1)), "SOCKET: socket.socket"),
-    "library in C": (lambda: calls(lambda held: LIBRARY.abs(1)), "LIBRARY: ctypes.CDLL"),
-    "generator": (lambda: calls(lambda held: next(ITEMS)), "ITEMS: generator"),
-    "ufunc of Python": (lambda: calls(lambda held: UFUNC(0)), "a ufunc of no library"),
-    "environment": (lambda: calls(lambda held: os.environ["SHIFT"]), "os.environ"),
-    "text that is run": (lambda: calls(lambda held: eval("1")), "eval"),
-    "another program": (lambda: calls(lambda held: subprocess.run(["shift"])), "subprocess.run"),
-    "operator of no Python": (lambda: calls(lambda held: torch.ops.places.opaque(held)), "places::opaque"),
-    "object that is unpacked": (lambda: calls(lambda held: pickle.loads(PACKED)), "pickle.loads"),
-    "everything that is derived": (lambda: calls(lambda held: len(nn.Tanh.__subclasses__())), "__subclasses__"),
-    "globals by another way": (lambda: calls(lambda held: calls.__globals__["SHIFT"]), "__globals__"),
-    "path that is resolved": (lambda: calls(lambda held: len(os.path.expandvars("$SHIFT"))), "expandvars"),
-    "tensor without values": (OnMeta, "device meta"),
-}
-
-
-@pytest.mark.parametrize("kind", UNSEEN)
-def test_what_cannot_be_seen_into_has_no_identity_without_a_version(kind: str) -> None:
-    make, said = UNSEEN[kind]
-    one, other = adapters.wrap(make().eval()), adapters.wrap(make().eval())
-    assert any(said in each for each in one.unseen), one.unseen
-    assert one.notes == ["no-version"]
-    assert one.fingerprint == one.fingerprint != other.fingerprint  # never reused
-    assert one.copied().fingerprint == copy.deepcopy(one).fingerprint == one.fingerprint  # of one adapter, one model
-    first, same, second = (adapters.wrap(make().eval(), version=version) for version in ("1", "1", "2"))
-    assert first.fingerprint == same.fingerprint != second.fingerprint
-    assert first.notes == []
-    assert first.unseen == one.unseen
-
-
-def test_what_stands_for_the_unseen_travels() -> None:
-    adapter = adapters.wrap(UNSEEN["environment"][0]().eval())
-    assert cloudpickle.loads(cloudpickle.dumps(adapter)).fingerprint == adapter.fingerprint
-
-
-def test_an_ensemble_sees_no_more_than_its_members() -> None:
-    whole = ensemble([adapters.wrap(UNSEEN["environment"][0]().eval()), adapters.wrap(dense(12, 3))])
-    assert whole.notes == ["no-version"]
-    assert whole.unseen[0].startswith("member 0, take: os.environ")
-    assert "wrap(net, version=" in whole.remedy
-
-
-BYSTANDERS: dict[str, Callable[[], Any]] = {
-    "lock": threading.Lock,
-    "logger": lambda: logging.getLogger(uuid.uuid4().hex),
-    "event": threading.Event,
-    "object": object,
-    "counter": lambda: itertools.count(3),
-}
-
-
-@pytest.mark.parametrize("kind", BYSTANDERS)
-def test_what_decides_nothing_is_passed_by(kind: str) -> None:
-    prints = {adapters.wrap(calls(of_closure(BYSTANDERS[kind]())).eval()).fingerprint for _ in range(2)}
-    assert len(prints) == 1
-
-
-def of_closure(bystander: Any) -> Callable[[Any], float]:
-    return lambda held: 0.0 if bystander else 1.0
-
-
-# -- adapters of one's own --------------------------------------------------------------------------------------------
-
-MINE = """
-import socket, threading, uuid
-import torch
-from adapters.base import Adapter, Outputs
-
-SHARPNESS = 1.0
-
-class Mine(Adapter):
-    family = "mine"
-
-    def __init__(self, scale=1.0, connection=None):
-        super().__init__(input_shape=(12,), classes=None)
-        self.scale, self.connection = scale, connection
-        self.weight, self.lock, self.run = torch.ones(12, 3), threading.Lock(), uuid.uuid4().hex
-
-    def _logits(self, x):
-        if self.connection:
-            self.connection.send(b"")
-        return SHARPNESS * self.scale * (x @ self.weight)
-
-    def _outputs(self, x):
-        logits = self._logits(x)
-        return Outputs(logits.argmax(1), logits, logits.softmax(1))
-
-    def _state(self):
-        return ()
-"""
-
-
-def mine(old: str = "", new: str = "", **options: Any) -> Adapter:
-    space: dict[str, Any] = {"__name__": "notebook"}
-    exec(MINE.replace(old, new) if old else MINE, space)
-    return space["Mine"](**options)
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("(x @ self.weight)", "(x @ self.weight) + 1"),
-        ("SHARPNESS = 1.0", "SHARPNESS = 2.0"),
-        ("torch.ones", "torch.zeros"),
-        ("return ()", "return (1,)"),
-        ("logits.argmax(1)", "logits.argmin(1)"),
-    ],
-)
-def test_the_code_of_an_own_adapter_counts(old: str, new: str) -> None:
-    """Not its state alone: an edited `_logits` is another model."""
-    assert mine().fingerprint == mine().fingerprint != mine(old, new).fingerprint
-    assert mine("family", "# a remark\n\n    family").fingerprint == mine().fingerprint
-
-
-def test_the_attributes_of_an_own_adapter_count() -> None:
-    assert mine(scale=2.0).fingerprint != mine().fingerprint
-    assert mine().to("cpu").fingerprint == mine().fingerprint
-
-
-def test_an_own_adapter_that_cannot_be_seen_into_has_a_version_of_its_class() -> None:
-    adapter = mine(connection=SOCKET)
-    assert adapter.fingerprint == adapter.copied().fingerprint != mine(connection=SOCKET).fingerprint
-    assert adapter.unseen == ("connection: socket.socket",)
-    assert adapter.notes == ["no-version"]
-    one, same, two = (
-        mine("family", f"version = {version!r}\n    family", connection=SOCKET) for version in ("1", "1", "2")
-    )
-    assert one.fingerprint == same.fingerprint != two.fingerprint
-    assert one.notes == []
-
-
-class Sharper(TorchModule):
-    """The project's own adapter with a method of the user's."""
-
-    def _logits(self, x: Tensor) -> Tensor:
-        return 2 * super()._logits(x)
-
-
-class Outer(Adapter):
-    """An adapter in an adapter."""
-
-    family = "outer"
-
-    def __init__(self, inner: Adapter) -> None:
-        super().__init__(input_shape=None, classes=None)
-        self.inner, self.ask = inner, self._outputs
-
-    def _outputs(self, x: Tensor) -> Outputs:
-        return self.inner.outputs(x)
-
-    def _state(self) -> Any:
-        return ()
-
-
-def test_adapters_made_of_the_projects_own_count_by_both() -> None:
-    wrapped, sharper = adapters.wrap(dense(12, 3)), Sharper(dense(12, 3))
-    assert Sharper(dense(12, 3)).fingerprint == sharper.fingerprint != wrapped.fingerprint
-    assert Outer(wrapped).fingerprint == Outer(adapters.wrap(dense(12, 3))).fingerprint != Outer(sharper).fingerprint
-    assert Outer(adapters.wrap(dense(12, 4))).fingerprint != Outer(wrapped).fingerprint
-    blind = Outer(adapters.wrap(UNSEEN["environment"][0]().eval()))
-    assert blind.unseen[0].startswith("inner: take: os.environ")
 
 
 # -- golden values ----------------------------------------------------------------------------------------------------
