@@ -1,0 +1,129 @@
+"""Model by model: what our suite fools, what each peer does, on the same examples."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tests.peers.judged import fooled
+from tests.peers.pieces import piece
+from tests.peers.rivals import RIVALS, Rival
+from tests.peers.subjects import Asked, Subject
+
+CHUNK = 50
+"""Examples that a peer is given at once, and that an interruption costs."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One peer on one model."""
+
+    rival: str
+    fooled: dict[float, NDArray[np.bool_]]
+    """For each size, `(n,)`."""
+    queries: dict[float, float]
+    """Of an example, the mean: questions, and forward passes of nets,"""
+    gradients: dict[float, float]
+    """and gradients. The same at every size where the peer looks for the nearest point."""
+
+
+def rivals_of(name: str) -> list[str]:
+    """Names of the peers that attack a model."""
+    return [key for key, rival in RIVALS.items() if name in rival.models]
+
+
+def outcome(subject: Subject, key: str) -> Outcome:
+    """Run a peer, or read what it came to."""
+    rival, sizes = RIVALS[key], list(subject.fooled)
+    masks: dict[float, list[bool]] = {eps: [] for eps in sizes}
+    asked = {eps: np.zeros(2) for eps in sizes}
+    for start in range(0, len(subject.index), CHUNK):
+        part = slice(start, start + CHUNK)
+        for run in [[eps] for eps in sizes] if rival.by_size else [sizes]:
+            found = _piece(subject, key, part, run)
+            for eps in run:
+                masks[eps] += found["fooled"][str(eps)]
+                asked[eps] += (found["queries"], found["gradients"])
+    n = len(subject.index)
+    return Outcome(
+        key,
+        {eps: np.array(mask) for eps, mask in masks.items()},
+        {eps: float(asked[eps][0] / n) for eps in sizes},
+        {eps: float(asked[eps][1] / n) for eps in sizes},
+    )
+
+
+def _piece(subject: Subject, key: str, part: slice, sizes: list[float]) -> dict[str, Any]:
+    rival = RIVALS[key]
+    says = {
+        "model": subject.adapter.fingerprint,
+        "examples": subject.index[part].tolist(),
+        "sizes": sizes,
+        "library": [rival.library, version(rival.library)],
+    }
+    size = f"-{sizes[0]:g}" if rival.by_size else ""
+    return piece(f"{subject.name}-{key}{size}-{part.start}", says, lambda: _run(subject, rival, part, sizes))
+
+
+def _run(subject: Subject, rival: Rival, part: slice, sizes: list[float]) -> dict[str, Any]:
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002  # the packages draw from it
+    torch.manual_seed(0)
+    x, y, net = subject.x[part], subject.y[part], Asked(subject.adapter, rival.gives)
+    candidates = rival.craft(subject, net, x.clone(), y, sizes[0] if rival.by_size else None).detach()
+    return {
+        "fooled": {str(eps): fooled(subject.adapter, x, y, candidates, eps).tolist() for eps in sizes},
+        "queries": net.queries,
+        "gradients": net.gradients,
+    }
+
+
+@dataclass(frozen=True)
+class Row:
+    """A model at one size: ours beside each peer."""
+
+    model: str
+    eps: float
+    index: NDArray[np.int64]
+    ours: NDArray[np.bool_]
+    peers: dict[str, NDArray[np.bool_]]
+    costs: dict[str, tuple[float, float]]
+    """Of each peer, queries and gradients an example."""
+
+    @property
+    def best(self) -> int:
+        """How many the best peer fools."""
+        return max(int(mask.sum()) for mask in self.peers.values())
+
+    @property
+    def missed(self) -> NDArray[np.int64]:
+        """Positions in the test split of what some peer fools and we don't."""
+        return self.index[self._any & ~self.ours]
+
+    @property
+    def only_ours(self) -> int:
+        return int((self.ours & ~self._any).sum())
+
+    @property
+    def met(self) -> bool:
+        """No example fewer than the best of them but one."""
+        return int(self.ours.sum()) >= self.best - 1
+
+    @property
+    def _any(self) -> NDArray[np.bool_]:
+        return np.asarray(np.any(list(self.peers.values()), axis=0))
+
+
+def rows(subject: Subject, found: list[Outcome]) -> Iterator[Row]:
+    """A row for each size."""
+    for eps, ours in subject.fooled.items():
+        peers = {one.rival: one.fooled[eps] for one in found}
+        costs = {one.rival: (one.queries[eps], one.gradients[eps]) for one in found}
+        yield Row(subject.name, eps, subject.index, ours, peers, costs)
