@@ -1,7 +1,8 @@
 """What `make peers` runs: other libraries' attacks beside ours, then `docs/peers.md` from what they came to.
 
 `python -m tests.peers [MODEL ...]` measures and prints some of the models; without names all, and writes the document.
-What was measured is kept in `.peers`, so that an interrupted run goes on where it was.
+What was measured is kept in `.peers`, so that an interrupted run goes on where it was; `--kept` measures nothing and
+makes the document of what is there.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ def main(names: list[str]) -> int:
 
 
 def _measured(names: list[str]) -> int:
+    kept = "--kept" in names
+    names = [name for name in names if name != "--kept"]
     unknown = [name for name in names if name not in CASES]
     if unknown:
         raise UsageError(f"no model {unknown[0]!r} is compared; there are {', '.join(CASES)}")
@@ -39,21 +42,24 @@ def _measured(names: list[str]) -> int:
     fought: list[Bout] = []
     for name in names or CASES:
         one = subject(name, Path("bench-out"))
-        found = list(rows(one, [outcome(one, key) for key in rivals_of(name)]))
+        found = list(rows(one, [outcome(one, key, kept=kept) for key in rivals_of(name)]))
         compared += found
-        _say(of_rows(found))
+        if found:
+            _say(of_rows(found))
         if name in NETS:
-            both = _fought(one)
+            both = _fought(one, kept)
             fought += both
-            _say(of_bouts(both))
+            if both:
+                _say(of_bouts(both))
     if not names:
         DOCUMENT.write_text(document(compared, fought), encoding="utf-8")
         _say(f"wrote {DOCUMENT.relative_to(ROOT)}")
     return int(not all(row.met for row in compared) or not all(bout.better and bout.cheaper for bout in fought))
 
 
-def _fought(one: Subject) -> list[Bout]:
-    return list(bouts(one.name, {key: duel(one, key) for key in DUELS}))
+def _fought(one: Subject, kept: bool) -> list[Bout]:
+    found = {key: duel(one, key, kept=kept) for key in DUELS}
+    return list(bouts(one.name, {key: both for key, both in found.items() if both}))
 
 
 def _say(text: str) -> None:

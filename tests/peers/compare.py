@@ -15,10 +15,7 @@ from numpy.typing import NDArray
 from tests.peers.judged import fooled
 from tests.peers.pieces import piece
 from tests.peers.rivals import RIVALS, Rival
-from tests.peers.subjects import Asked, Subject
-
-CHUNK = 50
-"""Examples that a peer is given at once, and that an interruption costs."""
+from tests.peers.subjects import CASES, Asked, Subject
 
 
 @dataclass(frozen=True)
@@ -27,7 +24,9 @@ class Outcome:
 
     rival: str
     fooled: dict[float, NDArray[np.bool_]]
-    """For each size, `(n,)`."""
+    """For each size, `(n,)`; False where it was not run."""
+    run: dict[float, NDArray[np.bool_]]
+    """For each size, `(n,)` which examples it was run on."""
     queries: dict[float, float]
     """Of an example, the mean: questions, and forward passes of nets,"""
     gradients: dict[float, float]
@@ -39,28 +38,24 @@ def rivals_of(name: str) -> list[str]:
     return [key for key, rival in RIVALS.items() if name in rival.models]
 
 
-def outcome(subject: Subject, key: str) -> Outcome:
-    """Run a peer, or read what it came to."""
-    rival, sizes = RIVALS[key], list(subject.fooled)
-    masks: dict[float, list[bool]] = {eps: [] for eps in sizes}
+def outcome(subject: Subject, key: str, *, kept: bool = False) -> Outcome:
+    """Run a peer, or read what it came to; `kept`: only the latter, of the examples that it has been run on."""
+    rival, sizes, n = RIVALS[key], list(subject.fooled), len(subject.index)
+    masks, run = ({eps: np.zeros(n, dtype=bool) for eps in sizes} for _ in range(2))
     asked = {eps: np.zeros(2) for eps in sizes}
-    for start in range(0, len(subject.index), CHUNK):
-        part = slice(start, start + CHUNK)
-        for run in [[eps] for eps in sizes] if rival.by_size else [sizes]:
-            found = _piece(subject, key, part, run)
-            for eps in run:
-                masks[eps] += found["fooled"][str(eps)]
+    for together in [[eps] for eps in sizes] if rival.by_size else [sizes]:
+        for start in range(0, n, CASES[subject.name].chunk):
+            part = slice(start, start + CASES[subject.name].chunk)
+            found = _piece(subject, key, part, together, kept)
+            for eps in together if found else ():
+                masks[eps][part] = found["fooled"][str(eps)]
+                run[eps][part] = True
                 asked[eps] += (found["queries"], found["gradients"])
-    n = len(subject.index)
-    return Outcome(
-        key,
-        {eps: np.array(mask) for eps, mask in masks.items()},
-        {eps: float(asked[eps][0] / n) for eps in sizes},
-        {eps: float(asked[eps][1] / n) for eps in sizes},
-    )
+    each = {eps: asked[eps] / max(1, run[eps].sum()) for eps in sizes}
+    return Outcome(key, masks, run, *({eps: float(each[eps][place]) for eps in sizes} for place in (0, 1)))
 
 
-def _piece(subject: Subject, key: str, part: slice, sizes: list[float]) -> dict[str, Any]:
+def _piece(subject: Subject, key: str, part: slice, sizes: list[float], kept: bool) -> dict[str, Any]:
     rival = RIVALS[key]
     says = {
         "model": subject.adapter.fingerprint,
@@ -69,7 +64,8 @@ def _piece(subject: Subject, key: str, part: slice, sizes: list[float]) -> dict[
         "library": [rival.library, version(rival.library)],
     }
     size = f"-{sizes[0]:g}" if rival.by_size else ""
-    return piece(f"{subject.name}-{key}{size}-{part.start}", says, lambda: _run(subject, rival, part, sizes))
+    name = f"{subject.name}-{key}{size}-{part.start}"
+    return piece(name, says, None if kept else lambda: _run(subject, rival, part, sizes))
 
 
 def _run(subject: Subject, rival: Rival, part: slice, sizes: list[float]) -> dict[str, Any]:
@@ -122,8 +118,10 @@ class Row:
 
 
 def rows(subject: Subject, found: list[Outcome]) -> Iterator[Row]:
-    """A row for each size."""
+    """A row for each size, of the examples that every peer was run on; none where there are none."""
     for eps, ours in subject.fooled.items():
-        peers = {one.rival: one.fooled[eps] for one in found}
+        met = np.all([one.run[eps] for one in found], axis=0)
+        peers = {one.rival: one.fooled[eps][met] for one in found}
         costs = {one.rival: (one.queries[eps], one.gradients[eps]) for one in found}
-        yield Row(subject.name, eps, subject.index, ours, peers, costs)
+        if met.any():
+            yield Row(subject.name, eps, subject.index[met], ours[met], peers, costs)

@@ -72,7 +72,7 @@ DUELS = {
     "apgd-targeted": Duel(
         "apgd",
         "linf",
-        {"loss": "targeted_ratio", "restarts": 1, "steps": STEPS},
+        {"loss": "targeted_dlr", "restarts": 1, "steps": STEPS},
         "torchattacks",
         _torchattacks("APGDT", EPS, n_classes=10, steps=STEPS),
         EPS,
@@ -90,8 +90,8 @@ DUELS = {
 }
 
 
-def duel(subject: Subject, key: str) -> dict[str, Any]:
-    """Both sides: successes or distances, and what they asked for, of an example. Read where it is measured already."""
+def duel(subject: Subject, key: str, *, kept: bool = False) -> dict[str, Any]:
+    """Both sides: successes or distances, and what they asked for, of an example; `kept` as in `outcome`."""
     one = DUELS[key]
     says = {
         "model": subject.adapter.fingerprint,
@@ -100,7 +100,7 @@ def duel(subject: Subject, key: str) -> dict[str, Any]:
         "revision": make_attack(one.attack, dict(one.parameters)).revision,
         "library": [one.library, version(one.library)],
     }
-    return piece(f"duel-{subject.name}-{key}", says, lambda: _fight(subject, one))
+    return piece(f"duel-{subject.name}-{key}", says, None if kept else lambda: _fight(subject, one))
 
 
 def _fight(subject: Subject, one: Duel) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from tabulate import tabulate
 
 from tests.peers.compare import Row
-from tests.peers.duels import DUELS, Bout
+from tests.peers.duels import DUELS, NETS, Bout
 from tests.peers.rivals import RIVALS
 from tests.peers.subjects import CASES
 
@@ -125,7 +125,7 @@ distance; *nearer*: examples on which ours alone succeeds or is nearer by more t
 Gradients and queries (forward passes included) of an example, ours / theirs. The goal: no worse, no dearer.
 
 {of_bouts(bouts)}
-"""
+{_short(rows, bouts)}"""
 
 
 def _counts() -> str:
@@ -133,9 +133,31 @@ def _counts() -> str:
     return ", ".join([*few, "200 of all others"])
 
 
+def _short(rows: Sequence[Row], bouts: Sequence[Bout]) -> str:
+    """What was not run, so that nobody takes this page for more than it is."""
+    run = {(row.model, row.eps): len(row.index) for row in rows}
+    lines = []
+    for name, case in CASES.items():
+        few = [
+            f"{eps:g} ({run.get((name, eps), 0)} of {case.n})" for eps in case.sizes if run.get((name, eps)) != case.n
+        ]
+        if few:
+            lines.append(
+                f"- {name}" + (f" at {', '.join(few)}" if any((name, eps) in run for eps in case.sizes) else "")
+            )
+    fought = {(bout.net, bout.key) for bout in bouts}
+    for net in NETS:
+        missing = [key for key in DUELS if (net, key) not in fought]
+        if missing:
+            lines.append(f"- attack against attack on {net}: {', '.join(missing)}")
+    listed = "\n".join(lines)
+    return f"\n## Not run yet\n\n{listed}\n" if lines else ""
+
+
 def _titled(key: str) -> str:
     rival = RIVALS[key]
-    return f"{'ART' if rival.library == ART else rival.library}'s {rival.title}"
+    owner = "ART's" if rival.library == ART else f"{rival.library}'{'' if rival.library.endswith('s') else 's'}"
+    return f"{owner} {rival.title}"
 
 
 def _range(values: Sequence[float]) -> str:

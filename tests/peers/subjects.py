@@ -23,6 +23,8 @@ from bench.progress import quiet
 from bench.running.shelf import Shelf, dataset_of
 
 SIZES = (0.01, 0.02, 0.05, 0.1, 0.25)
+LARGE = (0.25, 0.1, 0.05)
+"""Where a run for each size takes long."""
 
 
 @dataclass(frozen=True)
@@ -48,19 +50,21 @@ class Case:
     sizes: tuple[float, ...] = SIZES
     n: int = 200
     suite: str = "mnist-worst-case"
+    chunk: int = 50
+    """Examples that a peer is given at once, and that an interruption costs."""
 
 
 CASES = {
-    "softmax-regression": Case(),
-    "maxout": Case(),
-    "rbf-network": Case(),
+    "softmax-regression": Case(LARGE),
+    "maxout": Case(LARGE),
+    "rbf-network": Case(LARGE),
     "raghunathan": Case((0.1,), suite="mnist-anchors"),
     "wong-kolter": Case((0.1,), suite="mnist-anchors"),
     "linear-svm": Case(),
-    "rbf-svm": Case(),
-    "knn": Case(n=50),
+    "rbf-svm": Case(chunk=25),
+    "knn": Case(n=50, chunk=10),
     "decision-tree": Case((0.01, 0.02, 0.05)),
-    "random-forest": Case((0.01, 0.02, 0.05)),
+    "random-forest": Case((0.01, 0.02, 0.05), chunk=25),
 }
 
 
