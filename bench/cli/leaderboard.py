@@ -13,16 +13,29 @@ from bench.cli.output import print_board, print_table, warn
 from bench.errors import UsageError
 
 Suite = Annotated[str | None, Argument(metavar="[SUITE|FILE.yaml]", help="One suite; without, all that have records.")]
-Format = Annotated[Literal["md", "csv", "json"], Option(help="json and csv are for programs.")]
+Format = Annotated[Literal["md", "csv", "json", "html"], Option(help="json and csv are for programs; html: --site.")]
 Check = Annotated[bool, Option("--check", help="Fail when ./leaderboard.md does not match the records in ./results.")]
 Beside = Annotated[bool, Option("--beside-published", help="Our records in --out beside those published in ./results.")]
+Site = Annotated[
+    Path | None,
+    Option(metavar="DIR", help="With --format html: folder to write the page into; without, the folder site in --out."),
+]
 
 
 def command(
-    suite: Suite = None, format: Format = "md", check: Check = False, beside: Beside = False, out: Out = DEFAULT_OUT
+    suite: Suite = None,
+    format: Format = "md",
+    check: Check = False,
+    beside: Beside = False,
+    site: Site = None,
+    out: Out = DEFAULT_OUT,
 ) -> None:
-    """Print the leaderboard; from records alone."""
-    if check:
+    """Print the leaderboard, or write it as a page; from records alone."""
+    if site is not None and format != "html":
+        raise UsageError(f"--site {site} is where --format html writes to; add --format html")
+    if format == "html" and not (check or beside):
+        _write_page(suite, out, site or out / "site")
+    elif check:
         _check()
     elif beside:
         _beside_published(suite or "mnist-fgsm", out)
@@ -53,6 +66,14 @@ def _beside_published(name: str, out: Path) -> None:
     if not ours or not published:
         raise UsageError(f"no records of {suite.suite} in {'./results' if ours else out / 'results'} to compare")
     print_table(compared(suite, ours, published))
+
+
+def _write_page(only: str | None, out: Path, site: Path) -> None:
+    from bench.running.paging import page_of
+    from bench.running.shelf import Shelf
+
+    count = page_of(Shelf(out), site, only, warn)
+    typer.echo(f"{count} files in {site}; open {site / 'index.html'}")
 
 
 def _print(only: str | None, format: str, out: Path) -> None:
