@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from bench.board.losses import JOINED
 from bench.board.outcomes import Outcome, outcomes
-from bench.report.layout import sizes
 from bench.report.page.given import Board
 from bench.table import visible
 
@@ -24,7 +23,7 @@ def data_of(board: Board, model: str) -> dict[str, Any]:
     right. Sets that are the same are written once.
     """
     target = next(info for info in board.view.targets() if info.name == model)
-    told, n = sizes(board.rows), board.dataset.sizes[board.suite.dataset.split]
+    told, n = board.sizes, board.dataset.sizes[board.suite.dataset.split]
     known: dict[str, int] = {}
     rows = []
     for found in outcomes(board.view, target):

@@ -15,6 +15,7 @@ from bench.board.view import View
 from bench.datasets.base import Dataset
 from bench.planning.suite import Suite
 from bench.records.record import Record
+from bench.report.layout import sizes, varied
 
 Card = Mapping[str, Any]
 """What is known of how a reference model was made: a heading and its text."""
@@ -35,10 +36,20 @@ class Board:
     def dataset(self) -> Dataset:
         return self.view.dataset
 
-    @cached_property
+    @property
     def name(self) -> str:
-        """Such as `mnist-fgsm`, or `mnist-fgsm-1` of an earlier version beside the present one."""
+        """The suite's, which names its files."""
         return self.suite.suite
+
+    @cached_property
+    def sizes(self) -> dict[float | None, str]:
+        """The text of every epsilon."""
+        return sizes(self.rows)
+
+    @cached_property
+    def varied(self) -> dict[str, set[str]]:
+        """For each attack the parameters that tell its rows apart."""
+        return varied(self.rows)
 
     @cached_property
     def by_model(self) -> dict[str, list[Row]]:

@@ -10,7 +10,7 @@ from bench.board.measured import Measured
 from bench.board.rows import BRACKET, WORST, Row
 from bench.records.record import ModelInfo
 from bench.report.layout import label as labelled
-from bench.report.layout import percent, sizes, varied
+from bench.report.layout import percent
 from bench.report.page.drawing import Chart
 from bench.report.page.given import Board, Card, Given, slug
 from bench.report.page.ranking import Cell, rate_cell
@@ -124,10 +124,10 @@ def _lines(board: Board, name: str) -> Iterator[Line]:
 
 
 def _called(board: Board, row: Row) -> str:
-    told = sizes(board.rows)
+    told = board.sizes
     if row.attack in (WORST, BRACKET):
         return f"worst of all attacks {told[row.eps]}".strip()
-    name = labelled(row, told, always=varied(board.rows)[row.attack])
+    name = labelled(row, told, always=board.varied[row.attack])
     return name.replace("worst-of-losses", "all losses")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bench.board.losses import JOINED
 from bench.board.rows import BRACKET, WORST, Row
-from bench.report.layout import label, percent, sizes
+from bench.report.layout import label, percent
 from bench.report.page.drawing import Bar, bar
 from bench.report.page.given import Board
 from bench.report.robustness import place, stands, status
@@ -87,7 +87,7 @@ def ranking(board: Board) -> Ranking:
 
 
 def _columns(board: Board, models: Mapping[str, Sequence[Row]]) -> list[Column]:
-    told, by = sizes(board.rows), board.suite.rank_by
+    told, by = board.sizes, board.suite.rank_by
     worst = {name: row for name, own in models.items() for row in own if row.attack == WORST}
     clean = {name: row for name, own in models.items() for row in own if row.role == "clean"}
     found = []

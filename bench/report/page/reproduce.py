@@ -17,6 +17,8 @@ from bench.board.measured import Measured
 from bench.board.versions import REFITTED
 from bench.report.page.given import Board
 
+DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
 
 @dataclass(frozen=True)
 class Again:
@@ -40,7 +42,7 @@ def again(board: Board, row: Measured) -> Again:
     suite["attacks"] = [entry]
     mark = hashlib.sha256(repr(suite).encode()).hexdigest()[:8]
     name = f"{board.suite.suite[:40]}-{row.made.name[:28]}-{mark}"
-    text = yaml.safe_dump({"suite": name, **suite}, sort_keys=False, default_flow_style=None, width=110)
+    text = yaml.dump({"suite": name, **suite}, Dumper=DUMPER, sort_keys=False, default_flow_style=None, width=110)
     runs = row.source if row.source is not None and row.source.name in board.view.guests else row.target
     command = f"bench suite {name}.yaml --model {_spec(board, runs.name)}"
     part = row.cell.craft.slice

@@ -15,7 +15,7 @@ from bench.errors import UsageError
 from bench.files import replace_file
 from bench.report.boards import tables
 from bench.report.page import comparison, text, views
-from bench.report.page.drawing import brackets
+from bench.report.page.drawing import brackets, scale
 from bench.report.page.given import Board, Given
 from bench.report.page.models import Model, models
 from bench.report.page.ranking import ranking
@@ -64,8 +64,14 @@ def files(given: Given) -> Iterator[tuple[str, bytes]]:
     for model in known.values():
         yield f"models/{model.slug}.html", page("model.html", "../", model=model, slugs=slugs)
         yield from _reproducing(model)
+    yield from static()
+
+
+def static() -> Iterator[tuple[str, bytes]]:
+    """Style sheets and scripts."""
     for file in sorted(STATIC.iterdir()):
         yield f"static/{file.name}", file.read_bytes()
+    yield "static/scale.css", scale().encode()
 
 
 def _suite(board: Board) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from bench.board.losses import JOINED
 from bench.board.rows import BRACKET, WORST, Row
-from bench.report.layout import label, sizes, varied
+from bench.report.layout import label
 from bench.report.page.drawing import Chart, Heat, chart, heat
 from bench.report.page.given import Board
 from bench.report.robustness import place
@@ -71,7 +71,7 @@ def curve_of(board: Board, model: str) -> Chart | None:
 
 def transfer(board: Board) -> list[Heat]:
     """A matrix for each attack and size whose candidates were judged on other models than their source's."""
-    told, apart = sizes(board.rows), varied(board.rows)
+    told, apart = board.sizes, board.varied
     models = list(in_order(board))
     crafted: dict[tuple[str, float], list[Row]] = {}
     for row in board.rows:
