@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -55,6 +56,19 @@ class Table:
         note = visible_lines(self.note.splitlines())
         body = tabulate(cells, headers, tablefmt="pipe", colalign=align, disable_numparse=True) if cells else "(none)"
         return "\n".join(part for part in (f"### {visible(self.title)}\n", body, note and f"\n{note}") if part)
+
+    def html(self) -> str:
+        """An HTML table; all text of it is escaped, whoever wrote it."""
+        sides = [f' style="text-align: {SIDES[right]}"' for right in self.right_aligned]
+
+        def line(tag: str, cells: Sequence[str]) -> str:
+            texts = zip(cells, sides, strict=True)
+            return f"<tr>{''.join(f'<{tag}{side}>{escape(one_line(cell))}</{tag}>' for cell, side in texts)}</tr>"
+
+        note = f"<p>{escape(visible_lines(self.note.splitlines()))}</p>" if self.note else ""
+        body = "".join(line("td", row) for row in self.rows)
+        head = f"<caption>{escape(visible(self.title))}</caption><thead>{line('th', self.headers)}</thead>"
+        return f"<table>{head}<tbody>{body}</tbody></table>{note}"
 
     def rich(self, *, narrow: bool = False) -> RichTable:
         """The same for a terminal; a narrow one has the words of its headers below each other."""
