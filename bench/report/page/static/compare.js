@@ -52,11 +52,31 @@ const potemkin = (() => {
     return Math.min(1, 2 * Math.exp(most + Math.log(sum)));
   }
 
-  // 95% of a difference of paired proportions (Bonett & Price 2012, Statistics in Medicine: one added to each count).
-  function difference(won, lost, n) {
-    const up = (won + 1) / (n + 2), down = (lost + 1) / (n + 2);
-    const half = Z95 * Math.sqrt((up + down - (up - down) ** 2) / (n + 2));
-    return [Math.max(-1, up - down - half), Math.min(1, up - down + half)];
+  // 95% score interval of the paired difference (second - first) / n (Tango 1998, Statistics in Medicine 17:891),
+  // as `bench compare` has it.
+  function tango(first, second, n) {
+    return n === 0 ? [-1, 1] : [-upper(second, first, n), upper(first, second, n)];
+  }
+
+  function upper(first, second, n) {
+    if (second === n) return 1;
+    let inside = (second - first) / n, outside = 1;
+    for (let halving = 0; halving < 60; halving += 1) {
+      const middle = (inside + outside) / 2;
+      if (score(second, first, n, middle) > -Z95) inside = middle;
+      else outside = middle;
+    }
+    return (inside + outside) / 2;
+  }
+
+  function score(more, less, n, gap) {
+    const b = -more - less + (2 * n - more + less) * gap;
+    const c = -less * gap * (1 - gap);
+    const share = (Math.sqrt(Math.max(b * b - 8 * n * c, 0)) - b) / (4 * n);
+    const variance = n * (2 * share + gap * (1 - gap));
+    const off = more - less - n * gap;
+    if (variance > 0) return off / Math.sqrt(variance);
+    return off ? Infinity * off : 0;
   }
 
   // Adjusted for their number (Holm 1979).
@@ -90,17 +110,17 @@ const potemkin = (() => {
       const one = bytes(row.robust).map((byte, at) => byte & known[at]);
       const two = bytes(other.robust).map((byte, at) => byte & known[at]);
       const lost = placesOf(one.map((byte, at) => byte & ~two[at]));
-      const won = placesOf(two.map((byte, at) => byte & ~one[at]));
+      const gained = placesOf(two.map((byte, at) => byte & ~one[at]));
       const n = placesOf(known).length;
       return {
-        label: row.label, n, lost, won,
+        label: row.label, n, lost, gained,
         first: placesOf(one).length / n, second: placesOf(two).length / n,
-        ends: difference(won.length, lost.length, n), p: mcnemar(won.length, lost.length),
+        ends: tango(lost.length, gained.length, n), p: mcnemar(lost.length, gained.length),
       };
     }).filter((row) => row.n > 0);
   }
 
-  return { receive, load, paired, mcnemar, difference, holm };
+  return { receive, load, paired, mcnemar, tango, holm };
 })();
 globalThis.potemkin = potemkin;
 
@@ -142,10 +162,10 @@ document.addEventListener("DOMContentLoaded", () => {
 
   const MOST = 60;
   function listed(to, row) {
-    if (row.lost.length + row.won.length === 0) return;
+    if (row.lost.length + row.gained.length === 0) return;
     const details = add(to, "details");
     add(details, "summary", "which");
-    for (const [name, found] of [["lost", row.lost], ["won", row.won]]) {
+    for (const [name, found] of [["lost", row.lost], ["gained", row.gained]]) {
       if (!found.length) continue;
       const rest = found.length > MOST ? ` and ${found.length - MOST} more` : "";
       add(details, "p", `${name}: ${found.slice(0, MOST).join(", ")}${rest}`);
@@ -169,7 +189,7 @@ document.addEventListener("DOMContentLoaded", () => {
       add(line, "td").append(drawn(row, scale));
       add(line, "td", `${points(row.ends[0])} to ${points(row.ends[1])}`, "r");
       add(line, "td", String(row.lost.length), "r");
-      add(line, "td", String(row.won.length), "r");
+      add(line, "td", String(row.gained.length), "r");
       add(line, "td", sure[at] < 0.001 ? "<0.001" : sure[at].toFixed(3), "r");
       listed(add(line, "td"), row);
     });

@@ -14,6 +14,7 @@ import pytest
 from browsing import Visit, browser, visiting
 from paged import HOSTILE, site, write_suite
 
+from bench.board.paired import tango
 from bench.board.statistics import holm, mcnemar
 
 pytestmark = pytest.mark.browser
@@ -171,6 +172,8 @@ def test_its_statistics_are_those_of_the_board(visit: Visit) -> None:
     values = visit.page.evaluate("counts => counts.map(([a, b]) => potemkin.mcnemar(a, b))", counts)
     np.testing.assert_allclose(values, [mcnemar(a, b) for a, b in counts], rtol=1e-9)
     np.testing.assert_allclose(visit.page.evaluate("values => potemkin.holm(values)", values), holm(values))
+    ends = visit.page.evaluate("counts => counts.map(([a, b]) => potemkin.tango(a, b, 10000))", counts)
+    np.testing.assert_allclose(ends, [tango(a, b, 10_000) for a, b in counts], atol=1e-12)
 
 
 def test_a_file_that_is_missing_is_told_of(chromium: Any, tmp_path: Path) -> None:
