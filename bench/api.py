@@ -28,7 +28,7 @@ class Board:
     rows: list[Row]
     failures: list[Failure]
     lost: dict[str, str] = field(default_factory=dict)
-    """Models that did not start, which have no cells, each with the reason."""
+    """Models that did not start, each with the reason; their rows are errors, and they have no records."""
 
     def __str__(self) -> str:
         from bench.report.boards import tables
@@ -119,7 +119,8 @@ def _board(suite: str | Suite, style: Style, rerun: Rerun | None, **options: Any
         write_leaderboard(session.shelf, session.suite, session.only or ())
         if summary is not None and summary.interrupted:
             raise KeyboardInterrupt
-        return Board(session.suite, session.board(), session.failures(), session.models.lost)
+        lost = {name: str(each) for name, each in session.models.lost.items()}
+        return Board(session.suite, session.board(), session.failures(), lost)
 
 
 def _check(limit: int | None, device: Device, budget: Budget, rerun: Rerun | None, progress: Style) -> None:
