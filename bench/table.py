@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from typing import Any, Literal
 
 NUMERIC = set("0123456789.%-+–, ()<*")
@@ -63,9 +64,26 @@ class Table:
         align = [SIDES[right] for right in self.right_aligned]
         cells = [[safe(cell) for cell in row] for row in self.rows]
         headers = [safe(header) for header in self.headers]
-        note = visible_lines(" ".join(filter(None, (self.terms, self.note))).splitlines())
+        note = self._below
         body = tabulate(cells, headers, tablefmt="pipe", colalign=align, disable_numparse=True) if cells else "(none)"
         return "\n".join(part for part in (f"### {visible(self.title)}\n", body, note and f"\n{note}") if part)
+
+    def html(self) -> str:
+        """An HTML table; all text of it is escaped, whoever wrote it."""
+        sides = [f' style="text-align: {SIDES[right]}"' for right in self.right_aligned]
+
+        def line(tag: str, cells: Sequence[str]) -> str:
+            texts = zip(cells, sides, strict=True)
+            return f"<tr>{''.join(f'<{tag}{side}>{escape(one_line(cell))}</{tag}>' for cell, side in texts)}</tr>"
+
+        note = f"<p>{escape(self._below)}</p>" if self._below else ""
+        body = "".join(line("td", row) for row in self.rows)
+        head = f"<caption>{escape(visible(self.title))}</caption><thead>{line('th', self.headers)}</thead>"
+        return f"<table>{head}<tbody>{body}</tbody></table>{note}"
+
+    @property
+    def _below(self) -> str:
+        return visible_lines(" ".join(filter(None, (self.terms, self.note))).splitlines())
 
     def without(self, headers: Collection[str]) -> Table:
         """The table without the columns of these headers."""
