@@ -7,35 +7,33 @@ from typing import Any
 
 from bench import zoo
 from bench.board.rows import rows
-from bench.errors import UsageError
-from bench.planning.suite import load_suite
 from bench.progress import Say, quiet
 from bench.report.boards import begun
 from bench.report.page.given import Board, Given
 from bench.report.page.site import write
-from bench.running.shelf import Contents, Shelf, dataset_of, known_boards, view_of
+from bench.running.shelf import Contents, Shelf, dataset_of, known_boards, suite_at, view_of
 
 
-def page_of(shelf: Shelf, site: Path, only: str | None = None, warn: Say = quiet) -> int:
-    """Write the page of all suites that a shelf's records know, or of one of them; the number of its files.
+def page_of(
+    shelf: Shelf, site: Path, only: str | None = None, data: Path | None = None, warn: Say = quiet
+) -> int | None:
+    """Write the page of all suites that a shelf's records know, or of one of them on the data at a path.
+
+    Returns:
+        the number of its files; None where there is nothing to show, and nothing was written.
 
     Raises:
-        UsageError: there is no record of it, or something else lies in the folder.
+        UsageError: something else lies in the folder.
         DiskError: a file cannot be written.
     """
     found = shelf.contents(warn)
-    boards = _boards(found, only)
-    if not boards:
-        raise UsageError(
-            f"no records of {f'suite {only}' if only else 'any suite'} yet in ./results or {shelf.out / 'results'}; "
-            f"make some with: bench suite {only or 'digits-fgsm'}"
-        )
-    return write(site, Given(boards, found.records, _cards(boards)))
+    boards = _boards(found, only, data)
+    return write(site, Given(boards, found.records, _cards(boards))) if boards else None
 
 
-def _boards(found: Contents, only: str | None) -> list[Board]:
+def _boards(found: Contents, only: str | None, data: Path | None) -> list[Board]:
     """The boards that have something to show; those of the paper's numbers where one is asked for."""
-    suites = [((suite := load_suite(only)), dataset_of(suite))] if only else known_boards()
+    suites = known_boards() if only is None else [((suite := suite_at(only, data)), dataset_of(suite))]
     boards = []
     for suite, dataset in suites:
         if suite.board != "paper" or only:

@@ -10,11 +10,11 @@ from typing import TypeVar
 from bench import registry, zoo
 from bench.board.rows import Row, rows
 from bench.board.view import View
-from bench.datasets import open_dataset
+from bench.datasets import open_dataset, options_of
 from bench.datasets.base import Dataset
-from bench.errors import unknown
+from bench.errors import UsageError, unknown
 from bench.files import replace_file
-from bench.planning.suite import Suite, load_suite
+from bench.planning.suite import DatasetChoice, Suite, load_suite
 from bench.progress import Say, quiet
 from bench.records.asked import Asked, notes
 from bench.records.record import Failure, ModelInfo, Record
@@ -89,6 +89,21 @@ class Shelf:
     @property
     def _reads_published(self) -> bool:
         return self.with_published and self.published.resolve() != (self.root / "results").resolve()
+
+
+def suite_at(spec: str | Suite, data: Path | None) -> Suite:
+    """The suite of a name or a file, on the data at a path where one is given.
+
+    Raises:
+        UsageError: it is none, or its dataset is read from no path.
+    """
+    suite = spec if isinstance(spec, Suite) else load_suite(spec)
+    if data is None:
+        return suite
+    if "path" not in options_of(suite.dataset.name):
+        raise UsageError(f"dataset {suite.dataset.name} is read from no path; leave out --data")
+    chosen = {**suite.dataset.model_dump(), "path": str(data)}
+    return suite.model_copy(update={"dataset": DatasetChoice.model_validate(chosen)})
 
 
 def dataset_of(suite: Suite) -> Dataset:

@@ -92,6 +92,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "bench.progress",
         "bench.strict_yaml",
         "bench.table",
+        "bench.screen",
         "bench.choices",
         "bench.registry",
         "suites",
