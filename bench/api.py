@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.choices import Budget, Device, Rerun, Style, check_choice
-from bench.errors import UsageError
+from bench.errors import UsageError, unknown
 from bench.running.isolation.limits import START_TIMEOUT, TIMEOUT, Limits
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
+
+    import pandas
 
     from bench.board.rows import Row
     from bench.planning.suite import Suite
@@ -28,7 +30,7 @@ class Board:
     rows: list[Row]
     failures: list[Failure]
     lost: dict[str, str] = field(default_factory=dict)
-    """Models that did not start, which have no cells, each with the reason."""
+    """Models that did not start, each with the reason; their rows are errors, and they have no records."""
 
     def __str__(self) -> str:
         from bench.report.boards import tables
@@ -41,8 +43,33 @@ class Board:
         return {row.model: row.unranked for row in self.rows if row.unranked is not None}
 
     def of(self, model: str) -> list[Row]:
-        """The rows of one model."""
-        return [row for row in self.rows if row.model == model]
+        """The rows of one model.
+
+        Raises:
+            UsageError: it is not on the board.
+        """
+        found = [row for row in self.rows if row.model == model]
+        if not found:
+            raise unknown("model", model, dict.fromkeys(row.model for row in self.rows))
+        return found
+
+    def to_frame(self) -> pandas.DataFrame:
+        """The rows as a data frame of pandas, with a column for each field of `Row`.
+
+        Raises:
+            UsageError: there is no pandas.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise UsageError("to_frame needs pandas; run: pip install pandas") from None
+        return pandas.DataFrame([row.as_dict() for row in self.rows])
+
+    def _repr_html_(self) -> str:
+        """The tables, for a notebook; whatever others wrote into them is text."""
+        from bench.report.boards import tables
+
+        return "\n".join(table.html() for table in tables(self.suite, self.rows))
 
 
 def run(
@@ -119,7 +146,8 @@ def _board(suite: str | Suite, style: Style, rerun: Rerun | None, **options: Any
         write_leaderboard(session.shelf, session.suite, session.only or ())
         if summary is not None and summary.interrupted:
             raise KeyboardInterrupt
-        return Board(session.suite, session.board(), session.failures(), session.models.lost)
+        lost = {name: str(each) for name, each in session.models.lost.items()}
+        return Board(session.suite, session.board(), session.failures(), lost)
 
 
 def _check(limit: int | None, device: Device, budget: Budget, rerun: Rerun | None, progress: Style) -> None:
