@@ -4,6 +4,8 @@
 #              TORCH=2.13.0 takes that torch in place of the lowest, of which there may be no small build without CUDA
 # make speed   compare with other libraries in an environment of its own; writes docs/performance.md
 # make faults  kill, break and damage on purpose, some thousand times (half an hour); writes docs/faults.md
+# make docs    the site, into docs/_build/html; a warning is an error
+# make tutorials   run docs/tutorials anew and put what their commands print into the pages
 # make publish run the published suites into results/ and leaderboard.md
 #
 # All of them set themselves up. PYTHON chooses the interpreter, PIP_ARGS passes options to pip, such as an index, and
@@ -18,7 +20,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PUBLISHED := mnist-fgsm mnist-transfer mnist-rubbish mnist-worst-case mnist-anchors
 
-.PHONY: bench test test-lowest speed faults publish clean
+.PHONY: bench test test-lowest speed faults docs tutorials publish clean
 
 bench: $(VENV)/.ready
 	$(BIN)/bench suite mnist-fgsm --ignore-published
@@ -43,8 +45,15 @@ speed: .venv-speed/.ready
 faults: $(VENV)/.ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults
 
+docs: $(VENV)/.ready
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+tutorials: $(VENV)/.ready
+	$(BIN)/python -m tests.tutorials
+
 clean:
-	rm -rf .venv .venv-lowest .venv-lowest.txt .venv-speed bench-out
+	rm -rf docs/_build .venv .venv-lowest .venv-lowest.txt .venv-speed bench-out
 
 # A stamp that is newer than what it was made from: the environment is made anew when either file changes.
 $(VENV)/.ready: pyproject.toml constraints.txt
