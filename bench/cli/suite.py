@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 from typing import Annotated
 
 import typer
 from typer import Argument, Option
 
 from bench import choices
+from bench.cli.hints import Call
 from bench.cli.options import (
     DEFAULT_OUT,
     Data,
     Device,
+    Explain,
     Isolate,
     MemoryLimit,
     Out,
@@ -22,7 +25,7 @@ from bench.cli.options import (
     Timeout,
     limits_of,
 )  # fmt: skip
-from bench.cli.output import print_board, say
+from bench.cli.output import print_board, print_definitions, say
 from bench.errors import UsageError
 from bench.running.isolation.limits import START_TIMEOUT, TIMEOUT
 
@@ -60,6 +63,7 @@ def command(
     timeout: Timeout = TIMEOUT,
     start_timeout: StartTimeout = START_TIMEOUT,
     memory_limit: MemoryLimit = None,
+    explain: Explain = False,
     progress: Style = "auto",
 ) -> None:
     """Run a suite: only what is missing is run, so the same command resumes."""
@@ -90,15 +94,16 @@ def command(
                 return
             summary = session.run(missing) if missing else None
     if shard is None:  # of a share a board is next to empty
-        print_board(session.suite, session.board())
+        print_board(session.suite, session.board(), explain=explain)
+        if explain and sys.stdout.isatty():
+            print_definitions()
     write_leaderboard(session.shelf, session.suite, session.only or ())
-    told: dict[str, tuple[object, object]] = {"budget": (budget, "full"), "data": (data, None)}
-    told |= {"out": (out, DEFAULT_OUT), "jobs": (jobs, 1), "memory-limit": (memory_limit, None)}
-    told |= {"timeout": (timeout, TIMEOUT), "start-timeout": (start_timeout, START_TIMEOUT)}
-    again = ["bench suite", name, *(f"--model {spec}" for spec in model or []), *(["--no-isolate"] * (not isolate))]
-    again += [f"--{option} {value}" for option, (value, default) in told.items() if value != default]
-    place = f"{name} --out {out}" if out != DEFAULT_OUT else name
-    lines, code = outcome(session, summary, " ".join(again), place)
+    told: dict[str, tuple[object, object]] = {"limit": (limit, None), "budget": (budget, "full")}
+    told |= {"device": (device, "auto"), "ignore_published": (ignore_published, False), "jobs": (jobs, 1)}
+    told |= {"no_isolate": (not isolate, False), "memory_limit": (memory_limit, None)}
+    told |= {"timeout": (timeout, TIMEOUT), "start_timeout": (start_timeout, START_TIMEOUT)}
+    call = Call.of(name, model, told, out, data)
+    lines, code = outcome(session, summary, call)
     say(lines)
     raise typer.Exit(code)
 

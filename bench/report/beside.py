@@ -36,14 +36,14 @@ def compared(suite: Suite, ours: Sequence[Row], published: Sequence[Row]) -> Tab
     for what, show in shows.items():
         columns += across({f"{what}, ours": us, f"{what}, published": them}, show)
     columns += [("largest difference", lambda model: _largest(model, mine, theirs)), ("weights", weights)]
-    lines = ["Accuracies in %. Largest difference: of the error of any row of the model, in points."]
+    terms = "Accuracies in %. Largest difference: of the error of any row of the model, in points."
+    lines = []
     if alike := [model for model in same if model in suite.models]:
         lines.append(f"Reference models that are the published ones, bit for bit: {', '.join(alike)}.")
     if refitted := [model for model in both if model not in same and model in suite.models]:
         lines.append(f"Refitted, with another fingerprint than the published: {', '.join(refitted)}.")
-    note = " ".join(lines)
     title = f"{suite.suite} v{suite.version}: our run beside the published one"
-    return drawn(title, {**us, **them}, columns, note)
+    return drawn(title, {**us, **them}, columns, terms, note=" ".join(lines))
 
 
 def _key(row: Row) -> tuple[object, ...]:
