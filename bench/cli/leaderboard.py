@@ -9,23 +9,18 @@ import typer
 from typer import Argument, Option
 
 from bench.cli.options import DEFAULT_OUT, Out
-from bench.cli.output import print_board, print_table, warn
+from bench.cli.output import print_board, warn
 from bench.errors import UsageError
 
 Suite = Annotated[str | None, Argument(metavar="[SUITE|FILE.yaml]", help="One suite; without, all that have records.")]
 Format = Annotated[Literal["md", "csv", "json"], Option(help="json and csv are for programs.")]
 Check = Annotated[bool, Option("--check", help="Fail when ./leaderboard.md does not match the records in ./results.")]
-Beside = Annotated[bool, Option("--beside-published", help="Our records in --out beside those published in ./results.")]
 
 
-def command(
-    suite: Suite = None, format: Format = "md", check: Check = False, beside: Beside = False, out: Out = DEFAULT_OUT
-) -> None:
+def command(suite: Suite = None, format: Format = "md", check: Check = False, out: Out = DEFAULT_OUT) -> None:
     """Print the leaderboard; from records alone."""
     if check:
         _check()
-    elif beside:
-        _beside_published(suite or "mnist-fgsm", out)
     else:
         _print(suite, format, out)
 
@@ -40,19 +35,6 @@ def _check() -> None:
         typer.echo("leaderboard.md does not match the records in ./results; bring it up to date with: make publish")
         raise typer.Exit(1)
     typer.echo("leaderboard.md matches the records in ./results")
-
-
-def _beside_published(name: str, out: Path) -> None:
-    from bench.planning.suite import load_suite
-    from bench.report.beside import compared
-    from bench.running.shelf import Shelf, board_of, dataset_of
-
-    suite = load_suite(name)
-    data = dataset_of(suite)
-    ours, published = (board_of(suite, data, shelf) for shelf in (Shelf(out, with_published=False), Shelf(Path())))
-    if not ours or not published:
-        raise UsageError(f"no records of {suite.suite} in {'./results' if ours else out / 'results'} to compare")
-    print_table(compared(suite, ours, published))
 
 
 def _print(only: str | None, format: str, out: Path) -> None:

@@ -40,6 +40,10 @@ Rerun = Annotated[
     choices.Rerun | None, Option(help="failed: try failed cells again. all: recompute, compare, overwrite nothing.")
 ]
 Ignore = Annotated[bool, Option("--ignore-published", help="Do not reuse the records in ./results.")]
+FailUnder = Annotated[
+    list[str] | None,
+    Option(metavar="worst=PERCENT", help="Exit with 1 below it, or without a number; also clean=, certified=."),
+]
 Shard = Annotated[str | None, Option(metavar="I/N", help="Run the I-th of N shares; see docs/scale.md.")]
 
 
@@ -56,6 +60,7 @@ def command(
     ignore_published: Ignore = False,
     jobs: Annotated[int, Option(min=1, metavar="K", help="Run in so many worker processes.")] = 1,
     shard: Shard = None,
+    fail_under: FailUnder = None,
     isolate: Isolate = True,
     timeout: Timeout = TIMEOUT,
     start_timeout: StartTimeout = START_TIMEOUT,
@@ -63,12 +68,14 @@ def command(
     progress: Style = "auto",
 ) -> None:
     """Run a suite: only what is missing is run, so the same command resumes."""
+    from bench.board.gate import below
     from bench.cli.outcome import outcome, planned
     from bench.progress import progress as telling
     from bench.running.execution import Execution
     from bench.running.session import Session
     from bench.running.shelf import Shelf, write_leaderboard
 
+    least = _bounds(fail_under, shard)
     with telling(progress) as teller:
         session = Session(
             name,
@@ -95,12 +102,27 @@ def command(
     told: dict[str, tuple[object, object]] = {"budget": (budget, "full"), "data": (data, None)}
     told |= {"out": (out, DEFAULT_OUT), "jobs": (jobs, 1), "memory-limit": (memory_limit, None)}
     told |= {"timeout": (timeout, TIMEOUT), "start-timeout": (start_timeout, START_TIMEOUT)}
-    again = ["bench suite", name, *(f"--model {spec}" for spec in model or []), *(["--no-isolate"] * (not isolate))]
-    again += [f"--{option} {value}" for option, (value, default) in told.items() if value != default]
+    again = _again(name, model or [], isolate, told)
     place = f"{name} --out {out}" if out != DEFAULT_OUT else name
-    lines, code = outcome(session, summary, " ".join(again), place)
-    say(lines)
-    raise typer.Exit(code)
+    lines, code = outcome(session, summary, again, place)
+    short = below(session.board(), least, session.only or session.suite.models)
+    say([*lines, *(f"FAILED: {line}" for line in short)])
+    raise typer.Exit(code or int(bool(short)))
+
+
+def _again(name: str, models: list[str], isolate: bool, told: dict[str, tuple[object, object]]) -> str:
+    """The call that goes on with a run: with the options that are not at their defaults."""
+    words = ["bench suite", name, *(f"--model {spec}" for spec in models), *(["--no-isolate"] * (not isolate))]
+    return " ".join([*words, *(f"--{option} {value}" for option, (value, default) in told.items() if value != default)])
+
+
+def _bounds(texts: list[str] | None, shard: str | None) -> dict[str, float]:
+    """What `--fail-under` asks for. Raises UsageError for what is no bound, and of a shard."""
+    from bench.board.gate import bounds
+
+    if texts and shard is not None:
+        raise UsageError("--fail-under looks at a whole board, and a shard has a share of it; merge the shards first")
+    return bounds(texts or [])
 
 
 def _shard(text: str | None) -> tuple[int, int] | None:
