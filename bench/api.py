@@ -33,7 +33,7 @@ class Board:
     rows: list[Row]
     failures: list[Failure]
     lost: dict[str, str] = field(default_factory=dict)
-    """Models that did not start, which have no cells, each with the reason."""
+    """Models that did not start, each with the reason; their rows are errors, and they have no records."""
     out: Path | None = None
     """The folder of its records."""
     asked: Mapping[str, str] = field(default_factory=dict)
@@ -57,8 +57,6 @@ class Board:
         """
         found = [row for row in self.rows if row.model == model]
         if not found:
-            if model in self.lost:
-                raise UsageError(f"{model} has no rows: {self.lost[model]}")
             raise unknown("model", model, dict.fromkeys(row.model for row in self.rows))
         return found
 
@@ -239,8 +237,9 @@ def _board(suite: str | Suite, style: Style, rerun: Rerun | None, **options: Any
         write_leaderboard(session.shelf, session.suite, session.only or ())
         if summary is not None and summary.interrupted:
             raise KeyboardInterrupt
+        lost = {name: str(each) for name, each in session.models.lost.items()}
         asked = {name: model.fingerprint for name, model in session.asked.items()}
-        return Board(session.suite, session.board(), session.failures(), session.models.lost, session.shelf.root, asked)
+        return Board(session.suite, session.board(), session.failures(), lost, session.shelf.root, asked)
 
 
 def _check(limit: int | None, device: Device, budget: Budget, rerun: Rerun | None, progress: Style) -> None:

@@ -77,7 +77,7 @@ def main(arguments: list[str] | None = None) -> None:
         if isinstance(error, (UsageError, usage_error)):
             message = error.format_message() if hasattr(error, "format_message") else str(error)
             sys.exit(_complain(message.replace("Value error, ", "")))  # of pydantic, which typer asks about choices
-        sys.stderr.write(f"bench: {_line(f'{type(error).__name__}: {error}')} (--debug shows where)\n")
+        _tell(f"bench: {_line(f'{type(error).__name__}: {error}')} (--debug shows where)")
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -97,8 +97,14 @@ def _complain_of_namesakes() -> None:
 
 
 def _complain(message: str) -> int:
-    sys.stderr.write(f"bench: {_line(message)}\n")
+    _tell(f"bench: {_line(message)}")
     return 2
+
+
+def _tell(line: str) -> None:
+    from bench.cli.output import fitting
+
+    sys.stderr.write(f"{fitting([line], sys.stderr)}\n")
 
 
 def _line(message: str) -> str:

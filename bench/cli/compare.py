@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from typer import Argument, Option
 
-from bench.cli.options import DEFAULT_OUT, Out
+from bench.cli.options import DEFAULT_OUT, Data, Explain, Out
 from bench.cli.output import print_json, print_table, say, warn
 from bench.errors import UsageError
 
@@ -55,18 +55,24 @@ def command(
     junit: JUnit = None,
     json: Json = None,
     summary: Summary = None,
+    explain: Explain = False,
+    data: Data = None,
     out: Out = DEFAULT_OUT,
 ) -> None:
     """Compare two models, versions or runs, example by example; docs/compare.md."""
     from bench.board.gate import regressions
     from bench.running.comparing import comparison, wanted
+    from bench.running.shelf import suite_at
 
     points, most = fail_on_regression, _number(examples)
     if points is not None and not (math.isfinite(points) and 0 <= points <= 100):
         raise UsageError(f"{GATE} {points:g}: give percentage points from 0 to 100")
-    found = comparison(wanted(a, out), wanted(b, out), suite, model or (), warn)
+    if data is not None and suite is None:
+        raise UsageError("--data is of one suite: name it with --suite")
+    asked = None if suite is None else suite_at(suite, data)
+    found = comparison(wanted(a, out), wanted(b, out), asked, model or (), warn)
     failures = None if points is None else regressions(found, points)
-    _print(found, format, failures, most)
+    _print(found, format, failures, most, explain)
     _write(found, failures, most, junit, json, summary)
     if figure is not None:
         _draw(found, figure)
@@ -105,13 +111,13 @@ def _number(text: str) -> int | None:
     return int(text)
 
 
-def _print(found: Comparison, format: str, failures: dict[str, str] | None, most: int | None) -> None:
+def _print(found: Comparison, format: str, failures: dict[str, str] | None, most: int | None, explain: bool) -> None:
     from bench.report.comparison import tables
     from bench.report.comparison_formats import as_junit, as_plain, as_summary
 
     if format == "md":
         for table in tables(found, most):
-            print_table(table)
+            print_table(table, explain=explain)
     elif format == "json":
         print_json(as_plain(found, failures))
     else:

@@ -48,16 +48,16 @@ def _overview(found: Comparison) -> Table:
         ("rank", lambda pair: _arrow(stands(pair.baseline.head), stands(pair.candidate.head))),
         ("model is", version),
     ]
-    lines = [
-        "Accuracies in %, baseline to candidate.",
-        f"{METHOD}, Holm over a model's rows; apart: p below {LEVEL:g}.",
-        "Largest: the largest difference of any row, in points.",
-        *_fingerprints(found.pairs),
-    ]
+    terms = (
+        f"Accuracies in %, baseline to candidate. {METHOD}, Holm over a model's rows; apart: p below {LEVEL:g}. "
+        "Largest: the largest difference of any row, in points."
+    )
+    lines = _fingerprints(found.pairs)
     lines += [f"Of the candidate: {name} is gone ({why})." for name, why in found.gone.items()]
     lines += [f"New, with nothing to compare with: {', '.join(found.new)}."] if found.new else []
     lines += [f"Only met in transfer on both sides: {', '.join(found.met)}."] if found.met else []
-    return drawn(f"{found.suite}: candidate beside baseline", found.pairs, columns, " ".join(lines))
+    title = f"{found.suite}: candidate beside baseline"
+    return drawn(title, found.pairs, columns, terms, note=" ".join(lines), least=("largest", "rows apart"))
 
 
 def version(pair: Pair) -> str:
@@ -111,14 +111,11 @@ def _rows(pair: Pair) -> Table:
         ("p", lambda line: p_value(line.p_value)),
     ]
     n = max((question.n for question in questions), default=0)
-    note = [
-        f"Baseline: {_told(pair.baseline)}. Candidate: {_told(pair.candidate)}.",
-        f"Right when clean and under what was asked, %, of n = {n} but where it says otherwise.",
-        f"{METHOD}, Holm over these {len(pair.lines)} rows.",
-    ]
+    terms = f"Right when clean and under what was asked, %. {METHOD}, Holm over these {len(pair.lines)} rows."
+    note = f"Baseline: {_told(pair.baseline)}. Candidate: {_told(pair.candidate)}. n = {n} but where it says otherwise."
     suite = " and ".join(dict.fromkeys((pair.baseline.suite, pair.candidate.suite)))
     title = f"{suite}: {pair.candidate.called} beside {pair.baseline.called}"
-    return drawn(title, pair.lines, columns, " ".join(note))
+    return drawn(title, pair.lines, columns, terms, note=note)
 
 
 def _told(side: Side) -> str:
@@ -170,9 +167,10 @@ def _flipped(pair: Pair, examples: int | None) -> list[Table]:
     lost, gained = len(line.paired.lost), len(line.paired.gained)
     title = f"Flipped at {called(line.question, told)}: {lost} lost, {gained} gained"
     few = examples is not None and max(lost, gained) > examples
-    note = "Lost: the baseline holds and the candidate falls; gained: the other way round. Taken for: by the one that "
-    note += f"falls; under: what it falls for first.{f' The first {examples} each way.' if few else ''}"
-    return [drawn(title, flips(line, examples), columns, note)] if lost or gained else []
+    terms = "Lost: the baseline holds and the candidate falls; gained: the other way round. Taken for: by the one that "
+    terms += "falls; under: what it falls for first."
+    note = f"The first {examples} each way." if few else ""
+    return [drawn(title, flips(line, examples), columns, terms, note=note, key=2)] if lost or gained else []
 
 
 def taken_for(flip: Flip, names: Sequence[str]) -> str:

@@ -13,14 +13,25 @@ Column = tuple[str, Callable[[Line], str]]
 """A header, and the text below it of a line."""
 Pivot = dict[str, dict[str, Row]]
 """A row for each cell, by column and line."""
+FEWER = "*"
+"""What follows a number over fewer examples than others of its column."""
 NO_NUMBER = {"unsupported": "n/a", "error": "error", "missing": ""}
 """What stands in a cell whose row has no number, by status."""
 
 
-def drawn(title: str, lines: Iterable[Line], columns: Sequence[Column[Line]], note: str = "") -> Table:
-    """A table with a row for every line."""
+def drawn(
+    title: str,
+    lines: Iterable[Line],
+    columns: Sequence[Column[Line]],
+    terms: str = "",
+    *,
+    note: str = "",
+    least: Sequence[str] = (),
+    key: int = 1,
+) -> Table:
+    """A table with a row for every line; what it takes besides is told in `Table`."""
     body = tuple(tuple(text(line) for _, text in columns) for line in lines)
-    return Table(title, tuple(header for header, _ in columns), body, note)
+    return Table(title, tuple(header for header, _ in columns), body, note, terms, tuple(least), key)
 
 
 def pivot(rows: Iterable[Row], column: Callable[[Row], str], line: Callable[[Row], str] | None = None) -> Pivot:
@@ -34,12 +45,33 @@ def pivot(rows: Iterable[Row], column: Callable[[Row], str], line: Callable[[Row
 
 
 def across(found: Mapping[str, Mapping[str, Row | None]], show: Callable[[Row | None], str]) -> list[Column[str]]:
-    """The columns of a pivot."""
+    """The columns of a pivot, with a mark where a number is over fewer examples than others of its column."""
 
     def column(head: str) -> Column[str]:
-        return head, lambda line: show(found[head].get(line))
+        most = _most(found[head])
+        return head, lambda line: f"{show(found[head].get(line))}{FEWER * _is_of_fewer(found[head].get(line), most)}"
 
     return [column(head) for head in found]
+
+
+def fewer(found: Mapping[str, Mapping[str, Row | None]]) -> str:
+    """What the marks in the columns of a pivot mean; empty where there are none."""
+    smaller: dict[int, dict[str, None]] = {}
+    for cells in found.values():
+        most = _most(cells)
+        for line, row in cells.items():
+            if row is not None and _is_of_fewer(row, most):
+                smaller.setdefault(row.n, {})[line] = None
+    told = "; ".join(f"n={n} of {', '.join(smaller[n])}" for n in sorted(smaller))
+    return f"{FEWER} of fewer examples than others of its column: {told}." if told else ""
+
+
+def _most(cells: Mapping[str, Row | None]) -> int:
+    return max((row.n for row in cells.values() if row is not None and row.status == "ok"), default=0)
+
+
+def _is_of_fewer(row: Row | None, most: int) -> bool:
+    return row is not None and row.status == "ok" and row.n < most
 
 
 def by_model(rows: Iterable[Row]) -> dict[str, list[Row]]:
