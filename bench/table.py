@@ -11,14 +11,14 @@ import io
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from html import escape
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from rich.table import Table as RichTable
-
-NUMERIC = set("0123456789.%-+–, ()<")
+NUMERIC = set("0123456789.%-+–, ()<*")
+NO_NUMBER = {"", "n/a", "error"}
+"""What stands in a column of numbers where there is none."""
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 """Categories of characters that act on the text around them, or show nothing: controls, directions, halves."""
 _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
@@ -30,58 +30,73 @@ SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
 
 @dataclass(frozen=True)
 class Table:
-    """Headed columns of text, with a title and a line below."""
+    """Headed columns of text, with a title and lines below."""
 
     title: str
     headers: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
+    """What is true of these rows alone; it always stands below them."""
+    terms: str = ""
+    """What the columns mean, whatever the rows: below the table in Markdown, and on a screen where it is asked for."""
+    least: tuple[str, ...] = ()
+    """Headers of what a narrow terminal leaves out, the least important first."""
+    key: int = 1
+    """So many columns at the left say which line it is: they stay where the others do not fit beside each other."""
 
     @property
     def right_aligned(self) -> tuple[bool, ...]:
-        """Which columns hold nothing but numbers."""
-        return tuple(
-            all(set(row[place]) <= NUMERIC for row in self.rows) and any(row[place] for row in self.rows)
-            for place in range(len(self.headers))
-        )
+        """Which columns hold nothing but numbers, and words for none."""
+        columns = [{row[place] for row in self.rows} - NO_NUMBER for place in range(len(self.headers))]
+        return tuple(bool(found) and all(set(cell) <= NUMERIC for cell in found) for found in columns)
 
     def markdown(self) -> str:
-        """A pipe table under a heading of level three."""
+        """A pipe table under a heading of level three; nothing in a cell becomes markup."""
+        return self._piped(markdown_safe)
+
+    def text(self) -> str:
+        """The same to be read as it is, such as through a pipe: cells say what they say."""
+        return self._piped(one_line)
+
+    def _piped(self, safe: Callable[[str], str]) -> str:
         from tabulate import tabulate
 
         align = [SIDES[right] for right in self.right_aligned]
-        cells = [[markdown_safe(cell) for cell in row] for row in self.rows]
-        headers = [markdown_safe(header) for header in self.headers]
-        note = visible_lines(self.note.splitlines())
+        cells = [[safe(cell) for cell in row] for row in self.rows]
+        headers = [safe(header) for header in self.headers]
+        note = "\n".join(map(safe, self._below.splitlines()))
         body = tabulate(cells, headers, tablefmt="pipe", colalign=align, disable_numparse=True) if cells else "(none)"
-        return "\n".join(part for part in (f"### {visible(self.title)}\n", body, note and f"\n{note}") if part)
+        title = safe(self.title).replace("\\|", "|")  # which divides no cells there
+        return "\n".join(part for part in (f"### {title}\n", body, note and f"\n{note}") if part)
 
-    def rich(self, *, narrow: bool = False) -> RichTable:
-        """The same for a terminal; a narrow one has the words of its headers below each other."""
-        from rich import box
-        from rich.table import Table as RichTable
-        from rich.text import Text
+    def html(self) -> str:
+        """An HTML table; all text of it is escaped, whoever wrote it."""
+        sides = [f' style="text-align: {SIDES[right]}"' for right in self.right_aligned]
 
-        table = RichTable(
-            title=Text("\n" + visible(self.title), style="bold"),
-            caption=Text(visible_lines(self.note.splitlines()), style="dim") if self.note else None,
-            box=box.SIMPLE_HEAD,
-            title_justify="left",
-            caption_justify="left",
-            pad_edge=False,
-            collapse_padding=True,
-        )
-        for place, (header, right) in enumerate(zip(self.headers, self.right_aligned, strict=True)):
-            # Numbers and names stay whole; what gives way on a narrow terminal is headers and prose.
-            cells = [one_line(row[place]) for row in self.rows]
-            whole = right or not any(" " in cell for cell in cells)
-            lines = visible(header).split() if narrow else [visible(header)]
-            longest = max(len(part) for part in [*lines, *(cells if whole else " ".join(cells).split())])
-            head, side = Text("\n".join(lines)), SIDES[right]
-            table.add_column(head, justify=side, overflow="fold", no_wrap=whole, min_width=longest)
-        for row in self.rows:
-            table.add_row(*(Text(one_line(cell)) for cell in row))
-        return table
+        def line(tag: str, cells: Sequence[str]) -> str:
+            texts = zip(cells, sides, strict=True)
+            return f"<tr>{''.join(f'<{tag}{side}>{escape(one_line(cell))}</{tag}>' for cell, side in texts)}</tr>"
+
+        note = f"<p>{escape(self._below)}</p>" if self._below else ""
+        body = "".join(line("td", row) for row in self.rows)
+        head = f"<caption>{escape(visible(self.title))}</caption><thead>{line('th', self.headers)}</thead>"
+        return f"<table>{head}<tbody>{body}</tbody></table>{note}"
+
+    @property
+    def _below(self) -> str:
+        return visible_lines(" ".join(filter(None, (self.terms, self.note))).splitlines())
+
+    def without(self, headers: Collection[str]) -> Table:
+        """The table without the columns of these headers."""
+        return self._of([place for place, header in enumerate(self.headers) if header not in headers])
+
+    def split(self, places: Sequence[int]) -> Table:
+        """The columns of the key, and those at these places."""
+        return self._of([*range(self.key), *places])
+
+    def _of(self, places: Sequence[int]) -> Table:
+        headers = tuple(self.headers[place] for place in places)
+        return replace(self, headers=headers, rows=tuple(tuple(row[place] for place in places) for row in self.rows))
 
 
 def visible(text: str) -> str:

@@ -39,9 +39,11 @@ def outputs_of(
         remedy = "; say wrap(net, logits=lambda out: out.flatten(1))" if flat else ""
         raise InvalidOutput(f"the network returns shape {tuple(found.shape)} for {count} examples{remedy}")
     if size is not None and values.shape[1] != size and (size, values.shape[1]) != (2, 1):
+        given = values.shape[1]
+        fewer = "say which they are, in order, with wrap(net, classes=[...])"
+        more = "keep those of the classes, in order, with wrap(net, logits=lambda out: out[:, [...]])"
         raise InvalidOutput(
-            f"the network gives {values.shape[1]} output{'s' * (values.shape[1] > 1)} for {size} classes; "
-            "say which they are, in order, with wrap(net, classes=[...])"
+            f"the network gives {given} output{'s' * (given > 1)} for {size} classes; {fewer if given < size else more}"
         )
     return found, values
 

@@ -33,7 +33,8 @@ CHECKS = (
     Check("iterates", attacks.keeps_what_it_finds, needs_gradient=True),
 )
 REMEDIES = {
-    "outputs": "make it answer every batch: labels (N,) class indices, scores and probabilities (N, K), nothing NaN",
+    "outputs": "make it answer every batch: labels (N,) class indices of the dataset, scores and probabilities (N, K), "
+    "K its number of classes, nothing NaN",
     "repetition": "switch off dropout and sampling; where randomness is the defence, attack its mean",
     "inputs": "work on a copy: x.clone()",
     "evaluation mode": "call net.eval() before wrapping, or set the network of your own adapter to evaluation mode",

@@ -43,7 +43,8 @@ ESTIMATOR = {
 """Check -> what to do, for whoever fitted an estimator."""
 
 NETWORK = {
-    "outputs": "make the network give (N, K) finite numbers for every batch; NaN comes from dividing by 0 or log(0)",
+    "outputs": "make the network give (N, K) finite numbers for every batch, K the dataset's classes or those that "
+    "wrap(net, classes=[...]) names; NaN comes from dividing by 0 or log(0)",
     "inputs": "let forward() change no input in place: work on a copy, x.clone()",
     "evaluation mode": "call net.eval() before wrapping",
     "argmax": _ASK,
@@ -66,7 +67,8 @@ NETWORK = {
 """The same for whoever made a network, where it is not as for everybody."""
 
 FUNCTION = {
-    "outputs": "make the function give one label an input, (N,) of them, for every batch",
+    "outputs": "make the function give one label an input, (N,) of them, for every batch: the place of a class of the "
+    "dataset, from 0, or -1 to abstain; labels of other names go by black_box(fn, classes=[...])",
     "inputs": "let the function change no input in place: work on a copy, x.copy()",
     "classes": "give labels by their place in the data set's classes, and check the units of the inputs",
     "missing values": "let the function raise or abstain (-1) where an input is NaN",

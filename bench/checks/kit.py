@@ -18,7 +18,12 @@ from bench.errors import UsageError
 
 
 def check_adapter(
-    adapter: Any, x: Tensor | ArrayLike, y: Tensor | ArrayLike, *, clip: tuple[float, float] | None = None
+    adapter: Any,
+    x: Tensor | ArrayLike,
+    y: Tensor | ArrayLike,
+    *,
+    clip: tuple[float, float] | None = None,
+    classes: int | None = None,
 ) -> Report:
     """All checks of one model: labels, scores, probabilities, gradients, and what small attacks do to it.
 
@@ -29,7 +34,8 @@ def check_adapter(
     The `adapter` may be anything that `adapters.wrap` takes. `x` are `(N, *input_shape)` clean inputs, taken as
     float32, one or two hundred; `y` are `(N,)` true classes: the model's own labels if all of them are, else class
     indices. `clip` is the lowest and highest value of the inputs, by default the model's own bounds, else [0, 1] or
-    [0, 255] if that holds all of `x`, else no range. Raises NotWrappable, and UsageError where these are no examples.
+    [0, 255] if that holds all of `x`, else no range. `classes` is how many there are, by default as many as the model
+    tells of: a label beyond them is none. Raises NotWrappable, and UsageError where these are no examples.
     """
     model = wrap(adapter)
     inputs = torch.as_tensor(x).to(model.device, torch.float32)
@@ -38,7 +44,8 @@ def check_adapter(
         raise UsageError(f"{len(labels)} labels for inputs of shape {tuple(inputs.shape)}; give (N, ...) and (N,)")
     if not bool(inputs.isfinite().all()):
         raise UsageError("inputs hold NaN or infinity; give clean ones")
-    subject = Subject(model, inputs, labels.to(model.device), clip=clip or _range(model, inputs), thorough=True)
+    shown, limits = labels.to(model.device), clip or _range(model, inputs)
+    subject = Subject(model, inputs, shown, clip=limits, size=classes, thorough=True)
     about = f"family {model.family}, gradient {model.gradient}, confidence {model.confidence_kind or 'none'}"
     return Report(f"{about}, n={len(inputs)}", tuple(examine(subject)))
 

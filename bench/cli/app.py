@@ -15,13 +15,14 @@ from typing import Annotated, cast
 
 import typer
 
+from bench.cli.compare import with_points
 from bench.cores import share_the_cores
 from bench.errors import LostModels, UsageError
 from bench.table import one_line
 
 LONGEST = 2_000
 """Characters of a line of complaint."""
-COMMANDS = ("suite", "check", "list", "show", "train", "leaderboard", "draw", "merge", "paper", "selftest")
+COMMANDS = ("suite", "check", "list", "show", "train", "leaderboard", "compare", "draw", "merge", "paper", "selftest")
 """In the order of the help."""
 
 app = typer.Typer(
@@ -60,7 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
     _complain_of_namesakes()
     usage_error = cast("type[Exception]", typer.BadParameter.__mro__[1])
     try:
-        wanted = [argument for argument in given if argument != "--debug"]
+        wanted = with_points([argument for argument in given if argument != "--debug"])
         code = app(args=wanted or ["--help"], prog_name="bench", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("interrupted; the same command goes on from here\n")
@@ -76,7 +77,7 @@ def main(arguments: list[str] | None = None) -> None:
         if isinstance(error, (UsageError, usage_error)):
             message = error.format_message() if hasattr(error, "format_message") else str(error)
             sys.exit(_complain(message.replace("Value error, ", "")))  # of pydantic, which typer asks about choices
-        sys.stderr.write(f"bench: {_line(f'{type(error).__name__}: {error}')} (--debug shows where)\n")
+        _tell(f"bench: {_line(f'{type(error).__name__}: {error}')} (--debug shows where)")
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -96,8 +97,14 @@ def _complain_of_namesakes() -> None:
 
 
 def _complain(message: str) -> int:
-    sys.stderr.write(f"bench: {_line(message)}\n")
+    _tell(f"bench: {_line(message)}")
     return 2
+
+
+def _tell(line: str) -> None:
+    from bench.cli.output import fitting
+
+    sys.stderr.write(f"{fitting([line], sys.stderr)}\n")
 
 
 def _line(message: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from adapters.registry import registered
@@ -29,11 +30,23 @@ def suites() -> list[dict[str, Any]]:
 
 
 def models() -> list[dict[str, Any]]:
-    """Reference models by dataset, and the models that installed packages register."""
+    """Reference models by dataset, those of the paper's suites and of none at the end, and registered ones first."""
     found = [_reference(dataset, name) for dataset in dataset_table.names() for name in zoo.names(dataset)]
     blank = dict.fromkeys(("family", "gradient", "confidence", "clean_error"))
     offers = registered().values()
-    return found + [{"name": o.name, "dataset": o.dataset or "any", **blank, "state": "registered"} for o in offers]
+    own = [{"name": o.name, "dataset": o.dataset or "any", **blank, "state": "registered"} for o in offers]
+    return own + sorted(found, key=lambda entry: not is_first(entry))
+
+
+def is_first(entry: dict[str, Any]) -> bool:
+    """Whether a model is registered by somebody, or one of a suite that is not of the paper's numbers."""
+    return entry["state"] == "registered" or (entry["dataset"], entry["name"]) in _of_suites()
+
+
+@cache
+def _of_suites() -> frozenset[tuple[str, str]]:
+    found = [suite for suite in registry.each("suite", load_suite) if suite.board != "paper"]
+    return frozenset((suite.dataset.name, name) for suite in found for name in suite.models)
 
 
 def _reference(dataset: str, name: str) -> dict[str, Any]:

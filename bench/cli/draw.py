@@ -6,28 +6,28 @@ import re
 from importlib.util import find_spec
 from typing import Annotated
 
-import typer
 from typer import Argument, Option
 
-from bench.cli.options import DEFAULT_OUT, Out
-from bench.cli.output import warn
+from bench.cli.hints import command as command_of
+from bench.cli.hints import place
+from bench.cli.options import DEFAULT_OUT, Data, Out
+from bench.cli.output import say, warn
 from bench.errors import UsageError, unknown
 
 Suite = Annotated[str, Argument(metavar="SUITE|FILE.yaml", help="A suite with certificates, such as mnist-worst-case.")]
 Names = Annotated[list[str] | None, Option("--model", help="Of this model alone; more than once for several.")]
 
 
-def command(suite: Suite, model: Names = None, out: Out = DEFAULT_OUT) -> None:
+def command(suite: Suite, model: Names = None, data: Data = None, out: Out = DEFAULT_OUT) -> None:
     """Draw robust accuracy against epsilon, certified to attacked; from records alone."""
     if find_spec("matplotlib") is None:
         raise UsageError("pictures need matplotlib; run pip install 'potemkin-bench[figures]'")
     from bench.files import replace_file
-    from bench.planning.suite import load_suite
     from bench.report.bracket_figure import bracket_figure, brackets_of
     from bench.report.figure_style import png, styled
-    from bench.running.shelf import Shelf, board_of, dataset_of
+    from bench.running.shelf import Shelf, board_of, dataset_of, suite_at
 
-    asked = load_suite(suite)
+    asked = suite_at(suite, data)
     rows = board_of(asked, dataset_of(asked), Shelf(out), warn)
     found = {name: brackets_of(rows, name) for name in dict.fromkeys(row.model for row in rows)}
     for name in model or ():
@@ -36,14 +36,15 @@ def command(suite: Suite, model: Names = None, out: Out = DEFAULT_OUT) -> None:
     wanted = {name: lines for name, lines in found.items() if lines and (not model or name in model)}
     if not wanted:
         raise UsageError(
-            f"no brackets of suite {asked.suite} in ./results or {out / 'results'}; run: bench suite {suite}"
+            f"no brackets of suite {asked.suite} in ./results or {out / 'results'}; "
+            f"run: {command_of('suite', suite, **place(out, data))}"
         )
     for name, lines in wanted.items():
         path = out / "figures" / asked.suite / f"{_file(name, lines[0].fingerprint)}.png"
         with styled():
             image = png(bracket_figure(lines))
         replace_file(path, image)
-        typer.echo(str(path))
+        say([str(path)])
 
 
 def _file(name: str, fingerprint: str) -> str:

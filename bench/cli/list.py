@@ -11,19 +11,31 @@ from bench.cli.output import print_json, print_table
 
 Kind = Literal["suites", "models", "attacks", "datasets", "families"]
 """Each a function of `bench.cli.catalogue`."""
+LEAST = {"models": ("confidence", "state", "family"), "suites": ("version", "models")}
+"""What a narrow terminal leaves out."""
 
 
-def command(kind: Annotated[Kind, typer.Argument(help="What to list.")], as_json: AsJson = False) -> None:
+def command(
+    kind: Annotated[Kind, typer.Argument(help="What to list.")],
+    everything: Annotated[
+        bool, typer.Option("--all", help="Of models also those of the paper's suites, and those that no suite names.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """List what there is: suites, reference and registered models, attacks, datasets, compiled families."""
     from bench.cli import catalogue
     from bench.table import Table
 
     entries = getattr(catalogue, kind)()
+    shown = [entry for entry in entries if everything or kind != "models" or catalogue.is_first(entry)]
     if as_json:
-        print_json(entries)
+        print_json(shown)
         return
-    headers = tuple(entries[0]) if entries else ()
-    print_table(Table(kind, headers, tuple(tuple(map(_plain, entry.values())) for entry in entries)))
+    headers = tuple(shown[0]) if shown else ()
+    rest = len(entries) - len(shown)
+    note = f"{rest} more, of the paper's suites or of none: bench list models --all" if rest else ""
+    body = tuple(tuple(map(_plain, entry.values())) for entry in shown)
+    print_table(Table(kind, headers, body, note, least=LEAST.get(kind, ())))
 
 
 def _plain(value: Any) -> str:

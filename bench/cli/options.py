@@ -15,6 +15,7 @@ DEFAULT_OUT = Path("bench-out")
 AsJson = Annotated[bool, Option("--json", help="For programs.")]
 Data = Annotated[Path | None, Option(metavar="PATH", help="The data, for a dataset that is read from a path.")]
 Device = Annotated[choices.Device, Option(help="auto: CUDA where there is a device.")]
+Explain = Annotated[bool, Option("--explain", help="On a terminal, say what columns, numbers and flags mean.")]
 Out = Annotated[Path, Option(help="Folder for records and leaderboard.md.")]
 Style = Annotated[choices.Style, Option("--progress", help="auto: a bar on a terminal, plain lines elsewhere.")]
 

@@ -10,6 +10,7 @@ from bench.planning.plan import Planned, jobs
 
 if TYPE_CHECKING:
     from bench.board.rows import Row
+    from bench.cli.hints import Call
     from bench.running.runner import Summary
     from bench.running.session import Session
 
@@ -37,16 +38,15 @@ def planned(session: Session, missing: Sequence[Planned]) -> Iterator[str]:
         yield f"  and the cells of {names}: to be made first, so their number is not known yet"
 
 
-def outcome(session: Session, summary: Summary | None, command: str, place: str) -> tuple[list[str], int]:
+def outcome(session: Session, summary: Summary | None, call: Call) -> tuple[list[str], int]:
     """The closing lines of a run, of which None means that nothing was missing, and its exit code.
 
-    For the hints, `command` is the call that goes on with it, and `place` what other commands call the suite where it
-    was run, such as `digits-fgsm --out FOLDER`.
+    Lines that begin with two blanks and `bench` are commands to copy; `call` makes them.
     """
     failures = session.failures() or (summary.failed if summary else [])
     rows = session.board()
-    without = unranked(session, summary, rows)
-    lines = [_ran(session, summary, len(failures)), *_compared(summary), *without]
+    without = unranked(session, summary, rows, call)
+    lines = [_ran(session, summary, len(failures)), *_compared(summary), *without, *_short(session)]
     lines += [f"  failed: {failure.cell}: {failure.kind}: {failure.message}" for failure in failures[:SHOWN]]
     if len(failures) > SHOWN:
         lines.append(f"  and {len(failures) - SHOWN} more")
@@ -56,24 +56,33 @@ def outcome(session: Session, summary: Summary | None, command: str, place: str)
         return [*lines, "Interrupted; the same command goes on from here."], 130
     results = session.shelf.out / "results"
     if summary is not None and summary.waiting:
-        waits = f"{summary.waiting} cells lack parts of other shards, which may still run, here or elsewhere."
-        return [
-            *lines,
-            waits,
-            f"Results in {results}; folders of several are united by: bench merge OUT FOLDER...",
-        ], int(wrong)
+        lines.append(f"{summary.waiting} cells lack parts of other shards, which may still run, here or elsewhere.")
+        lines.append(f"Results in {results}; folders of several are united by: bench merge OUT FOLDER...")
+        return lines, int(wrong)
     if failures:
-        return [*lines, f"Results in {results}. To try the failed cells again, add --rerun failed to the command."], 1
+        again = f"  {call.again(rerun='failed')}"
+        lines += [f"Results in {results}. To try the failed cells again:", again]
+        return [*lines, *call.meanings()], 1
     board = "" if session.suite.board == "paper" else f", board in {session.shelf.out / 'leaderboard.md'}"
-    lines.append(f"Results in {results}{board}. Next, {_next(session, command, place)}")
+    lines += [f"Results in {results}{board}.", *_next(session, call)]
     if session.only and any(row.status == "missing" and row.model in session.suite.models for row in rows):
-        lines.append(f"Incomplete models were only met in transfer; to run them: bench suite {place}")
+        lines += ["Incomplete models were only met in transfer; to run them:", f"  {call.again(model=None)}"]
     if any(row.flags for row in rows):
-        lines.append("Flags are explained at the foot of the board; bench check MODEL says what to do about a model's.")
-    return lines, int(wrong)
+        lines.append("What to do about a model's flags says: bench check MODEL")
+    return [*lines, *call.meanings()], int(wrong)
 
 
-def unranked(session: Session, summary: Summary | None, rows: Sequence[Row]) -> list[str]:
+def _short(session: Session) -> list[str]:
+    """Why a short look ranks nothing."""
+    if session.suite.rank_by is None or not session.is_short:
+        return []
+    return [
+        f"Not ranked: --limit {session.limit} looks at {session.limit} of {session.examples} examples. Ranks are of "
+        "whole runs: so few examples tell few models apart, and whoever may choose how many can choose who wins."
+    ]
+
+
+def unranked(session: Session, summary: Summary | None, rows: Sequence[Row], call: Call) -> list[str]:
     """A line for each of the user's own models, of those asked for, that has no rank whatever its numbers."""
     found = summary.findings if summary is not None else {}
     reasons = {name: reason for name, flags in found.items() if (reason := reason_of(flags)) is not None}
@@ -83,9 +92,11 @@ def unranked(session: Session, summary: Summary | None, rows: Sequence[Row]) -> 
         if name in reasons:
             reason = reasons[name]
             remedy = next((text for words, text in REMEDIES.items() if reason.startswith(words)), "")
-            spec = session.models.specs.get(name, name)
-            check = f"bench check {spec} --dataset {session.dataset.name}" if name in session.models.specs else ""
-            lines.append(f"NOT RANKED: {name}: {reason}: {remedy}{check and f'; see {check}'}")
+            told = f"NOT RANKED: {name}: {reason}: {remedy}"
+            if name in session.models.specs:
+                lines += [f"{told}; see", f"  {call.check(session.models.specs[name], session.dataset.name)}"]
+            else:
+                lines.append(told)
     return lines
 
 
@@ -110,9 +121,9 @@ def _compared(summary: Summary | None) -> Iterator[str]:
         yield f"  {cell}: {moved} labels differ ({cell.id[:12]})"
 
 
-def _next(session: Session, command: str, place: str) -> str:
+def _next(session: Session, call: Call) -> list[str]:
     if session.limit:
-        return f"the same without --limit: {command}"
+        return ["Next, the same without --limit:", f"  {call.again(limit=None)}"]
     if session.only:
-        return f"everything on one board: bench leaderboard {place}"
-    return f"your own model: {command} --model FILE.py"
+        return ["Next, everything on one board:", f"  {call.board()}"]
+    return ["Next, your own model:", f"  {call.again()} --model FILE.py"]

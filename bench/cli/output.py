@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
@@ -24,12 +24,24 @@ def warn(line: str) -> None:
     """A line on standard error; once, however many boards read the file that it is about."""
     if line not in _warned:
         _warned.add(line)
-        typer.echo(visible(line), err=True)
+        typer.echo(fitting([line], sys.stderr), err=True)
 
 
 def say(lines: Iterable[str]) -> None:
     """Lines on standard output; what others wrote into them is shown, and acts on nothing."""
-    typer.echo(visible_lines(lines))
+    typer.echo(fitting(lines, sys.stdout))
+
+
+def fitting(lines: Iterable[str], stream: TextIO) -> str:
+    """Lines, visible; on a terminal ending between words where they are wider than it."""
+    if not stream.isatty():
+        return visible_lines(lines)
+    from rich.console import Console
+
+    from bench.screen import wrapped
+
+    width = Console(file=stream).width
+    return "\n".join(piece for line in lines for piece in wrapped(visible(line), width))
 
 
 def print_json(found: Any) -> None:
@@ -37,26 +49,36 @@ def print_json(found: Any) -> None:
     typer.echo(json.dumps(found, indent=1))
 
 
-def print_board(suite: Suite, rows: Sequence[Row]) -> None:
-    """All tables of a suite's board."""
+def print_board(suite: Suite, rows: Sequence[Row], *, explain: bool = False) -> None:
+    """All tables of a suite's board; on a terminal what their columns mean where that is asked for."""
     from bench.report.boards import tables
 
     for table in tables(suite, rows):
-        print_table(table)
+        print_table(table, explain=explain)
+    if sys.stdout.isatty():
+        typer.echo()
 
 
-def print_table(table: Table) -> None:
-    """A drawn table on a terminal, Markdown elsewhere."""
+def print_table(table: Table, *, explain: bool = False) -> None:
+    """A drawn table on a terminal, plain text in columns elsewhere."""
     if not sys.stdout.isatty():
-        typer.echo(table.markdown() + "\n")
+        typer.echo(table.text() + "\n")
         return
     from rich.console import Console
-    from rich.measure import Measurement
 
-    console = Console()
-    drawn = table.rich()
-    if Measurement.get(console, console.options.update(width=1000), drawn).maximum > console.width:
-        drawn = table.rich(narrow=True)
-    # Too narrow a terminal breaks the lines itself: a broken line can be read, a cropped column cannot.
-    needed = Measurement.get(console, console.options.update(width=1000), drawn).minimum
-    Console(width=max(console.width, needed)).print(drawn)
+    from bench.screen import draw
+
+    draw(table, Console(), explain=explain)
+
+
+def print_definitions() -> None:
+    """What the words on a board mean."""
+    from bench.report.boards import DEFINITIONS
+
+    if not sys.stdout.isatty():
+        typer.echo(DEFINITIONS, nl=False)
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    Console().print(Markdown(DEFINITIONS))

@@ -32,14 +32,14 @@ def render(boards: Sequence[tuple[Suite, Sequence[Row]]]) -> str:
     """`leaderboard.md`, for suites in the order given; those without rows, or not begun, are left out."""
     parts = [HEAD]
     for suite, rows in boards:
-        if _begun(rows):
+        if begun(rows):
             parts.append(f"\n## {suite.suite}\n")
             parts.append("\n\n".join(table.markdown() for table in tables(suite, rows)) + "\n")
             parts += elsewhere(suite, rows, boards)
     return "\n".join([*parts, "\n## Definitions\n", DEFINITIONS])
 
 
-def _begun(rows: Sequence[Row]) -> bool:
+def begun(rows: Sequence[Row]) -> bool:
     """Whether there is something to show: of a suite of certificates more than what it shares with others."""
     proofs = [row for row in rows if row.role == "certificate"]
     return any(row.status != "missing" for row in proofs or rows)

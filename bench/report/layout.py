@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from bench.board.rows import Row
 from bench.table import Table
@@ -13,14 +13,25 @@ Column = tuple[str, Callable[[Line], str]]
 """A header, and the text below it of a line."""
 Pivot = dict[str, dict[str, Row]]
 """A row for each cell, by column and line."""
+FEWER = "*"
+"""What follows a number over fewer examples than others of its column."""
 NO_NUMBER = {"unsupported": "n/a", "error": "error", "missing": ""}
 """What stands in a cell whose row has no number, by status."""
 
 
-def drawn(title: str, lines: Iterable[Line], columns: Sequence[Column[Line]], note: str = "") -> Table:
-    """A table with a row for every line."""
+def drawn(
+    title: str,
+    lines: Iterable[Line],
+    columns: Sequence[Column[Line]],
+    terms: str = "",
+    *,
+    note: str = "",
+    least: Sequence[str] = (),
+    key: int = 1,
+) -> Table:
+    """A table with a row for every line; what it takes besides is told in `Table`."""
     body = tuple(tuple(text(line) for _, text in columns) for line in lines)
-    return Table(title, tuple(header for header, _ in columns), body, note)
+    return Table(title, tuple(header for header, _ in columns), body, note, terms, tuple(least), key)
 
 
 def pivot(rows: Iterable[Row], column: Callable[[Row], str], line: Callable[[Row], str] | None = None) -> Pivot:
@@ -34,12 +45,33 @@ def pivot(rows: Iterable[Row], column: Callable[[Row], str], line: Callable[[Row
 
 
 def across(found: Mapping[str, Mapping[str, Row | None]], show: Callable[[Row | None], str]) -> list[Column[str]]:
-    """The columns of a pivot."""
+    """The columns of a pivot, with a mark where a number is over fewer examples than others of its column."""
 
     def column(head: str) -> Column[str]:
-        return head, lambda line: show(found[head].get(line))
+        most = _most(found[head])
+        return head, lambda line: f"{show(found[head].get(line))}{FEWER * _is_of_fewer(found[head].get(line), most)}"
 
     return [column(head) for head in found]
+
+
+def fewer(found: Mapping[str, Mapping[str, Row | None]]) -> str:
+    """What the marks in the columns of a pivot mean; empty where there are none."""
+    smaller: dict[int, dict[str, None]] = {}
+    for cells in found.values():
+        most = _most(cells)
+        for line, row in cells.items():
+            if row is not None and _is_of_fewer(row, most):
+                smaller.setdefault(row.n, {})[line] = None
+    told = "; ".join(f"n={n} of {', '.join(smaller[n])}" for n in sorted(smaller))
+    return f"{FEWER} of fewer examples than others of its column: {told}." if told else ""
+
+
+def _most(cells: Mapping[str, Row | None]) -> int:
+    return max((row.n for row in cells.values() if row is not None and row.status == "ok"), default=0)
+
+
+def _is_of_fewer(row: Row | None, most: int) -> bool:
+    return row is not None and row.status == "ok" and row.n < most
 
 
 def by_model(rows: Iterable[Row]) -> dict[str, list[Row]]:
@@ -100,7 +132,7 @@ def flags(row: Row) -> str:
     return ", ".join(row.flags)
 
 
-def sizes(rows: Iterable[Row]) -> dict[float | None, str]:
+def sizes(rows: Iterable[Asking]) -> dict[float | None, str]:
     """The text of every epsilon: three digits, or as many as tell them apart."""
     found = sorted({row.eps for row in rows if row.eps is not None})
     texts = ([f"{eps:.{digits}g}" for eps in found] for digits in range(3, 18))
@@ -117,7 +149,28 @@ def varied(rows: Iterable[Row]) -> dict[str, set[str]]:
     return {attack: {key for key, seen in known.items() if len(seen) > 1} for attack, known in values.items()}
 
 
-def label(row: Row, told: Mapping[float | None, str] = {}, whole: int = 0, always: Collection[str] = ()) -> str:
+class Asking(Protocol):
+    """Whatever says what was asked: a row of a board, a line of a comparison."""
+
+    @property
+    def attack(self) -> str: ...
+    @property
+    def role(self) -> str | None: ...
+    @property
+    def norm(self) -> str | None: ...
+    @property
+    def eps(self) -> float | None: ...
+    @property
+    def clip(self) -> bool | None: ...
+    @property
+    def parameters(self) -> Mapping[str, Any] | None: ...
+    @property
+    def special(self) -> Mapping[str, Any]: ...
+    @property
+    def n(self) -> int: ...
+
+
+def label(row: Asking, told: Mapping[float | None, str] = {}, whole: int = 0, always: Collection[str] = ()) -> str:
     """Such as `fgsm l2 0.5`, `fgsm 0.25 unclipped`, `iterated-fgsm 0.25 steps 40 (n=500)`, `fgsm 0.1 least-likely`.
 
     The epsilon is left out where the texts of epsilons are not given. The n is told where it is less than `whole`, a

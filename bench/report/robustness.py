@@ -14,6 +14,7 @@ from bench.report.layout import (
     by_model,
     certified,
     drawn,
+    fewer,
     flags,
     interval,
     label,
@@ -32,6 +33,7 @@ SIZES = 3
 """As many columns of the main attack has the first table; of more it has the ranking's, and a table of its own all."""
 BY_DISTANCE = ("minimum-norm", "certificate")
 """Roles of attacks that are run once for all sizes."""
+INTERVALS = "Wilson, of the sampling of test examples alone, %."
 NAME: Column[str] = ("model", str)
 
 
@@ -50,18 +52,23 @@ def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
         ("model", lambda name: tried(models[name][0])),
         ("gradient", lambda name: models[name][0].gradient),
         ("n", lambda name: _n(clean.get(name), worst.get(name))),
-        ("clean", lambda name: percent(clean[name].clean_accuracy) if name in clean else ""),
+        *across({"clean": clean}, rate("clean_accuracy")),
         *across({**first, f"worst {size}".strip(): worst}, rate("robust_accuracy")),
         *_certified(size, worst),
         ("status", lambda name: status(suite.rank_by, models[name])),
     ]
     sized = [NAME, *across(grid, rate("robust_accuracy"))]
-    intervals = [NAME, *across({"clean": clean, **grid, "worst": worst}, interval)]
+    every = {"clean": clean, **grid, "worst": worst}
+    intervals = [NAME, *across(every, interval)]
+    once = len({text(name) for header, text in ranking for name in models if header == "n"}) < 2
+    least = ["gradient", *(head for head in first if head not in ranked), *ranked, *(["n"] if once else []), "clean"]
     title = f"{suite.suite} v{suite.version}" + (f": {suite.summary}" if suite.summary else "")
+    note = fewer({"clean": clean, **first, "worst": worst})
+    by_size = drawn("Robust accuracy by size", models, sized, "%, as above.", note=fewer(grid))
     return [
-        drawn(title, models, ranking, _note(main, models, worst)),
-        *([drawn("Robust accuracy by size", models, sized, "%, as above.")] if first is not grid else []),
-        drawn("95% intervals of the above", models, intervals, "Wilson, of the sampling of test examples alone, %."),
+        drawn(title, models, ranking, _terms(main, models, worst), note=note, least=least, key=2),
+        *([by_size] if first is not grid else []),
+        drawn("95% intervals of the above", models, intervals, INTERVALS, note=fewer(every)),
         _attack_by_attack(suite, models, {_kind(row) for row in main}, told),
         *_distances(models),
         _confidence(suite.rank_by, models, clean, {_kind(row) for row in main}, told),
@@ -102,8 +109,8 @@ def _loss(row: Row) -> object:
     return (row.parameters or {}).get("loss")
 
 
-def _note(main: Sequence[Row], models: Own, worst: Mapping[str, Row]) -> str:
-    """What the ranking shows."""
+def _terms(main: Sequence[Row], models: Own, worst: Mapping[str, Row]) -> str:
+    """What the columns of the ranking mean."""
     lines = ["Robust accuracy, %: right when clean and under every candidate up to eps."]
     if any(_loss(row) == JOINED for row in main):
         lines.append(f"{main[0].title}: pointwise by the training loss and by the margin.")
@@ -139,13 +146,16 @@ def _attack_by_attack(suite: Suite, models: Own, main: Collection[object], told:
         if (_kind(row) not in main and row.role not in BY_DISTANCE) or (by is not None and row.eps == by.eps)
     ]
     direct = pivot(once, lambda row: label(row, told, whole[row.model]))
-    columns = [NAME, *across(direct, rate("error"))]
+    found: dict[str, Mapping[str, Row | None]] = {**direct}
+    origin: list[Column[str]] = []
     if by is not None:
         best = {name: _strongest(by, own, suite.models) for name, own in models.items()}
-        columns += across({"best transfer": best}, rate("error"))
-        columns += across({"from": best}, lambda row: (row and row.source) or "")
-    note = "Share of all examples labelled wrongly, %. Clipped to the dataset's range but where it says otherwise."
-    return drawn("Error, attack by attack", models, columns, note)
+        found["best transfer"] = best
+        source = {name: (row.source if row else None) or "" for name, row in best.items()}
+        origin = [("from", lambda name: source[name])]
+    columns = [NAME, *across(found, rate("error")), *origin]
+    terms = "Share of all examples labelled wrongly, %. Clipped to the dataset's range but where it says otherwise."
+    return drawn("Error, attack by attack", models, columns, terms, note=fewer(found))
 
 
 def _strongest(by: RankBy, own: Sequence[Row], references: Sequence[str]) -> Row | None:
@@ -164,8 +174,9 @@ def _distances(models: Own) -> list[Table]:
 
     mine = [row for own in models.values() for row in own if row.source == row.model and row.eps is None]
     found = pivot((row for row in mine if row.role in BY_DISTANCE), label)
-    note = "To the nearest input that is labelled wrongly; none where most examples have none."
-    return [drawn("Median distance", models, [NAME, *across(found, median)], note)] if found else []
+    terms = "To the nearest input that is labelled wrongly; none where most examples have none."
+    columns = [NAME, *across(found, median)]
+    return [drawn("Median distance", models, columns, terms, note=fewer(found))] if found else []
 
 
 def _confidence(
@@ -204,8 +215,8 @@ def _confidence(
         ("flags", lambda name: flags(models[name][0]) or "none"),
     ]
     title = next((row.title for found in own.values() for row in found), "")
-    note = f"Under the model's own {title}, %." if title else ""
-    return drawn("How sure when wrong, and flags", models, columns, note)
+    terms = f"Under the model's own {title}, %." if title else ""
+    return drawn("How sure when wrong, and flags", models, columns, terms)
 
 
 def _by_training_loss(own: Sequence[Row], main: Collection[object]) -> list[Row]:

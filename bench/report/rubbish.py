@@ -9,7 +9,7 @@ from bench.planning.suite import Suite
 from bench.report.layout import Column, drawn, flags, interval, label, percent, varied
 from bench.table import Table
 
-NOTES = (
+TERMS = (
     "Confident: share of inputs {inputs} given any class with a probability above {above}, %; n/a without softmax or "
     "sigmoid probabilities. Beyond clean margin: score margin at least the model's own median on clean images.",
     "Fooled: share of inputs {inputs} given the class that they were to become, with a probability above {above}, %; "
@@ -48,7 +48,7 @@ def _table(suite: Suite, rows: Sequence[Row], crafted: bool) -> Table:
     made = dict.fromkeys(entry.made.summary.partition(";")[0] for entry in suite.attacks if entry.attack in names)
     above = " or ".join(f"{threshold:g}" for threshold in sorted({row.threshold or 0 for row in rows}))
     title = f"{suite.suite} v{suite.version}: {'fooling images' if crafted else suite.summary}"
-    return drawn(title, rows, columns, NOTES[crafted].format(inputs=" or ".join(made), above=above))
+    return drawn(title, rows, columns, TERMS[crafted].format(inputs=" or ".join(made), above=above))
 
 
 def _hardest(row: Row) -> str:

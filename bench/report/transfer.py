@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from bench.board.rows import Row
 from bench.planning.suite import Suite
-from bench.report.layout import Column, across, by_model, drawn, label, percent, pivot, rate, sizes, varied
+from bench.report.layout import Column, across, by_model, drawn, fewer, label, percent, pivot, rate, sizes, varied
 from bench.table import Table
 
 CRAFTED = ("gradient", "minimum-norm", "query")
 """Roles of the attacks that may transfer."""
-NOTES = (
+TERMS = (
     "Share of all examples labelled wrongly, %; a column a target. The diagonal is white-box.",
     "Over the examples that both models have right when clean, %.",
     "Share of the examples that both label wrongly to which both give the same wrong class, %; in brackets "
@@ -48,10 +48,11 @@ def _of(suite: str, at: str, targets: list[str], crafted: list[Row], beside: lis
     lines = [*sources, *dict.fromkeys(told.values())]
     crafted_on: Column[str] = ("crafted on", lambda line: sources.get(line, line))
     errors, given, agreement = (across(cells, show) for show in (rate("error"), _given, _agreement))
+    note, source = fewer(cells), ("crafted on", str)
     return [
-        drawn(f"{suite}: error {at}, source by target", lines, [crafted_on, *errors], NOTES[0]),
-        drawn(f"P(target fooled | source fooled) {at}", sources, [("crafted on", str), *given], NOTES[1]),
-        drawn(f"Agreement on common mistakes {at}", sources, [("crafted on", str), *agreement], NOTES[2]),
+        drawn(f"{suite}: error {at}, source by target", lines, [crafted_on, *errors], TERMS[0], note=note),
+        drawn(f"P(target fooled | source fooled) {at}", sources, [source, *given], TERMS[1], note=note),
+        drawn(f"Agreement on common mistakes {at}", sources, [source, *agreement], TERMS[2], note=note),
     ]
 
 

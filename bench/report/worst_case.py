@@ -13,6 +13,7 @@ from bench.table import Table
 
 Line = tuple[str, float | None]
 """A model and a size."""
+ENDS = "%, as above, with 95% Wilson intervals of both ends."
 NOTHING = "-"
 """Where nothing certifies: that is no 0."""
 attacked, still_open = rate("robust_accuracy"), rate("open")
@@ -38,10 +39,12 @@ def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
         ("open", lambda name: still_open(worst.get(name))),
     ]
     title = f"{suite.suite} v{suite.version} at {size}" + (f": {suite.summary}" if suite.summary else "")
+    shown = list(filter(None, map(worst.get, models)))
+    least = ["open", "clean", *(["n"] if len({row.n for row in shown}) < 2 else [])]
     return [
-        drawn(title, models, ranking, _note(list(filter(None, map(worst.get, models))))),
-        drawn("Every size", at, _by_size(at, told), "%, as above, with 95% Wilson intervals of both ends."),
-        drawn("Cost of an example", at, _costs(at, told), "All attacks and certificates at that size together."),
+        drawn(title, models, ranking, _terms(shown), note=_overlapping(shown), least=least, key=2),
+        drawn("Every size", at, _by_size(at, told), ENDS, least=["decided by"], key=3),
+        drawn("Cost of an example", at, _costs(at, told), "All attacks and certificates at that size together.", key=2),
         drawn("What to be wary of", models, _wary(suite, models)),
     ]
 
@@ -71,13 +74,19 @@ def _by_size(at: Mapping[Line, Row], told: Mapping[float | None, str]) -> list[C
 
 def _costs(at: Mapping[Line, Row], told: Mapping[float | None, str]) -> list[Column[Line]]:
     def cost(name: str) -> Column[Line]:
-        return name, lambda line: f"{(at[line].costs or {}).get(name, 0):.3g}"
+        return name, lambda line: _amount((at[line].costs or {}).get(name, 0))
 
     return [
         ("model", lambda line: line[0]),
         ("eps", lambda line: told[line[1]]),
+        *([("n", lambda line: str(at[line].n))] if len({row.n for row in at.values()}) > 1 else []),
         *map(cost, ("gradients", "queries", "forwards", "seconds")),
     ]
+
+
+def _amount(cost: float) -> str:
+    """Three digits, and none of them in a power of ten."""
+    return f"{cost:.3g}" if cost < 999.5 else f"{float(f'{cost:.3g}'):.0f}"
 
 
 def _wary(suite: Suite, models: Mapping[str, Sequence[Row]]) -> list[Column[str]]:
@@ -90,16 +99,18 @@ def _wary(suite: Suite, models: Mapping[str, Sequence[Row]]) -> list[Column[str]
     ]
 
 
-def _note(worst: Sequence[Row]) -> str:
+def _terms(worst: Sequence[Row]) -> str:
     lines = [
         "Of all n examples, %: right when clean and under every attack; proved to stay right within the size; neither.",
         f"{NOTHING}: nothing certifies the model. Rank: by attacked.",
         *risky(worst),
     ]
-    pairs = [f"{above.model} and {below.model}" for above, below in _undecided(worst)]
-    if pairs:
-        lines.append(f"Their brackets overlap, so that it is open which is the more robust: {'; '.join(pairs)}.")
     return " ".join(lines)
+
+
+def _overlapping(worst: Sequence[Row]) -> str:
+    pairs = "; ".join(f"{above.model} and {below.model}" for above, below in _undecided(worst))
+    return f"Their brackets overlap, so that it is open which is the more robust: {pairs}." if pairs else ""
 
 
 def _undecided(worst: Sequence[Row]) -> Iterator[tuple[Row, Row]]:

@@ -12,7 +12,6 @@ from adapters.errors import told
 from bench.errors import UsageError
 from bench.planning.plan import Job
 from bench.planning.suite import DatasetChoice
-from bench.running.isolation.origin import files_of
 from bench.running.remote import WorldSpec
 from bench.running.roster import Models, cuda_devices
 
@@ -82,9 +81,8 @@ class Execution:
         if self.executor is None and self.jobs == 1:
             from bench.running.world import World
 
-            return runner.run(
-                work, World(models.dataset, models.adapter, models.resolved_device, files=files_of(isolated))
-            )
+            world = World(models.dataset, models.adapter, models.resolved_device, files=models.files())
+            return runner.run(work, world)
         from bench.running.costs import cost
         from bench.running.workers import LocalWorkers
 

@@ -17,8 +17,9 @@ from bench.errors import BrokenModel, UsageError, unknown
 from bench.planning.entry import MISLEADING
 from bench.progress import SILENT, Progress
 from bench.records.record import ModelInfo
+from bench.running.absent import Absent
 from bench.running.isolation.models import Isolated
-from bench.running.isolation.origin import Origin
+from bench.running.isolation.origin import Origin, files_of
 from bench.running.leading import misleads
 from bench.running.making import adapter_of
 
@@ -56,8 +57,10 @@ class Models:
         """What another process takes for each guest with a name: `FILE.py:OBJECT`, or a registered name."""
         self.isolated = isolated
         """The guests that have processes of their own."""
-        self.lost: dict[str, str] = {}
+        self.lost: dict[str, Absent] = {}
         """What was asked for and did not start, each with the reason: its process ended, or took too long."""
+        if device == "cuda":
+            _ = self.resolved_device  # that there is none is told before any work, and where nothing is left to do
 
     def close(self) -> None:
         """End the processes of models."""
@@ -93,14 +96,24 @@ class Models:
             if alone and not self.lost:
                 raise
             kind, why = "exception", str(error)
-        self.lost[what] = f"{what} did not start: {kind}: {why}"
-        self._progress.say(self.lost[what])
+        self.lost[what] = Absent(what, kind, why)
+        self._progress.say(str(self.lost[what]))
+
+    def files(self) -> dict[str, str]:
+        """SHA-256 of the files that guests come from, by the guests' names."""
+        apart = {} if self.isolated is None else dict(self.isolated.origins)
+        here = {name: spec for name, spec in self.specs.items() if ".py" in spec and name not in apart}
+        return files_of(apart | {name: Origin.file(spec) for name, spec in here.items()})
 
     def add_guest(self, name: str, offer: Callable[[], Any]) -> None:
         """Make a model known by a name that no other has."""
         if name in self._guests:
             raise UsageError(f"model {name!r} is given twice")
         self._guests[name] = offer
+
+    def is_guest(self, name: str) -> bool:
+        """Whether it was given to this run, and is made by no recipe of ours."""
+        return name in self._guests
 
     def info(self, name: str) -> ModelInfo:
         """What the plan needs to know of a model; loads it only where no card tells."""

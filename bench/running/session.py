@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Any
 from bench import zoo
 from bench.board.rows import Row
 from bench.choices import Rerun
-from bench.datasets import options_of
 from bench.errors import LostModels, UsageError, unknown
 from bench.planning.plan import Planned, expand, jobs
-from bench.planning.suite import DatasetChoice, Suite, load_suite
+from bench.planning.suite import Suite
 from bench.progress import Progress, quiet
 from bench.records.asked import note
 from bench.records.record import Failure, ModelInfo
+from bench.running.absent import rows_of
 from bench.running.execution import Execution
 from bench.running.isolation.limits import Limits
 from bench.running.isolation.models import Isolated
+from bench.running.reuse import changed
 from bench.running.roster import Models, blindness, chosen, given
-from bench.running.shelf import Shelf, board_of, dataset_of
+from bench.running.shelf import Shelf, board_of, dataset_of, suite_at
 
 if TYPE_CHECKING:
     from bench.running.runner import Summary
@@ -69,9 +70,7 @@ class Session:
             UsageError: bad input, with a line that says what to do.
             LostModels: none of the models asked for did start.
         """
-        self.suite = spec if isinstance(spec, Suite) else load_suite(spec)
-        if data is not None:
-            self.suite = _at(self.suite, data)
+        self.suite = suite_at(spec, data)
         self.progress = progress
         self.shelf = shelf
         self.limit = limit
@@ -93,13 +92,14 @@ class Session:
         named, guests = chosen(specs, self.models, self.suite.models)
         guests += given(self.models, self._objects, isolate=isolate, inline=self.execution.executor is not None)
         self.unknown_models: list[str] = []
+        self._by_version: set[str] = set()
         # What can be wrong with the call is found out before the reference models are made, which may take minutes.
         if load:
             self.shelf.own.prepare()
         self._guests = self._infos(guests, load)
         guests = [name for name in guests if name not in self.models.lost]
         if self.models.lost and not (named or guests):
-            raise LostModels("; ".join(self.models.lost.values()))
+            raise LostModels("; ".join(map(str, self.models.lost.values())))
         self.only = [*named, *guests] or None
         self._references = self._infos(self._needed(named), load)
         if not (self._guests or self._references or self.unknown_models):
@@ -151,6 +151,8 @@ class Session:
                 continue
             with self.models.losing(name, alone=len(wanted) == 1):
                 infos[name] = self.models.info(name)
+                if self.models.is_guest(name) and self.models.adapter(name).unseen:
+                    self._by_version.add(name)
                 if infos[name].notes and (line := blindness(name, self.models.adapter(name))):
                     self.progress.say(line)
         return infos
@@ -158,6 +160,16 @@ class Session:
     def close(self) -> None:
         """End the processes that models have of their own."""
         self.models.close()
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it looks at some of the examples alone."""
+        return self.limit is not None and self.limit < self.examples
+
+    @property
+    def examples(self) -> int:
+        """How many there are of them."""
+        return self.dataset.sizes[self.suite.dataset.split]
 
     @cached_property
     def planned(self) -> list[Planned]:
@@ -170,7 +182,10 @@ class Session:
             if self.execution.shard is not None:
                 raise UsageError("--rerun all compares whole cells, of which a shard has parts: leave out --shard")
             return self.planned
-        have = set(self.shelf.records(self.progress.say))
+        records = self.shelf.records(self.progress.say)
+        for line in changed(self.planned, records, self.models.files(), self._by_version):
+            self.progress.say(line)
+        have = set(records)
         if rerun != "failed":
             have |= set(self.shelf.failures(quiet))
         return [item for item in self.planned if item.cell.id not in have]
@@ -206,14 +221,9 @@ class Session:
 
     def board(self) -> list[Row]:
         """The suite's rows, from all records."""
-        return board_of(
+        shown = board_of(
             self.suite, self.dataset, self.shelf, current=self.asked, met=self._references, keep=self.only or ()
         )
-
-
-def _at(suite: Suite, path: Path) -> Suite:
-    """The suite on the data at a path."""
-    if "path" not in options_of(suite.dataset.name):
-        raise UsageError(f"dataset {suite.dataset.name} is read from no path; leave out --data")
-    chosen = {**suite.dataset.model_dump(), "path": str(path)}
-    return suite.model_copy(update={"dataset": DatasetChoice.model_validate(chosen)})
+        lost = self.models.lost
+        started = [row for row in shown if row.model not in lost]
+        return started + rows_of(self.suite, self.dataset, list(lost.values()), self.limit)

@@ -10,11 +10,11 @@ from typing import TypeVar
 from bench import registry, zoo
 from bench.board.rows import Row, rows
 from bench.board.view import View
-from bench.datasets import open_dataset
+from bench.datasets import open_dataset, options_of
 from bench.datasets.base import Dataset
-from bench.errors import unknown
+from bench.errors import UsageError, unknown
 from bench.files import replace_file
-from bench.planning.suite import Suite, load_suite
+from bench.planning.suite import DatasetChoice, Suite, load_suite
 from bench.progress import Say, quiet
 from bench.records.asked import Asked, notes
 from bench.records.record import Failure, ModelInfo, Record
@@ -91,6 +91,21 @@ class Shelf:
         return self.with_published and self.published.resolve() != (self.root / "results").resolve()
 
 
+def suite_at(spec: str | Suite, data: Path | None) -> Suite:
+    """The suite of a name or a file, on the data at a path where one is given.
+
+    Raises:
+        UsageError: it is none, or its dataset is read from no path.
+    """
+    suite = spec if isinstance(spec, Suite) else load_suite(spec)
+    if data is None:
+        return suite
+    if "path" not in options_of(suite.dataset.name):
+        raise UsageError(f"dataset {suite.dataset.name} is read from no path; leave out --data")
+    chosen = {**suite.dataset.model_dump(), "path": str(data)}
+    return suite.model_copy(update={"dataset": DatasetChoice.model_validate(chosen)})
+
+
 def dataset_of(suite: Suite) -> Dataset:
     """The dataset that a suite names."""
     dataset = open_dataset(suite.dataset.name, **suite.dataset.options)
@@ -121,19 +136,29 @@ def _rows(
     met: Mapping[str, ModelInfo] | None = None,
     keep: Collection[str] = (),
 ) -> list[Row]:
+    return rows(view_of(suite, dataset, found, current, met, keep))
+
+
+def view_of(
+    suite: Suite,
+    dataset: Dataset,
+    found: Contents,
+    current: Mapping[str, ModelInfo] | None = None,
+    met: Mapping[str, ModelInfo] | None = None,
+    keep: Collection[str] = (),
+) -> View:
+    """What a shelf's contents say of a suite; `current`, `met` and `keep` as in `board_of`."""
     if suite.board == "paper" and current is not None:  # shows what was just run, whatever else there is
-        return rows(View(suite, dataset, found.records, found.failures, {**(met or {}), **current}))
-    return rows(
-        View(
-            suite,
-            dataset,
-            on_board(found.records, suite, keep),
-            on_board(found.failures, suite, keep),
-            current,
-            met=met,
-            published=found.published if suite.board != "paper" else (),
-            asked=found.asked,
-        )
+        return View(suite, dataset, found.records, found.failures, {**(met or {}), **current})
+    return View(
+        suite,
+        dataset,
+        on_board(found.records, suite, keep),
+        on_board(found.failures, suite, keep),
+        current,
+        met=met,
+        published=found.published if suite.board != "paper" else (),
+        asked=found.asked,
     )
 
 

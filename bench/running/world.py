@@ -119,13 +119,14 @@ class World:
             threads=torch.get_num_threads(),
             batch=batch,
             host=platform.node(),
-            versions=_versions(),
+            versions=versions(),
             files=files or None,
         )
 
 
 @cache
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Of Python and of the libraries that results may depend on."""
     libraries = {name: version(name) for name in ("numpy", "scikit-learn", "torch", "potemkin-bench")}
     return {"python": platform.python_version(), **libraries}
 

@@ -1,12 +1,17 @@
-"""Gaussian naive Bayes in two forms whose worst cases have closed forms: planes, and a class inside another."""
+"""Gaussian naive Bayes and radial units in two forms whose worst cases have closed forms: planes, and a class inside
+another.
+"""
 
 from __future__ import annotations
 
 import numpy as np
+import torch
 from sklearn.naive_bayes import GaussianNB
 
 from bench.selftest.base import Array, Family, Known, chosen, inner
 from bench.selftest.linear import planes
+from bench.training.nets.rbf_network import RBFNetwork
+from bench.zoo.adapter import NetAdapter
 
 
 class NaiveBayes(Family):
@@ -39,20 +44,79 @@ def _planes(rng: np.random.Generator, x: np.ndarray, norm: str) -> Known:
 
 
 def _shell(rng: np.random.Generator, x: np.ndarray, norm: str) -> Known:
-    """Class 0 is inside: `sum a d^2 < level`, d from the mean; from within, `sum a (|d| + r)^2 = level` tells r."""
     features = x.shape[1]
-    mean, narrow = rng.uniform(0.4, 0.6, features), rng.uniform(0.01, 0.05, features)
+    mean = np.asarray(rng.uniform(0.4, 0.6, features))
+    narrow = np.asarray(rng.uniform(0.01, 0.05, features))
     wide = narrow * rng.uniform(1.5, 6, features)
     prior = rng.dirichlet(np.full(2, 5.0))
     sharp = 1 / narrow - 1 / wide
-    level = float(np.sum(np.log(wide / narrow))) + 2 * np.log(prior[0] / prior[1])
-    away = np.abs(x - mean)
+    level = float(np.log(wide / narrow).sum() + 2 * np.log(prior[0] / prior[1]))
+    y, truth = inside(x, mean, sharp, level)
+    return Known(fitted(np.stack([mean, mean]), np.stack([narrow, wide]), prior), x, y, truth, 2)
+
+
+def inside(x: Array, middle: Array, sharp: Array, level: float) -> tuple[Array, Array]:
+    """`(N,)` labels, and L_inf distances to the others, where class 0 is what `sum sharp d^2 < level` holds of, d being
+    how far features are from the middle: from within, `sum sharp (|d| + r)^2 = level` tells r.
+    """
+    away = np.abs(x - middle)
     lead = level - (sharp * away**2).sum(1)
     slope, bend = (sharp * away).sum(1), float(np.sum(sharp))
     root = np.sqrt(np.maximum(slope**2 + bend * lead, 0))
     truth = np.where(lead > 0, lead / (slope + root), 0)  # from without it is not told in closed form: left out
-    y = (lead <= 0).astype(np.int64)
-    return Known(fitted(np.stack([mean, mean]), np.stack([narrow, wide]), prior), x, y, truth, 2)
+    return (lead <= 0).astype(np.int64), truth
+
+
+class RadialUnits(Family):
+    """A network of one radial unit a class: of one width along a feature in all units, which is linear; or of two, and
+    then the points that are nearer, in its own measure, to the narrower one are inside an ellipsoid (of Apollonius).
+    """
+
+    name = "rbf-network"
+    norms = ("linf",)
+    reaches, decides, hidden = 0.95, 0.99, 0.95
+
+    def known(self, rng: np.random.Generator, n: int, norm: str) -> Known:
+        while True:
+            features = int(rng.integers(2, 13))
+            x = inner(rng, 8 * n, features)
+            make = _alike if rng.random() < 0.5 else _apollonius
+            found = chosen(make(rng, x), n)
+            if found is not None:
+                return found
+
+
+def _alike(rng: np.random.Generator, x: Array) -> Known:
+    classes, features = int(rng.integers(2, 5)), x.shape[1]
+    mean = rng.uniform(0.2, 0.8, (classes, features)).astype(np.float32).astype(np.float64)
+    net, beta = units(mean, np.tile(rng.uniform(2, 30, features), (classes, 1)))
+    y, truth = planes(x.astype(np.float64), 2 * mean * beta, -(mean**2 * beta).sum(1), "linf")
+    return Known(net, x, y, truth, classes)
+
+
+def _apollonius(rng: np.random.Generator, x: Array) -> Known:
+    """`b0 (x - m0)^2 - b1 (x - m1)^2 = (b0 - b1) (x - c)^2 - b0 b1 (m0 - m1)^2 / (b0 - b1)`, feature by feature."""
+    features = x.shape[1]
+    wide = rng.uniform(2, 10, features)
+    narrow = wide * rng.uniform(1.5, 6, features)
+    other = rng.uniform(-0.2, 0.2, features)
+    mean = np.stack([rng.uniform(0.4, 0.6, features), rng.uniform(0.4, 0.6, features) + other])
+    mean = mean.astype(np.float32).astype(np.float64)
+    net, (narrow, wide) = units(mean, np.stack([narrow, wide]))
+    sharp = narrow - wide
+    middle = (narrow * mean[0] - wide * mean[1]) / sharp
+    level = float(np.sum(narrow * wide * (mean[0] - mean[1]) ** 2 / sharp))
+    y, truth = inside(x, middle, sharp, level)
+    return Known(net, x, y, truth, 2)
+
+
+def units(mean: Array, beta: Array) -> tuple[NetAdapter, Array]:
+    """A network of `(K, features)` units' means and inverse widths, and those widths as it computes them, float32."""
+    net = RBFNetwork(mean.shape[1], len(mean), initial_beta=1.0)
+    with torch.no_grad():
+        net.mu.copy_(torch.from_numpy(mean))
+        net.log_beta.copy_(torch.from_numpy(beta).log())
+    return NetAdapter(net.eval(), mean.shape[1]), net.log_beta.detach().exp().double().numpy()
 
 
 def fitted(mean: Array, variance: Array, prior: Array) -> GaussianNB:

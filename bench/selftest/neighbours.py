@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
@@ -75,6 +77,43 @@ class TwoLinearVectors(TwoVectors):
     name = "linear-svm"
     reaches, decides, hidden = 0.95, 0.99, 0.9
     kernel = "linear"
+
+
+class Votes(Family):
+    """A support vector machine of three to five support vectors along a line, one a class, of a linear or a radial
+    kernel: every pair of classes votes for the nearer one, and the nearest has all its votes. So cells are slabs.
+
+    Gradients are those of sums of decision values, which are not what is voted by: climbing them finds less.
+    """
+
+    name = "votes"
+    norms = ("linf", "l2", "l1")
+    reaches, decides, hidden = 0.6, 0.85, 0.9  # in L1 nothing is proved of the radial ones
+
+    def known(self, rng: np.random.Generator, n: int, norm: str) -> Known:
+        while True:
+            features, count = int(rng.integers(3, 13)), int(rng.integers(3, 6))
+            at = np.sort(rng.uniform(-0.5, 0.5, count))
+            if (np.diff(at) < 0.05).any():
+                continue
+            line = rng.normal(size=features)
+            line /= np.abs(line).max()
+            labels = rng.permutation(count)
+            kernel = "linear" if rng.random() < 0.5 else "rbf"
+            model = SVC(kernel=kernel, gamma=float(rng.uniform(0.2, 2)), C=1e6, decision_function_shape="ovo")
+            _halved(model.fit(0.5 + at[:, None] * line, labels))
+            x = inner(rng, 8 * n, features)
+            y, truth = slabs(x.astype(np.float64), line, at, labels, norm)
+            found = chosen(Known(model, x, y, truth, count), n)
+            if found is not None:
+                return found
+
+
+def _halved(model: SVC) -> None:
+    """Put the plane of each pair halfway between its vectors: the solver, which keeps float32, leaves it a bit off."""
+    points = model.support_vectors_
+    middles = [(one + two) / 2 for one, two in combinations(points, 2)]
+    model.intercept_ = model._intercept_ = model._intercept_ - np.diagonal(model.decision_function(middles))
 
 
 def slabs(x: Array, line: Array, at: Array, labels: Array, norm: str) -> tuple[Array, Array]:

@@ -46,6 +46,11 @@ class Score:
     seconds: float = 0.0
     failures: list[str] = field(default_factory=list)
 
+    @property
+    def masked(self) -> bool:
+        """Whether these are the masked copies."""
+        return self.name.endswith(", masked")
+
     def add(self, who: str, truth: Array, sizes: Sequence[float], found: Found) -> None:
         """Count one model's `N` examples; `truth` is `(N,)`, `who` names the model in complaints."""
         self.models += 1

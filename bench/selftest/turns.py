@@ -10,16 +10,18 @@ from bench.attacks import attack_class, make_attack
 from bench.attacks.base import Attack
 
 SHORT: Mapping[str, Mapping[str, Any]] = {
-    "pgd": {"screen": 10, "restarts": 1, "steps": 10},
-    "apgd": {"steps": 15},
-    "rays": {"queries": 100},
-    "training-rays": {"queries": 100},
-    "square": {"queries": 100},
-    "fmn": {"steps": 30},
-    "ddn": {"steps": 30},
-    "fab": {"steps": 15},
-    "carlini-wagner": {"searches": 3, "steps": 40, "step_size": 0.05},
-    "lbfgs": {"searches": 5, "steps": 12},
+    "pgd": {"screen": 6, "restarts": 1, "steps": 8},
+    "apgd": {"steps": 10},
+    "rays": {"queries": 80},
+    "training-rays": {"queries": 80},
+    "square": {"queries": 60},
+    "corners": {"queries": 200},
+    "hopskipjump": {"queries": 200, "directions": 20},
+    "fmn": {"steps": 20},
+    "ddn": {"steps": 20},
+    "fab": {"steps": 8},
+    "carlini-wagner": {"searches": 3, "steps": 20, "step_size": 0.1},
+    "lbfgs": {"searches": 4, "steps": 8},
 }
 """Parameters of a short run, where the defaults are long; of few features these are enough."""
 CLIMBING = ("pgd", "apgd")

@@ -167,7 +167,8 @@ def _make(
     from bench.training.checkpoint import Checkpoint
     from bench.zoo.fitting import Fitted, adapter_of, clean_error, fit_model, training_device
 
-    place = "cpu" if spec.kind in ESTIMATORS else training_device(device)
+    there = training_device(device)  # one that there is not is bad input, also for a model that would not use it
+    place = "cpu" if spec.kind in ESTIMATORS else there
     checkpoint = Checkpoint(
         home() / "checkpoints" / data.name / f"{name}-{spec.hash[:16]}.safetensors",
         {"version": "2", "recipe": spec.hash, "dataset": data.checksum, "device": place, **_versions(spec)},

@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from bench.screen import draw
 from bench.table import Table, as_csv, as_json, markdown_safe, visible, visible_lines
 
 EVIL = "\x1b]0;owned\x07\u202egpj.exe\u200b\x9b31m\r\nrank 1 | **best** <b> &#x202e; https://evil.example ` [x](y)"
@@ -48,14 +49,33 @@ def test_what_is_visible_is_one_line_without_controls(text: str) -> None:
 def test_a_table_shows_a_foreign_name_and_does_nothing_it_says() -> None:
     table = Table(f"T {EVIL}", ("model", f"n {EVIL}"), ((EVIL, "1"),), f"note {EVIL}")
     file = io.StringIO()
-    Console(file=file, width=2000, force_terminal=True, color_system=None).print(table.rich())
-    for text in (table.markdown(), file.getvalue()):
+    draw(table, Console(file=file, width=2000, force_terminal=True, color_system=None))
+    for text in (table.markdown(), table.text(), file.getvalue()):
         assert not {"\x1b]", "\x07", "\u202e", "\u200b", "\x9b", "\r"} & set(text)
         assert "\\u202e" in text.replace("\\\\", "\\")
     markdown = table.markdown()
     assert [line[:1] for line in markdown.splitlines()] == ["#", "", "|", "|", "|", "", "n", "r"]
     assert "https://" not in markdown.splitlines()[4]
     assert " &#x202e" not in markdown.splitlines()[4]
+
+
+def test_text_that_is_no_markdown_says_what_the_cells_say() -> None:
+    """Escapes are for Markdown files: a reader of a pipe meets none, and no character that acts either."""
+    table = Table("T", ("what",), (("[0, 1] at https://x *now* \x1b[2J",),))
+    assert "[0, 1] at https://x *now* \\x1b[2J" in table.text()
+    assert "\\[0, 1\\] at https:&#47;&#47;x" in table.markdown()
+
+
+def test_what_columns_mean_stands_before_what_is_true_of_these_rows() -> None:
+    table = Table("T", ("a",), (("1",),), note="Of 5.", terms="%.")
+    assert table.markdown().endswith("\n\n%. Of 5.")
+    assert table.without(["a"]).headers == ()
+    assert Table("T", ("a", "b", "c"), (("1", "2", "3"),), key=1).split([2]).rows == (("1", "3"),)
+
+
+@pytest.mark.parametrize(("cells", "right"), [(("1.5", "n/a"), True), (("n/a", ""), False), (("1*", "error"), True)])
+def test_a_column_of_numbers_and_words_for_none_stays_one(cells: tuple[str, ...], right: bool) -> None:
+    assert Table("T", ("a",), tuple((cell,) for cell in cells)).right_aligned == (right,)
 
 
 def test_markdown_is_escaped() -> None:

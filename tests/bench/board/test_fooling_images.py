@@ -92,4 +92,4 @@ def test_the_rubbish_board_tells_fooling_images_apart() -> None:
     assert own["by class, hardest first"] == "2: 0.0, 1: 50.0, 0: 100.0"
     assert {line["attack"] for line in lines} == {own["attack"], "fooling gradient step_size 100 steps 5"}
     assert {line["fooled"] for line in lines if line["model"] == "b"} == {"n/a"}
-    assert "probability above 0.5" in table.note
+    assert "probability above 0.5" in table.terms

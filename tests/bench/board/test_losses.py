@@ -49,7 +49,7 @@ def test_the_board_shows_the_two_joined_and_each_in_its_error() -> None:
     shown = tables(SUITE, rows(viewed(SUITE, answer, references=[A])))
     ranking, errors = shown[0], next(table for table in shown if table.title == "Error, attack by attack")
     assert ranking.rows[0][ranking.headers.index("FGSM 0.2")] == "33.3"
-    assert "pointwise by the training loss and by the margin" in ranking.note
+    assert "pointwise by the training loss and by the margin" in ranking.terms
     line = dict(zip(errors.headers, errors.rows[0], strict=True))
     assert (line["fgsm 0.2"], line["fgsm 0.2 margin"]) == ("33.3", "33.3")
     assert not [header for header in errors.headers if JOINED in header or "0.1" in header]

@@ -257,7 +257,7 @@ def test_the_board_says_what_a_place_is_and_how_many_versions_were_tried() -> No
     assert {row.versions_tried for row in found if row.model == "guest"} == {2}
     assert {row.versions_tried for row in found if row.model != "guest"} == {1}
     first = tables(suite, found)[0]
-    assert "not corrected over guests" in first.note
+    assert "not corrected over guests" in first.terms
     assert [line[1] for line in first.rows if line[0].startswith("between")] == ["guest (2 versions tried)"]
     alone = rows(viewed(suite, answer, dataset=MANY, references=OWN))
     assert "guest" not in tables(suite, alone)[0].note

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,5 +28,19 @@ def bench(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> Bench:
             main([str(argument) for argument in arguments])
         out, err = capsys.readouterr()
         return Said(int(ended.value.code or 0), out, err)
+
+    return call
+
+
+@pytest.fixture
+def terminal(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """The same where standard output is a terminal of 80 columns."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "dumb")
+
+    def call(*arguments: object) -> Said:
+        with monkeypatch.context() as patch:
+            patch.setattr(sys.stdout, "isatty", lambda: True)
+            return bench(*arguments)
 
     return call

@@ -151,7 +151,7 @@ def test_a_quick_run_is_printed_and_marked(
         ["model", "flags"],
         ["softmax-regression", "quick: 3 epochs of 600 examples"],
     ]
-    assert "--budget quick --model FILE.py" in text
+    assert "--budget quick --device cpu --model FILE.py" in text
     assert "toy-paper" not in Path("bench-out/leaderboard.md").read_text(encoding="utf-8")
     board = said(capsys, "leaderboard", "toy.yaml")
     assert board.startswith(text.partition("\nRan ")[0])
@@ -184,4 +184,4 @@ def test_a_folder_stands_in_for_the_download(
         ["conv-maxout", "gaussian-rubbish", "1000"],
         ["conv-maxout", "fooling sign step_size 0.1 steps 1", "1000"],
     ]
-    assert "bench suite paper-cifar10 --data . --model FILE.py" in text
+    assert "bench suite paper-cifar10 --device cpu --data . --model FILE.py" in text

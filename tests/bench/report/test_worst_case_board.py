@@ -11,8 +11,6 @@ import pytest
 from boards import A, B, one
 from handmade import result, suite_of, viewed
 from PIL import Image
-from rich.console import Console
-from rich.measure import Measurement
 
 from bench.board.rows import BRACKET, Row, rows
 from bench.planning.suite import Suite, load_suite
@@ -21,6 +19,7 @@ from bench.records.packing import pack_floats, pack_integers
 from bench.records.result import Result
 from bench.report import anchors
 from bench.report.boards import render, tables
+from bench.screen import fitted
 from bench.table import Table
 
 ATTACKS = """\
@@ -62,11 +61,9 @@ def test_the_first_table_has_both_ends_and_fits_a_narrow_terminal() -> None:
     assert column(first, "attacked") == ["83.3", "66.7"]
     assert column(first, "certified") == ["-", "33.3"]
     assert column(first, "open") == ["83.3", "33.3"]
-    drawn = Table(
-        "", first.headers, (("1", "softmax-regression", "10000", "100.0", "100.0", "100.0", "100.0"),), ""
-    ).rich()
-    console = Console(width=1000)
-    assert Measurement.get(console, console.options, drawn).maximum <= 80
+    body = (("1", "softmax-regression", "10000", "100.0", "100.0", "100.0", "100.0"),)
+    (_,), left_out = fitted(replace(first, rows=body), 80)
+    assert left_out == ()
 
 
 def test_every_size_has_its_bracket_and_costs() -> None:
@@ -86,7 +83,7 @@ def test_what_is_proved_by_sampling_has_its_error_probability_beside_it() -> Non
         first = tables(suite.model_copy(update={"board": layout}), drawn)[0]
         header = next(header for header in first.headers if header.startswith("certified"))
         assert column(first, header) == ["-", "33.3 (0.001)"]
-        assert "In brackets: the probability that the proof of an example is wrong" in first.note
+        assert "In brackets: the probability that the proof of an example is wrong" in first.terms
         assert first.right_aligned[first.headers.index(header)]
     assert "In brackets" not in tables(suite, found)[0].note
 

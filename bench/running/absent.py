@@ -1,0 +1,50 @@
+"""Rows of models that did not start: they have no cells, and a board that leaves them out looks better than it is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bench.board.rows import Row, rows
+from bench.board.view import View
+from bench.datasets.base import Dataset
+from bench.planning.plan import expand
+from bench.planning.suite import Suite
+from bench.records.record import Failure, ModelInfo, Run
+
+UNKNOWN = "unknown"
+BLANK: dict[str, Any] = {"family": "", "gradient": "", "source_gradient": None, "fingerprint": "", "cells": []}
+"""What nobody knows of such a model."""
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A model that was asked for and did not start, because its process ended or took too long, or its file raised."""
+
+    name: str
+    """The model's, or what was asked for where a file did not tell."""
+    kind: str
+    """Such as `crash`, `timeout`, `exception`."""
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.name} did not start: {self.kind}: {self.why}"
+
+
+def rows_of(suite: Suite, dataset: Dataset, absent: Collection[Absent], limit: int | None) -> list[Row]:
+    """An error row for each attack that each of them would have met by itself, with the reason."""
+    found: list[Row] = []
+    for each in absent:
+        # By an exact gradient, as a model that tells nothing of itself may have one.
+        model = ModelInfo(name=each.name[:200], fingerprint=UNKNOWN, family=UNKNOWN, gradient="exact")
+        cells = [item.cell for item in expand(suite, dataset, {}, {model.name: model}, limit=limit)]
+        failures = {
+            cell.id: Failure(
+                id=cell.id, cell=cell, kind=each.kind, message=f"did not start: {each.why}", run=Run.unknown()
+            )
+            for cell in cells
+        }
+        made = rows(View(suite, dataset, {}, failures, {model.name: model}))
+        found += [replace(row, **BLANK) for row in made]
+    return found
