@@ -40,19 +40,10 @@ _ASKED_BY = {
 }
 """Who calls them that does not name them."""
 BOOKKEEPING = frozenset(
-    {
-        "__module__",
-        "__qualname__",
-        "__doc__",
-        "__dict__",
-        "__weakref__",
-        "__slots__",
-        "__slotnames__",
-        "__annotations__",
-    }
-    | {"__annotate__", "__annotate_func__", "__annotations_cache__", "__firstlineno__", "__static_attributes__"}
-    | {"__abstractmethods__", "__orig_bases__", "__parameters__", "__dataclass_params__", "_abc_impl"}
-    | {"__type_params__", "__classdictcell__"}
+    {"__module__", "__qualname__", "__doc__", "__dict__", "__weakref__", "__slots__", "__slotnames__"}
+    | {"__annotations__", "__annotate__", "__annotate_func__", "__annotations_cache__", "__firstlineno__"}
+    | {"__static_attributes__", "__abstractmethods__", "__orig_bases__", "__parameters__", "__dataclass_params__"}
+    | {"_abc_impl", "__type_params__", "__classdictcell__"}
 )
 """What Python notes down of a class."""
 _READ = frozenset({"__doc__", "__annotations__"})
