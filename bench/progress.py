@@ -17,7 +17,9 @@ from bench.table import visible
 EVERY = 15.0
 """Seconds between plain lines."""
 SETTLED = 1.0
-"""Seconds after which a pace tells something."""
+"""Seconds after which a pace tells something,"""
+ENOUGH = 0.02
+"""and the share."""
 
 Say = Callable[[str], None]
 """Told a line."""
@@ -64,7 +66,7 @@ class Pace:
             self.begin()
         self._last = share
         elapsed = self._clock() - self._start
-        return elapsed * (1 - share) / share if share > 0 and elapsed >= SETTLED else None
+        return elapsed * (1 - share) / share if share >= ENOUGH and elapsed >= SETTLED else None
 
 
 def to_go(seconds: float | None) -> str:

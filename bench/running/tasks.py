@@ -59,9 +59,14 @@ class Ahead:
 
     @property
     def share(self) -> float:
-        """Of the work, 0 to 1."""
+        """Of the work, 0 to 1: half by what parts take, half by their number.
+
+        Of kinds that were not met yet little is known.
+        """
+        if not self._left:
+            return 1.0
         done, left = (sum(map(self._estimate, tasks)) for tasks in (self._done, self._left.values()))
-        return done / (done + left) if done + left > 0 else 1.0
+        return (done / (done + left) + len(self._done) / (len(self._done) + len(self._left))) / 2
 
     def __str__(self) -> str:
         """Such as `12 of 40 jobs done, 28 left`."""
