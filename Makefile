@@ -3,7 +3,11 @@
 # make test-lowest   the fast tests with the lowest versions that pyproject.toml claims; best with PYTHON=python3.11.
 #              TORCH=2.13.0 takes that torch in place of the lowest, of which there may be no small build without CUDA
 # make speed   compare with other libraries in an environment of its own; writes docs/performance.md
+# make peers   hold other libraries' attacks against ours, in an environment of their own (hours; goes on where it was
+#              stopped); writes docs/peers.md
 # make faults  kill, break and damage on purpose, some thousand times (half an hour); writes docs/faults.md
+# make docs    the site, into docs/_build/html; a warning is an error
+# make tutorials   run docs/tutorials anew and put what their commands print into the pages
 # make publish run the published suites into results/ and leaderboard.md
 #
 # All of them set themselves up. PYTHON chooses the interpreter, PIP_ARGS passes options to pip, such as an index, and
@@ -18,7 +22,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PUBLISHED := mnist-fgsm mnist-transfer mnist-rubbish mnist-worst-case mnist-anchors
 
-.PHONY: bench test test-lowest speed faults publish clean
+.PHONY: bench test test-lowest speed peers faults docs tutorials publish clean
 
 bench: $(VENV)/.ready
 	$(BIN)/bench suite mnist-fgsm --ignore-published
@@ -40,11 +44,21 @@ publish: $(VENV)/.ready
 speed: .venv-speed/.ready
 	.venv-speed/bin/python -m tests.speed
 
+peers: .venv-peers/.ready
+	.venv-peers/bin/python -m tests.peers
+
 faults: $(VENV)/.ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults
 
+docs: $(VENV)/.ready
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+tutorials: $(VENV)/.ready
+	$(BIN)/python -m tests.tutorials
+
 clean:
-	rm -rf .venv .venv-lowest .venv-lowest.txt .venv-speed bench-out
+	rm -rf .venv .venv-lowest .venv-lowest.txt .venv-speed .venv-peers .peers docs/_build bench-out
 
 # A stamp that is newer than what it was made from: the environment is made anew when either file changes.
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -56,6 +70,9 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 
 .venv-speed/.ready: pyproject.toml constraints.txt tests/speed/requirements.txt
 	$(call make_environment,.venv-speed,-e '.[dev]' -r tests/speed/requirements.txt)
+
+.venv-peers/.ready: pyproject.toml constraints.txt tests/peers/requirements.txt
+	$(call make_environment,.venv-peers,-e '.[dev]' -r tests/peers/requirements.txt)
 
 define make_environment
 	@command -v $(PYTHON) >/dev/null || { echo "no $(PYTHON) here; name one: make PYTHON=python3.12 ..." >&2; exit 2; }

@@ -19,7 +19,9 @@ from known_models import DigitsNet
 from bench.datasets import Dataset, open_dataset
 
 # Their assertions, too, say what was on either side.
-pytest.register_assert_rewrite("boosted", "cli_help", "figures_help", "fooling_images", "one_number", "sklearn_cases")
+pytest.register_assert_rewrite(
+    "boosted", "browsing", "cli_help", "figures_help", "fooling_images", "one_number", "sklearn_cases"
+)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -17,11 +17,18 @@ from bench.errors import UsageError
 
 Suite = Annotated[str | None, Argument(metavar="[SUITE|FILE.yaml]", help="One suite; without, all that have records.")]
 Format = Annotated[
-    Literal["md", "csv", "json"] | None,
-    Option(help="md: Markdown, also where a terminal would have drawn tables. json and csv are for programs."),
+    Literal["md", "csv", "json", "html"] | None,
+    Option(
+        help="md: Markdown, also where a terminal would have drawn tables. json and csv are for programs; html is "
+        "written into --site."
+    ),
 ]
 Check = Annotated[bool, Option("--check", help="Fail when ./leaderboard.md does not match the records in ./results.")]
 Beside = Annotated[bool, Option("--beside-published", help="Our records in --out beside those published in ./results.")]
+Site = Annotated[
+    Path | None,
+    Option(metavar="DIR", help="With --format html: folder to write the page into; without, the folder site in --out."),
+]
 
 
 def command(
@@ -31,10 +38,15 @@ def command(
     beside: Beside = False,
     explain: Explain = False,
     data: Data = None,
+    site: Site = None,
     out: Out = DEFAULT_OUT,
 ) -> None:
-    """Print the leaderboard; from records alone."""
-    if check:
+    """Print the leaderboard, or write it as a page; from records alone."""
+    if site is not None and format != "html":
+        raise UsageError(f"--site {site} is where --format html writes to; add --format html")
+    if format == "html" and not (check or beside):
+        _write_page(suite, data, out, site or out / "site")
+    elif check:
         _check()
     elif beside:
         _beside_published(suite or "mnist-fgsm", out)
@@ -67,13 +79,23 @@ def _beside_published(name: str, out: Path) -> None:
     print_table(compared(suite, ours, published))
 
 
+def _write_page(only: str | None, data: Path | None, out: Path, site: Path) -> None:
+    from bench.running.paging import page_of
+    from bench.running.shelf import Shelf
+
+    _check_data(only, data)
+    count = page_of(Shelf(out), site, only, data, warn)
+    if count is None:
+        raise _nothing(only, data, out)
+    typer.echo(f"{count} files in {site}; open {site / 'index.html'}")
+
+
 def _print(only: str | None, data: Path | None, format: str | None, out: Path, explain: bool) -> None:
     from bench import table
     from bench.report.boards import DEFINITIONS, begun, tables
     from bench.running.shelf import Shelf, board_of, dataset_of, known_boards, leaderboard, suite_at
 
-    if data is not None and only is None:
-        raise UsageError("--data is of one suite: name it, bench leaderboard SUITE --data PATH")
+    _check_data(only, data)
     shelf = Shelf(out)
     suites = known_boards() if only is None else [((suite := suite_at(only, data)), dataset_of(suite))]
     boards = [board_of(suite, dataset, shelf, warn) for suite, dataset in suites]
@@ -81,10 +103,7 @@ def _print(only: str | None, data: Path | None, format: str | None, out: Path, e
     if format in ("json", "csv"):
         typer.echo(table.as_json(rows) if format == "json" else table.as_csv(rows), nl=format == "json")
     elif not rows:
-        raise UsageError(
-            f"no records of {f'suite {suites[0][0].suite}' if only else 'any suite'} yet in ./results or "
-            f"{out / 'results'}; make some with: {command_of('suite', only or 'digits-fgsm', **place(out, data))}"
-        )
+        raise _nothing(suites[0][0].suite if only else None, data, out)
     elif format is None and sys.stdout.isatty():
         for (suite, _), board in zip(suites, boards, strict=True):
             if begun(board):
@@ -98,3 +117,16 @@ def _print(only: str | None, data: Path | None, format: str | None, out: Path, e
     else:
         typer.echo("\n\n".join(each.markdown() for each in tables(suites[0][0], boards[0])) + "\n")
         typer.echo(DEFINITIONS, nl=False)
+
+
+def _check_data(only: str | None, data: Path | None) -> None:
+    if data is not None and only is None:
+        raise UsageError("--data is of one suite: name it, bench leaderboard SUITE --data PATH")
+
+
+def _nothing(only: str | None, data: Path | None, out: Path) -> UsageError:
+    """There is no record to show."""
+    return UsageError(
+        f"no records of {f'suite {only}' if only else 'any suite'} yet in ./results or "
+        f"{out / 'results'}; make some with: {command_of('suite', only or 'digits-fgsm', **place(out, data))}"
+    )

@@ -136,19 +136,29 @@ def _rows(
     met: Mapping[str, ModelInfo] | None = None,
     keep: Collection[str] = (),
 ) -> list[Row]:
+    return rows(view_of(suite, dataset, found, current, met, keep))
+
+
+def view_of(
+    suite: Suite,
+    dataset: Dataset,
+    found: Contents,
+    current: Mapping[str, ModelInfo] | None = None,
+    met: Mapping[str, ModelInfo] | None = None,
+    keep: Collection[str] = (),
+) -> View:
+    """What a shelf's contents say of a suite; `current`, `met` and `keep` as in `board_of`."""
     if suite.board == "paper" and current is not None:  # shows what was just run, whatever else there is
-        return rows(View(suite, dataset, found.records, found.failures, {**(met or {}), **current}))
-    return rows(
-        View(
-            suite,
-            dataset,
-            on_board(found.records, suite, keep),
-            on_board(found.failures, suite, keep),
-            current,
-            met=met,
-            published=found.published if suite.board != "paper" else (),
-            asked=found.asked,
-        )
+        return View(suite, dataset, found.records, found.failures, {**(met or {}), **current})
+    return View(
+        suite,
+        dataset,
+        on_board(found.records, suite, keep),
+        on_board(found.failures, suite, keep),
+        current,
+        met=met,
+        published=found.published if suite.board != "paper" else (),
+        asked=found.asked,
     )
 
 

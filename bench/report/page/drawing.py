@@ -1,0 +1,245 @@
+"""What is drawn, as numbers for the templates: bars with intervals, curves, brackets and heat maps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from math import ceil
+
+from bench.board.rows import BRACKET, Row
+from bench.report.layout import percent
+
+COLOURS = 8
+"""Colours of curves; what more models there are is drawn in grey until it is looked at."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The size of a drawing, and the margins around the curves; names stand in the right one."""
+
+    called: str
+    width: int
+    height: int
+    left: int
+    right: int
+    letters: int
+    """Of a name that there is room for."""
+    top: int = 12
+    bottom: int = 40
+
+    def x(self, eps: float, far: float) -> float:
+        return self.left + (self.width - self.right - self.left) * eps / far
+
+    def y(self, share: float) -> float:
+        return self.top + (self.height - self.bottom - self.top) * (1 - share)
+
+
+FRAMES = (Frame("wide", 760, 360, 44, 168, 24), Frame("narrow", 380, 320, 38, 104, 15))
+"""For a screen and for a phone."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A rate in percent of the width, with its interval; `whole` is what it is a part of, such as clean accuracy."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    whole: float | None = None
+
+    @property
+    def classes(self) -> str:
+        """Such as `v69 l67 h71 w190`, which `scale` gives meaning to: a background, so that a table of thousands of
+        bars holds no more elements than one without.
+        """
+        told = [f"v{_step(self.value)}"]
+        if self.low is not None and self.high is not None:
+            low = _step(self.low)
+            told += [f"l{low}", f"h{max(low + 1, _step(self.high))}"]
+        return " ".join([*told, *([f"w{_step(self.whole)}"] if self.whole is not None else [])])
+
+
+STEPS = 200
+"""Of a bar's length: finer than the pixels of a column."""
+
+
+def _step(percent: float) -> int:
+    return round(percent * STEPS / 100)
+
+
+def scale() -> str:
+    """The style sheet that says what the classes of bars mean."""
+    return "".join(
+        f".{name}{step}{{--{name}:{100 * step / STEPS:g}%}}\n" for name in "vlhw" for step in range(STEPS + 2)
+    )
+
+
+def bar(row: Row | None, *, of_clean: bool = False) -> Bar | None:
+    """The robust accuracy of a row."""
+    if row is None or row.robust_accuracy is None:
+        return None
+    whole = _hundred(row.clean_accuracy) if of_clean and row.clean_accuracy is not None else None
+    low, high = (None if end is None else _hundred(end) for end in (row.ci_low, row.ci_high))
+    return Bar(_hundred(row.robust_accuracy), low, high, whole)
+
+
+def _hundred(share: float) -> float:
+    return round(100 * share, 2)
+
+
+@dataclass(frozen=True)
+class Line:
+    """The curve of a model."""
+
+    model: str
+    colour: int | None
+    points: Sequence[tuple[float, float, str]]
+    """Places on the drawing, with what each says."""
+    label: float
+    """Height of the name at the line's end."""
+
+    @property
+    def path(self) -> str:
+        return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y, _ in self.points)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Curves within a frame."""
+
+    frame: Frame
+    lines: Sequence[Line]
+    ticks: Sequence[tuple[float, str]]
+    levels: Sequence[tuple[float, str]]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Robust accuracy against epsilon, drawn once for each frame."""
+
+    title: str
+    drawings: Sequence[Drawing]
+
+    @property
+    def lines(self) -> Sequence[Line]:
+        """The curves, for their numbers."""
+        return self.drawings[0].lines
+
+
+def chart(title: str, curves: Mapping[str, Sequence[Row]], clean: Mapping[str, float | None]) -> Chart | None:
+    """Curves of models, in the order given; None where no model was attacked at two sizes.
+
+    Args:
+        title: which attack.
+        curves: of each model its rows, of different sizes.
+        clean: the clean accuracy of each, where it is known: the curve begins there.
+    """
+    numbered = {model: sorted(_numbered(rows), key=lambda row: row.eps or 0) for model, rows in curves.items()}
+    points = {
+        model: [
+            *([] if clean.get(model) is None else [(0.0, clean[model] or 0.0, _said(clean[model] or 0.0, 0.0, None))]),
+            *((row.eps or 0.0, row.robust_accuracy or 0.0, _said(row.robust_accuracy, row.eps, row.n)) for row in rows),
+        ]
+        for model, rows in numbered.items()
+        if rows
+    }
+    sizes = sorted({row.eps for rows in numbered.values() for row in rows if row.eps is not None})
+    return Chart(title, [_drawn(frame, points, sizes) for frame in FRAMES]) if len(sizes) > 1 else None
+
+
+def _said(share: float | None, eps: float | None, n: int | None) -> str:
+    return f"{percent(share)}% at {eps:g}" + (f", n={n}" if n else "")
+
+
+def _drawn(frame: Frame, points: Mapping[str, Sequence[tuple[float, float, str]]], sizes: Sequence[float]) -> Drawing:
+    far = sizes[-1]
+    lines = []
+    for place, (model, found) in enumerate(points.items()):
+        drawn = [(frame.x(eps, far), frame.y(share), said) for eps, share, said in found]
+        lines.append(Line(model, place if place < COLOURS else None, drawn, drawn[-1][1]))
+    labelled = iter(spread([line.label for line in lines[:COLOURS]], 15, frame.height - frame.bottom + 4))
+    lines = [replace(line, label=next(labelled, line.label)) for line in lines]
+    ticks = [(frame.x(eps, far), f"{eps:.3g}") for eps in _apart([0.0, *sizes], far, 32 / (frame.width - frame.right))]
+    levels = [(frame.y(share / 100), f"{share}") for share in (0, 25, 50, 75, 100)]
+    return Drawing(frame, lines, ticks, levels)
+
+
+def _numbered(rows: Iterable[Row]) -> list[Row]:
+    """Those with a number, the one over most examples of each size."""
+    best: dict[float | None, Row] = {}
+    for row in rows:
+        if row.robust_accuracy is not None and (row.eps not in best or best[row.eps].n < row.n):
+            best[row.eps] = row
+    return list(best.values())
+
+
+def _apart(sizes: Sequence[float], far: float, room: float) -> list[float]:
+    """Of sizes in ascending order those whose names do not run into each other, with so much room for each."""
+    kept: list[float] = []
+    for eps in sizes:
+        if not kept or (eps - kept[-1]) / far > room:
+            kept.append(eps)
+    return kept
+
+
+def spread(heights: Sequence[float], gap: float, bottom: float) -> list[float]:
+    """Heights moved apart by at least a gap, in their order, none below the bottom."""
+    order = sorted(range(len(heights)), key=lambda place: heights[place])
+    moved = list(heights)
+    for before, place in pairwise(order):
+        moved[place] = max(moved[place], moved[before] + gap)
+    limit = bottom
+    for place in reversed(order):
+        moved[place] = min(moved[place], limit)
+        limit = moved[place] - gap
+    return moved
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """What is proved, what is open, and what is fooled, in percent of the width."""
+
+    certified: float | None
+    attacked: float
+    clean: float
+    text: str
+    n: int
+
+
+def brackets(rows: Iterable[Row]) -> tuple[list[float], dict[str, dict[float, Bracket]]]:
+    """The sizes, and of each model its bracket at each."""
+    found: dict[str, dict[float, Bracket]] = {}
+    for row in rows:
+        if row.attack == BRACKET and row.eps is not None and row.robust_accuracy is not None:
+            proved = None if row.certified is None else _hundred(row.certified)
+            text = f"{'-' if row.certified is None else percent(row.certified)} to {percent(row.robust_accuracy)}"
+            clean = _hundred(row.clean_accuracy or 0)
+            bracket = Bracket(proved, _hundred(row.robust_accuracy), clean, text, row.n)
+            found.setdefault(row.model, {})[row.eps] = bracket
+    return sorted({eps for sized in found.values() for eps in sized}), found
+
+
+@dataclass(frozen=True)
+class Heat:
+    """A matrix of errors under transfer: a line for each source, a column for each target."""
+
+    title: str
+    targets: Sequence[str]
+    lines: Sequence[tuple[str, str, Sequence[tuple[str, int | None, bool]]]]
+    """Of each the source, what is said of it, and its cells: text, shade from 0 to 10, whether it is white-box."""
+
+
+def heat(title: str, targets: Sequence[str], lines: Mapping[tuple[str, str], Mapping[str, Row]]) -> Heat:
+    """The matrix of the rows of each source, by target."""
+
+    def cell(source: str, target: str, row: Row | None) -> tuple[str, int | None, bool]:
+        if row is None or row.error is None:
+            return "" if row is None else {"unsupported": "n/a", "error": "error"}.get(row.status, ""), None, False
+        return percent(row.error), min(10, ceil(10 * row.error)), source == target
+
+    return Heat(
+        title,
+        targets,
+        [(name, told, [cell(name, t, by.get(t)) for t in targets]) for (name, told), by in lines.items()],
+    )

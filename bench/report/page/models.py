@@ -1,0 +1,146 @@
+"""What the page of a model shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.board.measured import Measured
+from bench.board.rows import BRACKET, WORST, Row
+from bench.records.record import ModelInfo
+from bench.report.layout import label as labelled
+from bench.report.layout import percent
+from bench.report.page.drawing import Chart
+from bench.report.page.given import Board, Card, Given, slug
+from bench.report.page.ranking import Cell, rate_cell
+from bench.report.page.reproduce import Again, again, whole
+from bench.report.page.views import curve_of
+from bench.report.robustness import stands, status
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of results."""
+
+    attack: str
+    source: str
+    n: int
+    error: Cell
+    robust: Cell
+    confidence: Cell
+    cells: Sequence[str]
+    again: Again | None
+    """None of rows that several others come to."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a suite says of a model."""
+
+    board: Board
+    rank: str
+    status: str
+    flags: Sequence[str]
+    worst: Cell | None
+    clean: Cell | None
+    chart: Chart | None
+    lines: Sequence[Line]
+    command: str
+    """That recomputes all of it."""
+
+
+@dataclass
+class Model:
+    """A model, over all suites that have met it."""
+
+    info: ModelInfo
+    slug: str
+    parts: list[Part] = field(default_factory=list)
+    card: Card = field(default_factory=dict)
+    run: dict[str, str] = field(default_factory=dict)
+    """How its results were made."""
+    cells: list[tuple[str, Measured]] = field(default_factory=list)
+    """Its cells with what they are called, for the gallery."""
+
+    @property
+    def flags(self) -> list[str]:
+        """All that any suite says against it."""
+        return sorted({flag for part in self.parts for flag in part.flags})
+
+
+def models(given: Given) -> dict[tuple[str, str], Model]:
+    """All models of all boards, by name and fingerprint."""
+    found: dict[tuple[str, str], Model] = {}
+    for board in given.boards:
+        for info in board.view.targets():
+            key = info.name, info.fingerprint
+            model = found.setdefault(key, Model(info, slug(*key)))
+            model.parts.append(_part(board, info))
+            model.card = given.cards.get(info.fingerprint, {})
+            model.run = model.run or _run(given, board, info)
+            model.cells += [(_called(board, row), measured) for row, measured in board.measured(info.name)]
+    return found
+
+
+def _part(board: Board, info: ModelInfo) -> Part:
+    own = board.by_model[info.name]
+    worst = next((row for row in own if row.attack == WORST), None)
+    clean = next((row for row in own if row.role == "clean" and row.clean_accuracy is not None), None)
+    return Part(
+        board,
+        stands(own[0]),
+        status(board.suite.rank_by, own),
+        own[0].flags,
+        None if worst is None else rate_cell(worst, of_clean=True),
+        None if clean is None else Cell(percent(clean.clean_accuracy), clean.clean_accuracy),
+        curve_of(board, info.name),
+        list(_lines(board, info.name)),
+        whole(board, info.name),
+    )
+
+
+def _lines(board: Board, name: str) -> Iterator[Line]:
+    ranked = next((row.eps for row in board.by_model[name] if row.attack == WORST), None)
+    made = {id(row): again(board, measured) for row, measured in board.measured(name)}
+    for row in board.by_model[name]:
+        if row.status == "missing" or (row.attack == BRACKET and row.eps == ranked):
+            continue
+        source = "" if row.source in (None, row.model) else str(row.source)
+        error = Cell("" if row.error is None else percent(row.error), row.error)
+        sure = row.confidence_on_mistakes
+        confidence = Cell(percent(sure), sure, title=row.confidence_kind or "")
+        joined = row.role is None
+        yield Line(
+            _called(board, row),
+            source,
+            row.n,
+            error,
+            rate_cell(row),
+            confidence,
+            row.cells,
+            None if joined else made.get(id(row)),
+        )
+
+
+def _called(board: Board, row: Row) -> str:
+    told = board.sizes
+    if row.attack in (WORST, BRACKET):
+        return f"worst of all attacks {told[row.eps]}".strip()
+    name = labelled(row, told, always=board.varied[row.attack])
+    return name.replace("worst-of-losses", "all losses")
+
+
+def _run(given: Given, board: Board, info: ModelInfo) -> dict[str, str]:
+    """How the latest of a model's results was made."""
+    ids = [cell.id for row in board.view.of(info.name) for cell in row.cells if cell.id in given.records]
+    if not ids:
+        return {}
+    run = max((given.records[id].run for id in ids), key=lambda run: run.finished)
+    told: dict[str, Any] = {
+        "Judged last": f"{run.finished[:10]}, {run.device}, {run.threads} thread{'s' if run.threads != 1 else ''}",
+        "Versions": ", ".join(f"{name} {number}" for name, number in run.versions.items()),
+    }
+    if run.files and info.name in run.files:
+        told["Its file"] = f"SHA-256 {run.files[info.name]}"
+    return told

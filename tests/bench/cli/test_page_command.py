@@ -1,0 +1,40 @@
+"""`bench leaderboard --format html`: the page, from records alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cli_help import Bench
+
+
+def test_the_page_is_written_into_the_folder_that_is_named(bench: Bench, elsewhere: Path) -> None:
+    bench("suite", "tiny.yaml", "--model", "mine.py")
+    said = bench("leaderboard", "tiny.yaml", "--format", "html", "--site", "public")
+    assert said.code == 0
+    assert said.out.endswith("files in public; open public/index.html\n")
+    page = (elsewhere / "public/suites/tiny.html").read_text()
+    assert "small and quick" in page
+    (model,) = (elsewhere / "public/models").glob("net-*.html")
+    text = model.read_text()
+    assert "--model FILE.py:net --ignore-published --out again" in text
+    again = bench("leaderboard", "tiny.yaml", "--format", "html", "--site", "public")
+    assert again.out == said.out
+
+
+def test_it_lies_in_the_out_folder_where_none_is_named(bench: Bench, elsewhere: Path) -> None:
+    bench("suite", "tiny.yaml", "--model", "mine.py", "--out", "mine")
+    bench("leaderboard", "tiny.yaml", "--format", "html", "--out", "mine")
+    assert (elsewhere / "mine/site/index.html").is_file()
+
+
+def test_what_it_cannot_do_is_one_line(bench: Bench, elsewhere: Path) -> None:
+    said = bench("leaderboard", "tiny.yaml", "--format", "html")
+    assert said.code == 2
+    assert "no records of suite tiny.yaml yet" in said.err
+    assert not (elsewhere / "bench-out").exists()
+    said = bench("leaderboard", "--site", "public")
+    assert (said.code, said.err) == (2, "bench: --site public is where --format html writes to; add --format html\n")
+    bench("suite", "tiny.yaml", "--model", "mine.py")
+    said = bench("leaderboard", "tiny.yaml", "--format", "html", "--site", ".")
+    assert said.code == 2
+    assert "--site .: holds files that are no page of ours" in said.err

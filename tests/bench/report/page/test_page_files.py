@@ -1,0 +1,170 @@
+"""The files of the page, without a browser: what is in them, what is not, and how the folder is written."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from pathlib import Path
+
+import pytest
+from handmade import viewed
+from paged import DATA, HOSTILE, MODELS, answer, board, given, suite
+
+from bench.board.rows import rows
+from bench.errors import UsageError
+from bench.planning.plan import expand
+from bench.planning.suite import parse_suite
+from bench.report.boards import DEFINITIONS
+from bench.report.page.given import Board, Given, slug
+from bench.report.page.reproduce import again, whole
+from bench.report.page.site import MANIFEST, files, write
+from bench.report.page.text import flags, prose
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[str, str]:
+    return {name: content.decode() for name, content in files(given())}
+
+
+@pytest.fixture(scope="module")
+def pages(made: dict[str, str]) -> dict[str, str]:
+    return {name: text for name, text in made.items() if name.endswith(".html")}
+
+
+def test_there_is_a_page_for_each_suite_model_and_comparison(pages: dict[str, str]) -> None:
+    assert {name.partition("/")[0] for name in pages} == {"index.html", "suites", "compare", "models"}
+    assert len([name for name in pages if name.startswith("models/")]) == len(MODELS)
+
+
+def test_every_page_forbids_scripts_and_styles_of_its_own(pages: dict[str, str]) -> None:
+    for text in pages.values():
+        (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
+        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'")
+        assert "unsafe" not in policy
+        assert re.findall(r"<script(?![^>]*\bsrc=)[^>]*>", text) == []
+        bare = re.sub(r'"[^"]*"', '""', text)  # without what stands in attributes
+        assert re.findall(r"<[a-z][^<>]*\s(?:on[a-z]+|style)=", bare) == []
+        assert "<style" not in text
+
+
+def test_no_page_names_another_place(made: dict[str, str]) -> None:
+    """But the name of a namespace of drawings, which nobody looks up."""
+    for name, text in made.items():
+        found = set(re.findall(r"(?:https?:)?//[A-Za-z0-9][^\s\"'<>]*", text)) if not name.endswith(".js") else set()
+        assert found <= {"http://www.w3.org/2000/svg"}, name
+
+
+def test_every_link_leads_to_a_file(made: dict[str, str], pages: dict[str, str]) -> None:
+    for name, text in pages.items():
+        for link in re.findall(r'(?:href|src)="([^"#]+)"', text):
+            place = (Path("/site") / name).parent.joinpath(html.unescape(link)).as_posix()
+            parts: list[str] = []
+            for part in place.split("/")[2:]:
+                parts = parts[:-1] if part == ".." else [*parts, part]
+            assert "/".join(parts) in made, f"{name}: {link}"
+
+
+def test_hostile_names_are_escaped_and_hidden_characters_written_out(made: dict[str, str]) -> None:
+    for name, text in made.items():
+        assert "<img src=x" not in text or name.endswith((".js", ".yaml")), name
+        assert "\u202e" not in text
+    assert html.escape(HOSTILE.replace("\u202e", "\\u202e"), quote=False)[:20] in made["suites/toy-suite.html"]
+
+
+def test_files_of_models_have_harmless_names_that_are_their_own(made: dict[str, str]) -> None:
+    for name in made:
+        assert re.fullmatch(r"[A-Za-z0-9._/-]+", name)
+    assert slug("../../x", "f") != slug("..-..-x", "f")
+    assert slug("Net", "f") != slug("net", "f")
+    assert slug("net", "f") != slug("net", "g")
+
+
+def test_data_of_a_model_are_one_call_with_json(made: dict[str, str]) -> None:
+    (text,) = [text for name, text in made.items() if name.startswith("data/toy-suite/img-src-x-")]
+    assert text.isascii()
+    call = re.fullmatch(r'potemkin\.receive\("(toy-suite/[a-z0-9-]+)", (.*)\);\n', text)
+    assert call is not None
+    assert json.loads(call[2])["model"] == HOSTILE.replace("\u202e", "\\u202e")
+
+
+# -- how a row is made again ------------------------------------------------------------------------------------------
+
+
+def test_the_suite_file_of_a_row_is_the_very_cell_of_that_row() -> None:
+    """A stranger who runs it gets a record of the same id."""
+    shown = board()
+    references, guests = ({info.name: info for info in group} for group in (MODELS[:3], MODELS[3:]))
+    checked = 0
+    for name in shown.by_model:
+        for _, measured in shown.measured(name):
+            found = again(shown, measured)
+            alone = parse_suite(found.text, found.file)
+            ids = {planned.cell.id for planned in expand(alone, DATA, references, guests)}
+            assert {cell.id for cell in measured.cells} <= ids
+            checked += 1
+    assert checked > 40
+
+
+def test_commands_name_the_model_as_a_shell_takes_it() -> None:
+    shown = board()
+    row = next(measured for _, measured in shown.measured(HOSTILE))
+    assert "--model 'FILE.py:<img src=x" in again(shown, row).command
+    assert whole(shown, "steady") == "bench suite toy-suite --model steady --rerun all"
+
+
+def test_a_short_look_is_made_again_as_one() -> None:
+    looked = viewed(suite(), answer_short, dataset=DATA, references=MODELS[:3], limit=30)
+    shown = Board(looked, rows(looked))
+    assert "--limit 30" in again(shown, shown.measured("steady")[0][1]).command
+
+
+def answer_short(asked):  # type: ignore[no-untyped-def]
+    return answer(asked)[: asked.craft.slice.n]
+
+
+# -- what it explains -------------------------------------------------------------------------------------------------
+
+
+def test_every_flag_of_the_definitions_is_explained() -> None:
+    told = [item for item in DEFINITIONS.split("\n- ") if item.startswith("**flags**")]
+    names = {name for item in told for name in re.findall(r"`([a-z0-9-]+)`", " ".join(item.split()))} - {"tests"}
+    assert len(names) > 20
+    assert names <= flags().keys()
+
+
+def test_prose_is_escaped_before_it_is_marked() -> None:
+    assert prose("**a** <b> `x < y`") == "<strong>a</strong> &lt;b&gt; <code>x &lt; y</code>"
+
+
+# -- the folder -------------------------------------------------------------------------------------------------------
+
+
+def test_a_page_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    count = write(folder, given())
+    assert len([path for path in folder.rglob("*") if path.is_file()]) == count + 1
+    fewer = viewed(suite(), answer, dataset=DATA, references=MODELS[:3])
+    write(folder, Given([Board(fewer, rows(fewer))], {}))
+    assert list((folder / "models").glob("img-src-x-*")) == []
+    assert len(list((folder / "models").glob("*.html"))) == 3
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(UsageError, match=r"holds files that are no page of ours; name a new or an empty folder"):
+        write(tmp_path, given())
+    with pytest.raises(UsageError, match="is no folder"):
+        write(tmp_path / "thesis.tex", given())
+
+
+def test_a_list_of_files_that_others_wrote_takes_nothing_outside_away(tmp_path: Path) -> None:
+    folder, outside = tmp_path / "site", tmp_path / "outside"
+    folder.mkdir()
+    outside.write_text("mine")
+    (folder / MANIFEST).write_text(json.dumps({"files": ["../outside", str(outside), 3]}))
+    write(folder, given())
+    assert outside.read_text() == "mine"
+    (folder / MANIFEST).write_text("{torn")
+    with pytest.raises(UsageError, match="is torn"):
+        write(folder, given())

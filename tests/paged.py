@@ -1,0 +1,95 @@
+"""Pages of boards made by hand, one of whose models has a name that would be a script."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from handmade import failure, model, suite_of, toy, viewed
+
+from bench.board.rows import rows
+from bench.board.view import View
+from bench.planning.suite import Suite
+from bench.records.record import Cell
+from bench.report.page.given import Board, Given
+from bench.report.page.site import files, static, write
+
+HOSTILE = "<img src=x onerror=\"document.title='taken'\"> &amp; ${1}\u202e'"
+"""A name that is markup, an entity, a template, and turns the text after it around."""
+ATTACKS = """\
+  - {attack: fgsm, norm: linf, eps: [0.1, 0.2, 0.3]}
+  - {attack: fgsm, norm: linf, eps: [0.1, 0.2, 0.3], loss: margin}
+  - {attack: fgsm, norm: linf, eps: 0.2, sources: all}
+  - {attack: iterated-fgsm, norm: linf, eps: 0.2}
+  - {attack: sign-noise, norm: linf, eps: 0.2}"""
+N = 240
+MODELS = [
+    model("steady", confidence_kind="softmax"),
+    model("brittle", "surrogate", family="decision tree"),
+    model("middling", notes=("stochastic",)),
+    model(HOSTILE, "none", family="<b>bold</b>"),
+]
+KEEPS = {"steady": 0.9, "brittle": 0.1, "middling": 0.5, HOSTILE: 0.3}
+"""Share of the examples that each keeps right under the worst of its attacks."""
+DATA = toy([k % 3 for k in range(N)])
+
+
+def answer(asked: Cell) -> Any:
+    """The first examples stay right: fewer of them the larger the size, and fewest under many steps."""
+    true = np.arange(N) % 3
+    keeps, eps, name = KEEPS[asked.target.name], asked.threat.eps or 0.0, asked.craft.attack.name
+    share = {"clean": 0.95, "sign-noise": 0.9, "iterated-fgsm": keeps}.get(name, 0.95 - (0.95 - keeps) * eps / 0.3)
+    if name == "iterated-fgsm" and asked.target.gradient == "none":
+        return failure(asked, message="<script>alert(1)</script>")
+    if asked.craft.source is not None and not asked.white_box:
+        share = (share + 0.95) / 2
+    return np.where(np.arange(N) < share * N, true, (true + 1) % 3).tolist()
+
+
+def suite() -> Suite:
+    made = suite_of(ATTACKS, ["steady", "brittle", "middling"], 0.2, summary="three models and a guest")
+    return made
+
+
+def view() -> View:
+    return viewed(suite(), answer, dataset=DATA, references=MODELS[:3], guests=MODELS[3:])
+
+
+def board() -> Board:
+    made = view()
+    return Board(made, rows(made))
+
+
+def given() -> Given:
+    return Given([board()], dict(board().view._records))
+
+
+def site(folder: Path) -> Path:
+    """The page, written into a folder."""
+    write(folder, given())
+    return folder
+
+
+MANY = """\
+  - {attack: fgsm, norm: linf, eps: [0.05, 0.1, 0.15, 0.2, 0.3]}
+  - {attack: iterated-fgsm, norm: linf, eps: [0.1, 0.2, 0.3]}
+  - {attack: sign-noise, norm: linf, eps: [0.2, 0.3]}"""
+"""Ten attacks."""
+
+
+def write_suite(folder: Path) -> None:
+    """The page of a suite of 200 models by ten attacks, alone, into a folder."""
+    models = [model(f"model-{k}", ("exact", "surrogate")[k % 2]) for k in range(200)]
+    true = np.arange(30) % 3
+
+    def guess(asked: Cell) -> list[int]:
+        wrong = np.random.default_rng(int(asked.id[:8], 16)).random(30) < 0.5
+        return np.where(wrong, (true + 1) % 3, true).tolist()
+
+    asked = suite_of(MANY, [info.name for info in models], 0.2)
+    made = viewed(asked, guess, dataset=toy(true.tolist()), references=models)
+    page = next(each for each in files(Given([Board(made, rows(made))], {})) if each[0].startswith("suites/"))
+    for path, content in [page, *static()]:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)

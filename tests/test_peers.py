@@ -1,0 +1,101 @@
+"""What `python -m tests.peers` counts of other libraries' candidates, held to a model that is known by hand."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+import adapters
+from tests.peers import pieces
+from tests.peers.compare import Row
+from tests.peers.duels import bouts
+from tests.peers.judged import distances, fooled
+from tests.peers.report import of_missed, of_rows
+from tests.peers.subjects import Asked
+
+X = torch.tensor([[0.3, 0.5]]).repeat(6, 1)
+Y = torch.zeros(6, dtype=torch.int64)
+
+
+@pytest.fixture
+def threshold() -> adapters.Adapter:
+    """Class 1 where the first feature exceeds .4."""
+    net = torch.nn.Linear(2, 2)
+    with torch.no_grad():
+        net.weight.copy_(torch.tensor([[0.0, 0.0], [1.0, 0.0]]))
+        net.bias.copy_(torch.tensor([0.0, -0.4]))
+    return adapters.wrap(net.eval())
+
+
+def test_only_what_is_finite_in_range_in_the_ball_and_mislabelled_counts(threshold):
+    given = X.clone()
+    given[0, 0] = 0.45  # well within the ball
+    given[1, 0] = 0.39  # within, but labelled right
+    given[2] = torch.tensor([0.45, torch.nan])
+    given[3] = torch.tensor([0.3, 1.3])  # out of range; cut to it, labelled right
+    given[4, 0] = torch.inf
+    given[5, 0] = -0.2
+    assert fooled(threshold, X, Y, given, 0.2).tolist() == [True, False, False, False, False, False]
+
+
+def test_a_candidate_beyond_the_ball_counts_where_its_projection_is_mislabelled(threshold):
+    given = X.clone()
+    given[:, 0] = 0.9
+    assert fooled(threshold, X, Y, given, 0.2).all()  # projected to .5
+    assert not fooled(threshold, X, Y, given, 0.05).any()  # to .35
+
+
+def test_what_is_mislabelled_as_it_is_counts_as_fooled_at_no_distance(threshold):
+    beyond = X + torch.tensor([0.2, 0.0])
+    assert fooled(threshold, beyond, Y, beyond, 0.01).all()
+    assert not distances(threshold, beyond, Y, beyond, "l2").any()
+
+
+def test_a_distance_is_of_successes_alone(threshold):
+    given = X.clone()
+    given[0, 0], given[1, 0], given[2, 1] = 0.5, 0.35, torch.nan
+    assert distances(threshold, X, Y, given, "l1")[:3].tolist() == [pytest.approx(0.2), torch.inf, torch.inf]
+
+
+def test_questions_and_gradients_are_counted_in_examples(threshold):
+    net, x = Asked(threshold, "scores"), X.clone().requires_grad_()
+    net(x[:4]).sum().backward()
+    net.answer(X.numpy())
+    assert (net.queries, net.gradients) == (10, 4)
+
+
+def test_a_model_of_labels_gives_nothing_but_a_one(threshold):
+    with torch.no_grad():
+        assert Asked(threshold, "labels")(X)[0].tolist() == [1.0] + [0.0] * 9
+
+
+def test_a_row_counts_what_either_side_misses_and_allows_one():
+    ours, peer, other = (np.array(mask, bool) for mask in ([1, 1, 0, 0], [0, 1, 1, 0], [0, 1, 1, 1]))
+    row = Row("maxout", 0.1, np.array([2, 3, 5, 7]), ours, {"art-hsj": peer}, {})
+    assert (row.best, row.missed.tolist(), row.only_ours, row.met) == (2, [5], 1, True)
+    worse = Row("maxout", 0.1, row.index, ours & False, {"art-hsj": peer, "foolbox-hsj": other}, {})
+    assert (worse.best, worse.met) == (3, False)
+    assert "**no**" in of_rows([worse])
+    assert of_missed([row]) == "- maxout at 0.1: test image 5, by ART's HopSkipJump"
+
+
+def test_a_bout_counts_who_is_nearer_and_what_it_cost():
+    ours = {"distances": [1.0, 2.0, float("inf")], "gradients": 10, "queries": 20}
+    theirs = {"distances": [1.5, 2.01, 3.0], "gradients": 30, "queries": 30}
+    (found,) = bouts("maxout", {"fmn-l2": {"n": 3, "ours": ours, "theirs": theirs}})
+    assert (found.nearer, found.farther, found.better, found.cheaper) == (1, 1, True, True)
+
+
+def test_a_piece_is_measured_once_and_again_where_what_it_depends_on_has_changed(tmp_path, monkeypatch):
+    monkeypatch.setattr(pieces, "FOLDER", tmp_path)
+    runs: list[int] = []
+
+    def measure() -> dict[str, int]:
+        runs.append(1)
+        return {"fooled": len(runs)}
+
+    assert [pieces.piece("a", {"n": n}, measure)["fooled"] for n in (1, 1, 2)] == [1, 1, 2]
+    assert json.loads((tmp_path / "a.json").read_text())["asked"] == {"n": 2}
