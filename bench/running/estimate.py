@@ -16,6 +16,7 @@ import numpy as np
 from bench.attacks.base import Attack
 from bench.datasets.base import Dataset
 from bench.planning.plan import Job, attack_of
+from bench.records.identity import canonical
 from bench.records.record import Cell, ModelInfo, Record
 from bench.running.costs import FAMILIES, OTHERS, Each
 
@@ -134,7 +135,7 @@ def speed(adapter: Adapter, dataset: Dataset, clock: Callable[[], float] = time.
 
 def _kind(cell: Cell) -> Kind:
     craft = cell.craft
-    return craft.attack.model_dump_json(), craft.source.family if craft.source is not None else cell.target.family
+    return canonical(craft.attack), craft.source.family if craft.source is not None else cell.target.family
 
 
 def _mean(found: Iterable[Asked]) -> Asked:

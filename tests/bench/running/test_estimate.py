@@ -11,6 +11,7 @@ from handmade import model, suite_of, toy
 import adapters
 from bench.attacks import make_attack
 from bench.planning.plan import Job, expand, jobs
+from bench.records.identity import canonical
 from bench.running.costs import FAMILIES, Each
 from bench.running.estimate import FEATURES, Asked, Estimate, at_most, speed
 
@@ -62,7 +63,7 @@ def test_by_its_kind_as_far_as_its_inputs_are_smaller() -> None:
 
 def test_by_records_of_the_same_attack_on_the_same_data() -> None:
     _, _, rays = planned(family="tree")
-    kind = rays.craft.attack.model_dump_json(), "tree"
+    kind = canonical(rays.craft.attack), "tree"
     known = Estimate(
         DATA, {}, {kind: [Asked(queries=20, labels=1, seconds=0.5), Asked(queries=30, labels=1, seconds=1.5)]}
     )
