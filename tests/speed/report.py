@@ -219,6 +219,13 @@ def command(measured: Measured) -> list[Line]:
     return lines
 
 
+def isolation(measured: Measured) -> list[Line]:
+    """A suite on models in processes of their own, beside the same in the command's."""
+    (shared,), (own,) = (measured.note(name, "isolation") for name in ("shared", "own"))
+    more = min(own) / min(shared) - 1
+    return [Line("", _seconds(min(own)), _seconds(min(shared)), f"{more:+.1%}", "at most +10%", more <= 0.1)]
+
+
 def memory(measured: Measured) -> list[Line]:
     """Peak memory, by number of examples."""
     few, many = (
@@ -255,6 +262,7 @@ SECTIONS = (
     hummingbird,
     wrong_labels,
     command,
+    isolation,
     board,
     memory,
 )
@@ -348,6 +356,13 @@ of the trees or one ulp beside it.
 Median of ten runs, of one for the first run of a suite. The first two import no torch, which the tests check.
 
 {_table(("command", "takes", "goal", "met"), command(measured), skip=(2, 3))}
+
+## Models in processes of their own
+
+`bench suite mnist-fgsm --model FILE.py` on a support vector machine and a network, by turns with `--no-isolate`; the
+faster of two turns.
+
+{_table(("isolated", "in one process", "more", "goal", "met"), isolation(measured), skip=0)}
 
 ## Boards of many models
 
