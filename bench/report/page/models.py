@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.board.measured import Measured
 from bench.board.rows import BRACKET, WORST, Row
 from bench.records.record import ModelInfo
 from bench.report.layout import label as labelled
 from bench.report.layout import percent
 from bench.report.page.drawing import Chart
+from bench.report.page.gallery import Shown, pictured
 from bench.report.page.given import Board, Card, Given, slug
 from bench.report.page.ranking import Cell, rate_cell
 from bench.report.page.reproduce import Again, again, whole
@@ -60,8 +60,10 @@ class Model:
     card: Card = field(default_factory=dict)
     run: dict[str, str] = field(default_factory=dict)
     """How its results were made."""
-    cells: list[tuple[str, Measured]] = field(default_factory=list)
-    """Its cells with what they are called, for the gallery."""
+    gallery: list[Shown] = field(default_factory=list)
+    """Its kept examples, a cell each."""
+    pictures: list[tuple[str, bytes]] = field(default_factory=list)
+    """The files of these."""
 
     @property
     def flags(self) -> list[str]:
@@ -79,8 +81,24 @@ def models(given: Given) -> dict[tuple[str, str], Model]:
             model.parts.append(_part(board, info))
             model.card = given.cards.get(info.fingerprint, {})
             model.run = model.run or _run(given, board, info)
-            model.cells += [(_called(board, row), measured) for row, measured in board.measured(info.name)]
+            _picture(given, board, model)
     return found
+
+
+def _picture(given: Given, board: Board, model: Model) -> None:
+    """Add what was kept of a model's cells that no other board of it has shown."""
+    for row, measured in board.measured(model.info.name):
+        for cell in measured.cells:
+            kept = None if any(shown.id == cell.id for shown in model.gallery) else given.kept(cell.id)
+            found = None if kept is None else pictured(board, _titled(board, row), measured, cell.id, kept)
+            if found is not None:
+                model.gallery.append(found[0])
+                model.pictures += found[1]
+
+
+def _titled(board: Board, row: Row) -> str:
+    source = f", crafted on {row.source}" if row.source not in (None, row.model) else ""
+    return f"{_called(board, row)}{source}"
 
 
 def _part(board: Board, info: ModelInfo) -> Part:

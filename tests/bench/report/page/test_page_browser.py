@@ -187,6 +187,33 @@ def test_a_file_that_is_missing_is_told_of(chromium: Any, tmp_path: Path) -> Non
         visit.complaints.clear()  # of the browser, about that file
 
 
+# -- the gallery ------------------------------------------------------------------------------------------------------
+
+
+def test_the_gallery_shows_examples_before_and_after(visit: Visit, folder: Path) -> None:
+    visit.go(model_page(folder, "steady"))
+    pictures = visit.page.locator("#gallery img")
+    assert pictures.count() == 3
+    for k in range(3):
+        pictures.nth(k).scroll_into_view_if_needed()
+        visit.page.wait_for_load_state("networkidle")
+        assert pictures.nth(k).evaluate("each => each.naturalWidth") == 20
+    assert visit.texts("#gallery figcaption > span") == [
+        *("1 99.1%", "no. 1", "2 75.0%"),
+        *("2", "no. 5", "0"),
+        *("0 100.0%", "no. 230", "0 50.0%"),
+    ]
+    assert visit.texts("#gallery .key span") == ["−0.45", "+0.45"]
+    assert visit.page.locator("#gallery img").first.get_attribute("alt") == (
+        "Example 1, true class 1: clean, perturbation, adversarial"
+    )
+
+
+def test_a_model_of_which_nothing_was_kept_has_no_gallery(visit: Visit, folder: Path) -> None:
+    visit.go(model_page(folder, "brittle"))
+    assert visit.page.locator("#gallery").count() == 0
+
+
 # -- whatever it holds ------------------------------------------------------------------------------------------------
 
 
