@@ -26,7 +26,7 @@ PUBLISHED := mnist-fgsm mnist-transfer mnist-rubbish mnist-worst-case mnist-anch
 
 bench: $(VENV)/.ready
 	$(BIN)/bench suite mnist-fgsm --ignore-published
-	$(BIN)/bench leaderboard mnist-fgsm --beside-published
+	$(BIN)/bench compare . bench-out --suite mnist-fgsm
 
 test: $(VENV)/.ready
 	$(BIN)/ruff check .

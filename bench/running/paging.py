@@ -11,7 +11,7 @@ from bench.progress import Say, quiet
 from bench.report.boards import begun
 from bench.report.page.given import Board, Given
 from bench.report.page.site import write
-from bench.running.keeping import kept
+from bench.running.pictures import kept
 from bench.running.shelf import Contents, Shelf, dataset_of, known_boards, suite_at, view_of
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.running import keeping
-from bench.running.keeping import kept
+from bench.running import pictures
+from bench.running.pictures import kept
 
 GIVEN: dict[str, Any] = {
     "index": np.array([3, 8]),
@@ -71,7 +71,7 @@ def test_a_torn_file_is_told_of(tmp_path: Path, content: bytes) -> None:
 def test_a_member_that_unpacks_to_more_than_anybody_keeps_is_not_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeping, "LARGEST", 100_000)
+    monkeypatch.setattr(pictures, "LARGEST", 100_000)
     said: list[str] = []
     folder = put(tmp_path, adversarial=np.zeros((2, 1, 400, 400), np.float32))
     assert kept([folder], "id", said.append) is None
