@@ -46,7 +46,7 @@ class Block:
 
 def pages() -> list[Path]:
     """All tutorials."""
-    return sorted(FOLDER.glob("*.md"))
+    return sorted(page for page in FOLDER.glob("*.md") if page.stem != "index")
 
 
 def run_page(text: str, folder: Path) -> str:
