@@ -275,6 +275,7 @@ def test_nothing_is_wider_than_a_phone(chromium: Any, folder: Path, name: str) -
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= 400
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "scheme"), [(SCREEN, "dark"), (PHONE, "light")], ids=["screen-dark", "phone-light"])
 def test_readers_of_all_kinds_can_use_it(chromium: Any, folder: Path, size: Any, scheme: str) -> None:
     """axe-core finds nothing serious."""
@@ -299,6 +300,7 @@ LOADS, SORTS = 1.0, 100.0
 ROOM = 4
 
 
+@pytest.mark.slow
 def test_many_models_load_and_sort_at_once(chromium: Any, tmp_path: Path) -> None:
     """200 models by 10 attacks, medians of five."""
     write_suite(tmp_path)
