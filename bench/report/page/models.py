@@ -32,6 +32,8 @@ class Line:
     cells: Sequence[str]
     again: Again | None
     """None of rows that several others come to."""
+    reason: str = ""
+    """Why there is no number."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,7 @@ def _lines(board: Board, name: str) -> Iterator[Line]:
             confidence,
             row.cells,
             None if joined else made.get(id(row)),
+            "" if row.status == "ok" else row.reason or row.status,
         )
 
 
