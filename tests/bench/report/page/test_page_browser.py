@@ -231,7 +231,7 @@ def test_a_hostile_model_has_a_page_of_its_own(visit: Visit, folder: Path) -> No
     visit.go(model_page(folder, "img-src-x-*"))
     assert visit.page.locator("h1").inner_text().startswith("<img src=x")
     assert "<b>bold</b>" in visit.page.locator(".lead").inner_text()
-    assert visit.texts(".rows th small") == ["exception: <script>alert(1)</script>"]
+    assert visit.texts(".rows th small")[-1:] == ["exception: <script>alert(1)</script>"]
 
 
 def test_it_works_from_a_web_server(chromium: Any, folder: Path) -> None:
