@@ -50,7 +50,7 @@ def planned(session: Session, missing: Sequence[Planned]) -> Iterator[str]:
         yield f"  {job}, n={job.craft.slice.n}: {count}; {costs}"
     if missing:
         told = ", ".join([*_asks(total, sure), f"{total.labels:,.0f} inputs judged"])
-        yield f"In all {told}; {_time(total.seconds)} of one core, by a rough estimate."
+        yield f"In all {told}; {_time(total.seconds)} of one core by a rough estimate, besides starting."
     if session.unknown_models:
         names = ", ".join(session.unknown_models)
         yield f"  and the cells of {names}: to be made first, so their number is not known yet"
