@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -118,6 +119,8 @@ def _print(found: Comparison, format: str, failures: dict[str, str] | None, most
     if format == "md":
         for table in tables(found, most):
             print_table(table, explain=explain)
+        if sys.stdout.isatty() and not explain:
+            say(["What the columns mean: the same with --explain, or docs/compare.md"])
     elif format == "json":
         print_json(as_plain(found, failures))
     else:

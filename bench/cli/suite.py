@@ -41,7 +41,7 @@ Models = Annotated[
 ]
 Limit = Annotated[int | None, Option(min=1, help="A short look: a stratified sample of so many examples.")]
 Budget = Annotated[choices.Budget, Option(help="quick: models not made yet are made in minutes, and say so.")]
-DryRun = Annotated[bool, Option("--dry-run", help="Say what would be run, and run nothing.")]
+DryRun = Annotated[bool, Option("--dry-run", help="Say what would be run, what it asks and how long it takes.")]
 Rerun = Annotated[
     choices.Rerun | None, Option(help="failed: try failed cells again. all: recompute, compare, overwrite nothing.")
 ]

@@ -212,7 +212,7 @@ def called(question: Question, among: Sequence[Question]) -> str:
         text = f"{question.what}{norm} {told[question.eps]}{clip}"
         whole = max((each.n for each in among), default=0)
         return f"{text} (n={question.n})" if 0 < question.n < whole else text
-    text = label(question, told, max((each.n for each in among), default=0))
+    text = label(question, told, max((each.n for each in among), default=0)).replace(JOINED, "all losses")
     return f"{text} from {question.source}" if question.source else text
 
 

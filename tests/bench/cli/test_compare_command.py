@@ -169,5 +169,13 @@ def test_in_python_as_the_document_says(elsewhere: Path, digits: Dataset) -> Non
     other = package.run("tiny.yaml", models={"mine": new}, out="after")
     assert set(package.compare("before:mine", "after:mine", suite="tiny.yaml").regressions(0)) <= {"after:mine"}
     assert package.compare(given["before"], other).as_dict()["pairs"][0]["version"] == "another version"
+    Path("later.yaml").write_text(SUITE.replace("eps: 0.1}\nrank", "eps: [0.1, 0.2]}\nrank") + "version: 2\n")
+    later = package.run("later.yaml", models={"mine": old}, out="later")
+    plain = package.compare(given["before"], later).as_dict()
+    assert plain["suite"] == "robustness v1 and robustness v2"
+    assert [row["label"] for row in plain["pairs"][0]["rows"]] == ["clean", "fgsm 0.1"]
+    apart = {each["attack"]: each["why"] for each in plain["pairs"][0]["not_comparable"]}
+    assert apart["fgsm"].startswith("not asked of before")
+    assert apart["worst-of-all"].startswith("suite versions differ")
     with pytest.raises(package.UsageError, match="no records to compare"):
         package.compare(package.Board(other.suite, other.rows, []), other)
