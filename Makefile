@@ -8,7 +8,7 @@
 # make faults  kill, break and damage on purpose, some thousand times (half an hour); writes docs/faults.md
 # make docs    the site, into docs/_build/html; a warning is an error
 # make tutorials   run docs/tutorials anew and put what their commands print into the pages
-# make publish run the published suites into results/ and leaderboard.md
+# make publish run the published suites into results/ and leaderboard.md, and draw docs/figures/board.png
 #
 # All of them set themselves up. PYTHON chooses the interpreter, PIP_ARGS passes options to pip, such as an index, and
 # WORKERS the number of processes that share the tests.
@@ -40,6 +40,7 @@ test-lowest: .venv-lowest/.ready
 
 publish: $(VENV)/.ready
 	for suite in $(PUBLISHED); do $(BIN)/bench suite $$suite --out . || exit; done
+	$(BIN)/bench draw mnist-worst-case --together docs/figures/board.png
 
 speed: .venv-speed/.ready
 	.venv-speed/bin/python -m tests.speed

@@ -3,7 +3,8 @@
 python -m tests.tutorials        run them anew and put what the commands print into the pages: `make tutorials`
 
 A block `python file=NAME` or `yaml file=NAME` is a file; a line `$ COMMAND` of a block `console` is run beside it.
-`exit=N` is the code that the last command of a block ends with, and `tables=N` how many of its tables the page shows.
+`exit=N` is the code that the last command of a block ends with. Of the tables that a command prints the page shows the
+first `tables=N`, and of the last command's output the last `end=N` lines as well.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Block:
 
 def pages() -> list[Path]:
     """All tutorials."""
-    return sorted(FOLDER.glob("*.md"))
+    return sorted(page for page in FOLDER.glob("*.md") if page.stem != "index")
 
 
 def run_page(text: str, folder: Path) -> str:
@@ -74,13 +75,15 @@ def _block(found: re.Match[str]) -> Block:
 def _printed(block: Block, folder: Path) -> str:
     shown = []
     for number, command in enumerate(block.commands, 1):
-        expected = int(block.options.get("exit", 0)) if number == len(block.commands) else 0
-        shown += [f"$ {command}", *_run(command, folder, expected, int(block.options.get("tables", 0)))]
+        last = number == len(block.commands)
+        options = {name: int(block.options.get(name, 0)) for name in ("exit", "tables", "end")}
+        printed = _run(command, folder, options["exit"] if last else 0)
+        shown += [f"$ {command}", *_shortened(printed, options["tables"], options["end"] if last else 0)]
     return "\n".join(shown) + "\n"
 
 
-def _run(command: str, folder: Path, expected: int, tables: int) -> list[str]:
-    """The lines that a command prints, of its tables the first so many, all for 0."""
+def _run(command: str, folder: Path, expected: int) -> str:
+    """What a command prints."""
     name, *arguments = shlex.split(command)
     program = {"bench": BENCH, "python": [sys.executable]}[name]
     environment = {**os.environ, "COLUMNS": "100", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
@@ -89,10 +92,16 @@ def _run(command: str, folder: Path, expected: int, tables: int) -> list[str]:
     )
     if done.returncode != expected:
         raise Broken(f"{command}: exit code {done.returncode}, not {expected}\n{done.stdout}{done.stderr}")
-    heads = [found.start() for found in re.finditer(r"^### ", done.stdout, re.MULTILINE)]
-    cut = tables and len(heads) > tables
-    text = done.stdout[: heads[tables]].rstrip() + "\n..." if cut else done.stdout
-    return text.strip().splitlines()
+    return done.stdout.strip()
+
+
+def _shortened(printed: str, tables: int, end: int) -> list[str]:
+    """Its lines, of tables the first so many, all for 0, and then so many of the last lines."""
+    heads = [found.start() for found in re.finditer(r"^### ", printed, re.MULTILINE)]
+    if not tables or len(heads) <= tables:
+        return printed.splitlines()
+    rest = printed[heads[tables] :].splitlines()
+    return [*printed[: heads[tables]].rstrip().splitlines(), "...", *(rest[-end:] if end else [])]
 
 
 def main() -> None:

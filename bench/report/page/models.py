@@ -32,6 +32,8 @@ class Line:
     cells: Sequence[str]
     again: Again | None
     """None of rows that several others come to."""
+    reason: str = ""
+    """Why there is no number."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,8 @@ def _lines(board: Board, name: str) -> Iterator[Line]:
     ranked = next((row.eps for row in board.by_model[name] if row.attack == WORST), None)
     made = {id(row): again(board, measured) for row, measured in board.measured(name)}
     for row in board.by_model[name]:
-        if row.status == "missing" or (row.attack == BRACKET and row.eps == ranked):
+        again_below = row.role is None and row.attack not in (WORST, BRACKET) and row.status != "ok"
+        if row.status == "missing" or again_below or (row.attack == BRACKET and row.eps == ranked):
             continue
         source = "" if row.source in (None, row.model) else str(row.source)
         error = Cell("" if row.error is None else percent(row.error), row.error)
@@ -138,6 +141,7 @@ def _lines(board: Board, name: str) -> Iterator[Line]:
             confidence,
             row.cells,
             None if joined else made.get(id(row)),
+            "" if row.status == "ok" else row.reason or row.status,
         )
 
 

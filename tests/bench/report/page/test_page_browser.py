@@ -231,6 +231,7 @@ def test_a_hostile_model_has_a_page_of_its_own(visit: Visit, folder: Path) -> No
     visit.go(model_page(folder, "img-src-x-*"))
     assert visit.page.locator("h1").inner_text().startswith("<img src=x")
     assert "<b>bold</b>" in visit.page.locator(".lead").inner_text()
+    assert visit.texts(".rows th small")[-1:] == ["exception: <script>alert(1)</script>"]
 
 
 def test_it_works_from_a_web_server(chromium: Any, folder: Path) -> None:
@@ -275,6 +276,7 @@ def test_nothing_is_wider_than_a_phone(chromium: Any, folder: Path, name: str) -
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= 400
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "scheme"), [(SCREEN, "dark"), (PHONE, "light")], ids=["screen-dark", "phone-light"])
 def test_readers_of_all_kinds_can_use_it(chromium: Any, folder: Path, size: Any, scheme: str) -> None:
     """axe-core finds nothing serious."""
@@ -299,6 +301,7 @@ LOADS, SORTS = 1.0, 100.0
 ROOM = 4
 
 
+@pytest.mark.slow
 def test_many_models_load_and_sort_at_once(chromium: Any, tmp_path: Path) -> None:
     """200 models by 10 attacks, medians of five."""
     write_suite(tmp_path)
