@@ -21,7 +21,7 @@ from bench.table import one_line
 
 LONGEST = 2_000
 """Characters of a line of complaint."""
-COMMANDS = ("suite", "check", "list", "show", "train", "leaderboard", "draw", "merge", "paper", "selftest")
+COMMANDS = ("suite", "check", "list", "show", "train", "leaderboard", "draw", "merge", "verify", "paper", "selftest")
 """In the order of the help."""
 
 app = typer.Typer(

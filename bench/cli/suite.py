@@ -28,6 +28,7 @@ from bench.cli.options import (
 from bench.cli.output import print_board, print_definitions, say
 from bench.errors import UsageError
 from bench.running.isolation.limits import START_TIMEOUT, TIMEOUT
+from bench.running.keeping import DEFAULT, number_of
 
 Models = Annotated[
     list[str] | None,
@@ -43,6 +44,9 @@ Rerun = Annotated[
     choices.Rerun | None, Option(help="failed: try failed cells again. all: recompute, compare, overwrite nothing.")
 ]
 Ignore = Annotated[bool, Option("--ignore-published", help="Do not reuse the records in ./results.")]
+Save = Annotated[
+    str, Option(metavar="N|all", help="Keep so many adversarial inputs of each cell, for bench verify and the page.")
+]
 Shard = Annotated[str | None, Option(metavar="I/N", help="Run the I-th of N shares; see docs/scale.md.")]
 
 
@@ -59,6 +63,7 @@ def command(
     ignore_published: Ignore = False,
     jobs: Annotated[int, Option(min=1, metavar="K", help="Run in so many worker processes.")] = 1,
     shard: Shard = None,
+    save_examples: Save = str(DEFAULT),
     isolate: Isolate = True,
     timeout: Timeout = TIMEOUT,
     start_timeout: StartTimeout = START_TIMEOUT,
@@ -84,14 +89,13 @@ def command(
             budget=budget,
             data=data,
             load=not dry_run,
-            execution=Execution(jobs, shard=_shard(shard)),
+            execution=Execution(jobs, shard=_shard(shard), keep=number_of(save_examples)),
             limits=limits_of(isolate, timeout, start_timeout, memory_limit),
         )
         with contextlib.closing(session):
             missing = session.missing(rerun)
             if dry_run:
-                say(planned(session, missing))
-                return
+                return say(planned(session, missing))
             summary = session.run(missing) if missing else None
     if shard is None:  # of a share a board is next to empty
         print_board(session.suite, session.board(), explain=explain)
@@ -100,10 +104,10 @@ def command(
     write_leaderboard(session.shelf, session.suite, session.only or ())
     told: dict[str, tuple[object, object]] = {"limit": (limit, None), "budget": (budget, "full")}
     told |= {"device": (device, "auto"), "ignore_published": (ignore_published, False), "jobs": (jobs, 1)}
+    told |= {"save_examples": (save_examples, str(DEFAULT))}
     told |= {"no_isolate": (not isolate, False), "memory_limit": (memory_limit, None)}
     told |= {"timeout": (timeout, TIMEOUT), "start_timeout": (start_timeout, START_TIMEOUT)}
-    call = Call.of(name, model, told, out, data)
-    lines, code = outcome(session, summary, call)
+    lines, code = outcome(session, summary, Call.of(name, model, told, out, data))
     say(lines)
     raise typer.Exit(code)
 
