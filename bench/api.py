@@ -126,12 +126,8 @@ def run(
     _check(limit, device, budget, rerun, progress)
     specs, objects = _models(models)
     limits = Limits(timeout, start_timeout, memory_limit)
-    options: dict[str, Any] = {
-        "limit": limit,
-        "device": device,
-        "budget": budget,
-        "data": None if data is None else Path(data),
-    }
+    options: dict[str, Any] = {"limit": limit, "device": device, "budget": budget}
+    options |= {"data": None if data is None else Path(data)}
     execution = Execution(jobs, executor, shard, keep=number_of(save_examples))
     options |= {"model_specs": specs, "objects": objects, "execution": execution}
     options |= {"limits": None if isolate is False else limits, "isolate": isolate is True}

@@ -270,3 +270,22 @@ def test_the_path_uses_no_attack_and_no_judge() -> None:
     probe = f"import sys, bench.verifying.verify; print([n for n in sys.modules if n.startswith({rooms})])"
     found = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, timeout=60)
     assert found.stdout.strip() == "[]"
+
+
+def test_boards_show_the_least_verdict_of_a_row_and_none_where_nobody_verified(store: Store) -> None:
+    from bench.report.boards import tables
+    from bench.running.shelf import Shelf, board_of
+
+    shelf = Shelf(store.folder.parent, with_published=False)
+    before = board_of(SUITE, DIGITS, shelf)
+    assert {row.verdict for row in before} == {None}
+    assert "Verified" not in [table.title for table in tables(SUITE, before)]
+    shutil.rmtree(store.folder / "examples")
+    for _, verdict in verified(store, lambda id: DIGITS):
+        verdicts.keep(store, verdict)
+    after = board_of(SUITE, DIGITS, shelf)
+    assert {row.attack: row.verdict for row in after if row.attack in ("clean", "fgsm")} == {
+        "clean": "arithmetic checked",
+        "fgsm": "self-reported",
+    }
+    assert "Verified" in [table.title for table in tables(SUITE, after)]
