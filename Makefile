@@ -6,7 +6,9 @@
 # make peers   hold other libraries' attacks against ours, in an environment of their own (hours; goes on where it was
 #              stopped); writes docs/peers.md
 # make faults  kill, break and damage on purpose, some thousand times (half an hour); writes docs/faults.md
-# make publish run the published suites into results/ and leaderboard.md
+# make docs    the site, into docs/_build/html; a warning is an error
+# make tutorials   run docs/tutorials anew and put what their commands print into the pages
+# make publish run the published suites into results/ and leaderboard.md, and draw docs/figures/board.png
 #
 # All of them set themselves up. PYTHON chooses the interpreter, PIP_ARGS passes options to pip, such as an index, and
 # WORKERS the number of processes that share the tests.
@@ -20,11 +22,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PUBLISHED := mnist-fgsm mnist-transfer mnist-rubbish mnist-worst-case mnist-anchors
 
-.PHONY: bench test test-lowest speed peers faults publish clean
+.PHONY: bench test test-lowest speed peers faults docs tutorials publish clean
 
 bench: $(VENV)/.ready
 	$(BIN)/bench suite mnist-fgsm --ignore-published
-	$(BIN)/bench leaderboard mnist-fgsm --beside-published
+	$(BIN)/bench compare . bench-out --suite mnist-fgsm
 
 test: $(VENV)/.ready
 	$(BIN)/ruff check .
@@ -38,6 +40,7 @@ test-lowest: .venv-lowest/.ready
 
 publish: $(VENV)/.ready
 	for suite in $(PUBLISHED); do $(BIN)/bench suite $$suite --out . || exit; done
+	$(BIN)/bench draw mnist-worst-case --together docs/figures/board.png
 
 speed: .venv-speed/.ready
 	.venv-speed/bin/python -m tests.speed
@@ -48,8 +51,15 @@ peers: .venv-peers/.ready
 faults: $(VENV)/.ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults
 
+docs: $(VENV)/.ready
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+tutorials: $(VENV)/.ready
+	$(BIN)/python -m tests.tutorials
+
 clean:
-	rm -rf .venv .venv-lowest .venv-lowest.txt .venv-speed .venv-peers .peers bench-out
+	rm -rf .venv .venv-lowest .venv-lowest.txt .venv-speed .venv-peers .peers docs/_build bench-out
 
 # A stamp that is newer than what it was made from: the environment is made anew when either file changes.
 $(VENV)/.ready: pyproject.toml constraints.txt

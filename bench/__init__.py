@@ -10,7 +10,7 @@ Importing this package loads no torch.
 
 from __future__ import annotations
 
-from bench.api import Board, run
+from bench.api import Board, Compared, compare, run
 from bench.errors import UsageError
 
-__all__ = ["Board", "UsageError", "run"]
+__all__ = ["Board", "Compared", "UsageError", "compare", "run"]

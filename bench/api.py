@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 
     import pandas
 
+    from bench.board.comparison import Comparison
     from bench.board.rows import Row
     from bench.planning.suite import Suite
     from bench.records.record import Failure
+    from bench.running import comparing
+    from bench.table import Table
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,10 @@ class Board:
     failures: list[Failure]
     lost: dict[str, str] = field(default_factory=dict)
     """Models that did not start, each with the reason; their rows are errors, and they have no records."""
+    out: Path | None = None
+    """The folder of its records."""
+    asked: Mapping[str, str] = field(default_factory=dict)
+    """Fingerprints of the models that were asked for, by name."""
 
     def __str__(self) -> str:
         from bench.report.boards import tables
@@ -59,17 +66,101 @@ class Board:
         Raises:
             UsageError: there is no pandas.
         """
-        try:
-            import pandas
-        except ImportError:
-            raise UsageError("to_frame needs pandas; run: pip install pandas") from None
-        return pandas.DataFrame([row.as_dict() for row in self.rows])
+        return _frame([row.as_dict() for row in self.rows])
 
     def _repr_html_(self) -> str:
         """The tables, for a notebook; whatever others wrote into them is text."""
         from bench.report.boards import tables
 
         return "\n".join(table.html() for table in tables(self.suite, self.rows))
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two models, or two sets of models, example by example: see docs/compare.md."""
+
+    comparison: Comparison
+
+    def __str__(self) -> str:
+        return "\n\n".join(table.markdown() for table in self._tables())
+
+    def _repr_html_(self) -> str:
+        return "\n".join(table.html() for table in self._tables())
+
+    def _tables(self) -> list[Table]:
+        from bench.report.comparison import tables
+
+        return tables(self.comparison)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON: as `bench compare --format json` prints them."""
+        from bench.report.comparison_formats import as_plain
+
+        return as_plain(self.comparison)
+
+    def to_frame(self) -> pandas.DataFrame:
+        """A line a model and row: both accuracies, the difference, its interval and p values.
+
+        Raises:
+            UsageError: there is no pandas.
+        """
+        pairs = self.as_dict()["pairs"]
+        return _frame([{"model": pair["candidate"]["called"], **row} for pair in pairs for row in pair["rows"]])
+
+    def regressions(self, points: float = 0.0) -> dict[str, str]:
+        """Why each model fails that does, as `--fail-on-regression` tells; empty where all pass."""
+        from bench.board.gate import regressions
+
+        return regressions(self.comparison, points)
+
+
+def compare(
+    a: str | Path | Board,
+    b: str | Path | Board,
+    *,
+    suite: str | Suite | None = None,
+    models: Sequence[str] = (),
+    out: str | Path = "bench-out",
+) -> Compared:
+    """Compare two models, versions or runs, baseline first, from records alone.
+
+    Args:
+        a: the baseline: what `bench compare` takes (`NAME`, `NAME@FINGERPRINT`, `FOLDER`, `FOLDER:NAME`), or a board
+            that `bench.run` returned, with the models that it was asked for.
+        b: what is compared with it, likewise.
+        suite: whose rows are compared; None for that of the boards, or the only one that both were run on.
+        models: of two folders, these alone.
+        out: folder of the records that names are looked up in, beside the published ones.
+
+    Raises:
+        UsageError: a name that is in no records, or more than one suite to choose from.
+    """
+    from bench.running import comparing
+
+    sides = [_wanted(side, Path(out)) for side in (a, b)]
+    boards = [side.suite for side in (a, b) if isinstance(side, Board)]
+    if suite is None and len(boards) == 2 and boards[0] != boards[1]:
+        return Compared(comparing.of_suites(sides[0], sides[1], boards[0], boards[1]))
+    return Compared(comparing.comparison(sides[0], sides[1], suite or next(iter(boards), None), models))
+
+
+def _wanted(side: str | Path | Board, out: Path) -> comparing.Wanted:
+    from bench.running.comparing import Wanted, wanted
+    from bench.running.shelf import Shelf
+
+    if not isinstance(side, Board):
+        return wanted(str(side), out)
+    if side.out is None:
+        raise UsageError("a board that was not made by bench.run has no records to compare; give its folder")
+    return Wanted(side.out.name, Shelf(side.out), side.asked)
+
+
+def _frame(rows: list[dict[str, Any]]) -> pandas.DataFrame:
+    try:
+        import pandas
+    except ImportError:
+        raise UsageError("to_frame needs pandas; run: pip install pandas") from None
+    return pandas.DataFrame(rows)
 
 
 def run(
@@ -147,7 +238,8 @@ def _board(suite: str | Suite, style: Style, rerun: Rerun | None, **options: Any
         if summary is not None and summary.interrupted:
             raise KeyboardInterrupt
         lost = {name: str(each) for name, each in session.models.lost.items()}
-        return Board(session.suite, session.board(), session.failures(), lost)
+        asked = {name: model.fingerprint for name, model in session.asked.items()}
+        return Board(session.suite, session.board(), session.failures(), lost, session.shelf.root, asked)
 
 
 def _check(limit: int | None, device: Device, budget: Budget, rerun: Rerun | None, progress: Style) -> None:

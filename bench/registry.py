@@ -43,6 +43,7 @@ OURS = {
         "corners": "bench.attacks.corners:Corners",
         "hopskipjump": "bench.attacks.hopskipjump:HopSkipJump",
         "worst-case": "bench.attacks.worst_case:WorstCase",
+        "branch-and-bound": "bench.attacks.branch_and_bound:BranchAndBound",
         "deepfool": "bench.attacks.deepfool:DeepFool",
         "fmn": "bench.attacks.fmn:FMN",
         "ddn": "bench.attacks.ddn:DDN",

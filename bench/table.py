@@ -64,9 +64,10 @@ class Table:
         align = [SIDES[right] for right in self.right_aligned]
         cells = [[safe(cell) for cell in row] for row in self.rows]
         headers = [safe(header) for header in self.headers]
-        note = self._below
+        note = "\n".join(map(safe, self._below.splitlines()))
         body = tabulate(cells, headers, tablefmt="pipe", colalign=align, disable_numparse=True) if cells else "(none)"
-        return "\n".join(part for part in (f"### {visible(self.title)}\n", body, note and f"\n{note}") if part)
+        title = safe(self.title).replace("\\|", "|")  # which divides no cells there
+        return "\n".join(part for part in (f"### {title}\n", body, note and f"\n{note}") if part)
 
     def html(self) -> str:
         """An HTML table; all text of it is escaped, whoever wrote it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from bench.board.rows import rows
 from bench.board.view import View
 from bench.planning.suite import Suite
 from bench.records.record import Cell
-from bench.report.page.given import Board, Given
+from bench.report.page.given import Board, Given, Kept
 from bench.report.page.site import files, static, write
 
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"> &amp; ${1}\u202e'"
@@ -32,7 +33,13 @@ MODELS = [
 ]
 KEEPS = {"steady": 0.9, "brittle": 0.1, "middling": 0.5, HOSTILE: 0.3}
 """Share of the examples that each keeps right under the worst of its attacks."""
-DATA = toy([k % 3 for k in range(N)])
+SHAPE = (1, 6, 6)
+DATA = replace(
+    toy([k % 3 for k in range(N)]),
+    input_shape=SHAPE,
+    read=lambda split: (np.arange(N * 36).reshape(N, *SHAPE) % 2, np.arange(N) % 3),
+)
+"""Pictures whose columns are black and white by turns."""
 
 
 def answer(asked: Cell) -> Any:
@@ -48,8 +55,7 @@ def answer(asked: Cell) -> Any:
 
 
 def suite() -> Suite:
-    made = suite_of(ATTACKS, ["steady", "brittle", "middling"], 0.2, summary="three models and a guest")
-    return made
+    return suite_of(ATTACKS, ["steady", "brittle", "middling"], 0.2, summary="three models and a guest")
 
 
 def view() -> View:
@@ -61,8 +67,30 @@ def board() -> Board:
     return Board(made, rows(made))
 
 
+def kept() -> Kept:
+    """Three examples to which a fifth was added on the left, and taken from on the right; the model was sure of one."""
+    index = np.array([1, 5, 230])
+    change = np.concatenate([np.full((1, 6, 3), 0.2), np.full((1, 6, 3), -0.1)], axis=2)
+    moved = DATA.examples("test", index) * 0.5 + 0.25 + change
+    return Kept(
+        index,
+        moved.astype(np.float32),
+        (index + 1) % 3,
+        np.array([0.75, np.nan, 0.5], np.float32),
+        np.array([0.991, np.nan, 1.0], np.float32),
+    )
+
+
+def cell_of(shown: Board, attack: str = "iterated-fgsm") -> str:
+    """The id of the cell of an attack on the first model."""
+    return next(row.cells[0] for row in shown.rows if (row.model, row.attack) == ("steady", attack))
+
+
 def given() -> Given:
-    return Given([board()], dict(board().view._records))
+    """A board, and what was kept of one of its cells."""
+    shown = board()
+    id = cell_of(shown)
+    return Given([shown], {}, kept=lambda asked: kept() if asked == id else None)
 
 
 def site(folder: Path) -> Path:

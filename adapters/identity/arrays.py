@@ -12,6 +12,7 @@ from torch.nn.parameter import is_lazy
 
 from adapters.identity.classes import attributes_of, kind_of, of_users
 from adapters.identity.marks import GRADIENTS
+from adapters.identity.reading import LAYOUT, LAYOUT_OF_ARRAYS
 from adapters.identity.walk import Walk, node, rule
 
 _OWN = (Tensor, torch.nn.Parameter, torch.nn.Buffer)
@@ -37,12 +38,28 @@ def tensor(walk: Walk, value: Tensor) -> bytes:
         else:
             with torch._C.DisableTorchFunctionSubclass():
                 parts.append(_contents(walk, value.detach()))
+    if (
+        walk.reading.names_any(LAYOUT)
+        and value.layout == torch.strided
+        and not value.is_quantized
+        and not value.is_meta
+    ):
+        parts.append(_layout(walk, value))
     if walk.reading.names(GRADIENTS) and value.is_leaf and value.grad is not None:
         parts.append(node("gradient", walk.of(value.grad, "grad")))
     for name, part in sorted(vars(value).items()):
         if walk.reading.has(name):
             parts.append(node(name, walk.of(part, name)))
     return node("tensor", *parts)
+
+
+def _layout(walk: Walk, value: Tensor) -> bytes:
+    """Strides, offset, and all of the memory that a tensor is a view of."""
+    if value.is_nested or not walk.weigh:
+        return b""
+    where = f"{value.stride()} {value.storage_offset()}"
+    memory = torch.empty(0, dtype=torch.uint8, device=value.device).set_(value.untyped_storage())
+    return node("layout", where, _hashed(memory.cpu().numpy()))
 
 
 def _contents(walk: Walk, value: Tensor) -> bytes:
@@ -84,7 +101,8 @@ def array(walk: Walk, value: np.ndarray) -> bytes:
     kind = type(value)
     own = kind in (np.ndarray, np.memmap)
     extra = b"" if own else node("of", kind_of(walk, kind), attributes_of(walk, value))
-    return node("array", extra, _array(walk, value.view(np.ndarray)))
+    lies = repr(value.strides) if walk.reading.names_any(LAYOUT_OF_ARRAYS) and not value.flags.c_contiguous else ""
+    return node("array", extra, lies, _array(walk, value.view(np.ndarray)))
 
 
 def _array(walk: Walk, value: np.ndarray) -> bytes:

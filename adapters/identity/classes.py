@@ -9,6 +9,7 @@ import functools
 import inspect
 import types
 import typing
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from adapters.identity import libraries, outside
 from adapters.identity.marks import COPYING, HELD, MAKES, SHOWS, SHOWS_SELF, hands_on
 from adapters.identity.patched import HEAP, patches
+from adapters.identity.reading import IN_ORDER
 from adapters.identity.walk import Rule, Walk, node, rule
 
 CONSTRUCTION = frozenset({"__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__"})
@@ -38,19 +40,10 @@ _ASKED_BY = {
 }
 """Who calls them that does not name them."""
 BOOKKEEPING = frozenset(
-    {
-        "__module__",
-        "__qualname__",
-        "__doc__",
-        "__dict__",
-        "__weakref__",
-        "__slots__",
-        "__slotnames__",
-        "__annotations__",
-    }
-    | {"__annotate__", "__annotate_func__", "__annotations_cache__", "__firstlineno__", "__static_attributes__"}
-    | {"__abstractmethods__", "__orig_bases__", "__parameters__", "__dataclass_params__", "_abc_impl"}
-    | {"__type_params__", "__classdictcell__"}
+    {"__module__", "__qualname__", "__doc__", "__dict__", "__weakref__", "__slots__", "__slotnames__"}
+    | {"__annotations__", "__annotate__", "__annotate_func__", "__annotations_cache__", "__firstlineno__"}
+    | {"__static_attributes__", "__abstractmethods__", "__orig_bases__", "__parameters__", "__dataclass_params__"}
+    | {"_abc_impl", "__type_params__", "__classdictcell__"}
 )
 """What Python notes down of a class."""
 _READ = frozenset({"__doc__", "__annotations__"})
@@ -67,9 +60,10 @@ _NOTED: tuple[tuple[type, frozenset[str]], ...] = (
 """What those who make classes note down of one, by their own classes."""
 _OF_WRAPPERS = frozenset(
     {"__wrapped__", "__doc__", "__module__", "__name__", "__qualname__", "__annotations__", "__isabstractmethod__"}
-    | {"func", "attrname", "lock", "__annotate__"}
+    | {"__annotate__"}
 )
 """What descriptors note down of the function that they are made of, which is told itself."""
+_OF_CACHED = _OF_WRAPPERS | {"func", "attrname", "lock"}
 _SEEN_THROUGH: set[type] = {nn.Module}
 """Classes of libraries whose code asks the instances of classes derived from them for no attribute that it has not."""
 
@@ -104,7 +98,7 @@ def _class(walk: Walk, kind: type, *, made: bool) -> bytes:
     parts = [walk.of(base) if made else kind_of(walk, base) for base in kind.__mro__[1:]]
     if libraries.of_class(type(kind)) is None:
         parts.append(kind_of(walk, type(kind), "metaclass"))
-    for name, value in sorted(vars(kind).items()):
+    for name, value in sort_unless_read(walk, vars(kind)):
         if _counts_in_class(walk, kind, name, made=made):
             seen = walk.aside if name in SHOWN or (name in CONSTRUCTION and not made) else walk.of
             parts.append(node(name, seen(value, f"{kind.__name__}.{name}")))
@@ -195,12 +189,17 @@ def _mark(walk: Walk, kind: type, name: str, value: Any) -> None:
 
 
 def attributes_of(walk: Walk, value: Any, without: frozenset[str] = frozenset()) -> bytes:
-    """The digest of an instance's own attributes, in whatever order."""
-    found = own_attributes(value)
-    counting = {name: part for name, part in sorted(found.items()) if name not in without}
+    """The digest of an instance's own attributes, in whatever order unless code goes through them."""
+    found = sort_unless_read(walk, own_attributes(value))
+    counting = {name: part for name, part in found if name not in without}
     kept = {name: part for name, part in counting.items() if _counts(walk, type(value), name, part)}
     walk.reading.add(mark for part in kept.values() for builtin, mark in HELD.items() if part is builtin)
     return node("attributes", *(node(name, walk.of(part, name)) for name, part in kept.items()))
+
+
+def sort_unless_read(walk: Walk, found: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Attributes by name, or in their own order where code met goes through that."""
+    return list(found.items()) if walk.reading.names_any(IN_ORDER) else sorted(found.items())
 
 
 def of_users(how: Rule) -> Rule:
@@ -212,7 +211,11 @@ def of_users(how: Rule) -> Rule:
         kind = type(value)
         if libraries.of_class(kind) is not None:
             return digest
-        extra = b"" if isinstance(value, types.ModuleType) else attributes_of(walk, value, _OF_WRAPPERS)
+        extra = (
+            b""
+            if isinstance(value, types.ModuleType)
+            else attributes_of(walk, value, _OF_CACHED if issubclass(kind, functools.cached_property) else _OF_WRAPPERS)
+        )
         return node("of a user's class", digest, kind_of(walk, kind), extra)
 
     return with_class

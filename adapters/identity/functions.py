@@ -124,6 +124,8 @@ def builtin(walk: Walk, value: Any) -> bytes:
 @rule(types.GetSetDescriptorType, types.MemberDescriptorType)
 def descriptor(walk: Walk, value: Any) -> bytes:
     owner = value.__objclass__
+    if isinstance(value, types.MemberDescriptorType) and vars(owner).get(value.__name__) is not value:
+        return walk.cannot(value, f"{owner.__name__}.{value.__name__}, a slot that another name leads to")
     if isinstance(value, types.MemberDescriptorType) or libraries.of_class(owner) is not None:
         return node("descriptor", owner.__name__, value.__name__)
     return node("descriptor", value.__name__) if value.__name__ in ("__dict__", "__weakref__") else walk.cannot(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import importlib
 import importlib.util
 import sys
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from torch._ops import OpOverload, OpOverloadPacket, _OpNamespace
 
 from adapters.identity import code, libraries, outside
-from adapters.identity.classes import of_users
+from adapters.identity.classes import of_users, sort_unless_read
 from adapters.identity.walk import Walk, node, rule
 
 PLACE = frozenset(
@@ -117,6 +118,8 @@ def module(walk: Walk, value: types.ModuleType) -> bytes:
     home = libraries.of_module(value.__name__)
     if home is not None:
         outside.note(walk, value.__name__, "")
+        if value is builtins:  # anybody may have put anything there
+            return walk.cannot(value, "builtins, handed on as a whole")
         return node("module", home, value.__name__)
-    named = ((name, part) for name, part in sorted(vars(value).items()) if name not in PLACE)
+    named = ((name, part) for name, part in sort_unless_read(walk, vars(value)) if name not in PLACE)
     return node("module", *(node(name, walk.of(part, name)) for name, part in named))

@@ -23,6 +23,7 @@ _HOOKS = {
 }
 """Hooks by the number of their handle, and those that are called in another way."""
 _STATE = ("_parameters", "_buffers", "_modules")
+_SAVING = ("_state_dict_pre_hooks", "_state_dict_hooks")
 _KEPT = frozenset(
     {*_HOOKS, *_STATE, "_non_persistent_buffers_set", "_is_full_backward_hook", "_compiled_call_impl"}
     | {name for flags in _HOOKS.values() for name in flags}
@@ -53,6 +54,7 @@ def network(walk: Walk, value: nn.Module) -> bytes:
         kind_of(walk, kind),
         *state,
         *_hooks(walk, own),
+        *_hooks_of_saving(walk, own),
         attributes_of(walk, value, kept | _derived(own)),
         _saved(walk, value),
     )
@@ -80,6 +82,13 @@ def _hooks(walk: Walk, own: Mapping[str, Any], prefix: str = "") -> list[bytes]:
             how = repr([number in (own.get(prefix + flag) or ()) for flag in flags])
             found.append(node(name, how, walk.of(hook, name.strip("_"))))
     return found
+
+
+def _hooks_of_saving(walk: Walk, own: Mapping[str, Any]) -> list[bytes]:
+    """The hooks that decide what `state_dict()` gives, where code reads that."""
+    if not walk.reading.names("state_dict"):
+        return []
+    return [walk.of(hook, name.strip("_")) for name in _SAVING for hook in (own.get(name) or {}).values()]
 
 
 def _saved(walk: Walk, value: nn.Module) -> bytes:

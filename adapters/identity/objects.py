@@ -14,6 +14,7 @@ from adapters.identity.classes import attributes_of, kind_of
 from adapters.identity.containers import pairs
 from adapters.identity.functions import named
 from adapters.identity.patched import HEAP
+from adapters.identity.reading import IN_ORDER
 from adapters.identity.walk import Walk, node, rule
 
 _BYSTANDERS = frozenset({"_sklearn_version", "cv_results_", "refit_time_"})
@@ -85,7 +86,7 @@ def _reduced(walk: Walk, value: Any) -> bytes:
         "reduced",
         kind_of(walk, made) if made is kind else walk.of(made, ""),
         *(kind_of(walk, each) if each is kind else walk.of(each, "") for each in arguments),
-        walk.of(state, ""),
+        pairs(walk, state, ordered=walk.reading.names_any(IN_ORDER)) if type(state) is dict else walk.of(state, ""),
         walk.of(None if items is None else list(items), ""),
         pairs(walk, dict(entries or ())),
     )

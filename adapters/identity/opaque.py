@@ -34,12 +34,30 @@ def bystander(walk: Walk, value: Any) -> bytes:
     kind = type(value)
     own = [base for base in kind.__mro__ if libraries.of_class(base) is None]
     if not own:
-        return node("bystander", kind.__name__)
+        return node("bystander", kind.__name__, *_asked_of(walk, value))
     members = {name: part for base in reversed(own) for name, part in vars(base).items() if _is_asked_for(walk, name)}
     found = {name: part for name, part in own_attributes(value).items() if walk.reading.names(name)}
     set_before = {name for base in kind.__mro__ if base not in own for name in _names_of(vars(base).get("__init__"))}
     members.update((name, part) for name, part in found.items() if name not in set_before)
     return node("bystander", kind.__name__, *(node(name, walk.of(members[name], name)) for name in sorted(members)))
+
+
+_TOLD = frozenset({"level", "disabled", "_value", "_target", "_args", "_kwargs", "_name"})
+"""What a library sets in a bystander and code may read by that name."""
+
+
+def _asked_of(walk: Walk, value: Any) -> list[bytes]:
+    """What code reads of a bystander by name: whether it is locked, a logger's level, what somebody set in it."""
+    kind = type(value)
+    known = {name for base in kind.__mro__ for name in _names_of(vars(base).get("__init__"))}
+    found = {
+        name: part
+        for name, part in own_attributes(value).items()
+        if walk.reading.names(name) and (name in _TOLD or name not in known)
+    }
+    if walk.reading.names("locked") and hasattr(value, "locked"):
+        found["locked()"] = value.locked()
+    return [node(name, walk.of(part, name)) for name, part in sorted(found.items())]
 
 
 def _is_asked_for(walk: Walk, name: str) -> bool:

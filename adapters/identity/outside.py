@@ -56,6 +56,9 @@ FUNCTIONS = frozenset(
     | {"torch.initial_seed", "torch.random.initial_seed", "codecs.open", "tokenize.open", "inspect.getmodule"}
     | {"uuid.uuid1", "uuid.getnode", "numpy.fromregex", "numpy.rec.fromfile", "numpy.ctypeslib.load_library"}
     | {"numpy.lib._npyio_impl.fromregex", "numpy._core.records.fromfile", "numpy.ctypeslib._ctypeslib.load_library"}
+    | {"torch.get_num_threads", "torch.get_num_interop_threads", "torch.are_deterministic_algorithms_enabled"}
+    | {"torch.default_generator", "torch.random.default_generator", "numpy.geterr", "decimal.getcontext"}
+    | {"warnings.filters", "signal.getsignal", "email.utils.formatdate", "email.utils.localtime"}
     | {f"os.{name}" for name in ("open", "environ", "environb", "getenv", "listdir", "scandir", "popen", "system")}
     | {f"{module}.{name}" for module in ("posixpath", "ntpath", "genericpath") for name in _PATHS}
     | {f"posix.{name}" for name in ("open", "listdir", "scandir", "system")}

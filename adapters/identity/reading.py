@@ -11,6 +11,13 @@ ANY = frozenset(
 )
 """With one of these, code may load an attribute by a name that is computed."""
 
+IN_ORDER = frozenset({"vars", "__dict__", "getmembers", "fields", "__slots__"})
+"""With one of these, code may go through attributes in the order that they were set."""
+LAYOUT = frozenset({"as_strided", "storage", "untyped_storage", "storage_offset", "is_contiguous", "data_ptr"})
+"""With one of these, code may read how a tensor lies in memory."""
+LAYOUT_OF_ARRAYS = frozenset({"strides", "flags", "ravel", "flatten", "tobytes", "nditer"})
+"""And so of an array of NumPy, which is not C contiguous."""
+
 
 class Reading:
     """The names that the code met loads as attributes, or could, for it has them as strings."""
@@ -38,6 +45,10 @@ class Reading:
     def names(self, name: str) -> bool:
         """Whether code names it outright."""
         return name in self._names
+
+    def names_any(self, names: frozenset[str]) -> bool:
+        """Whether code names one of these outright."""
+        return not names.isdisjoint(self._names)
 
     @property
     def size(self) -> int:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from adapters.base import Adapter
     from adapters.structures.base import Structure
     from bench.draws import Draws
+    from bench.exact.base import Effort
 
 
 class WorstCase(Attack):
@@ -50,12 +51,11 @@ class WorstCase(Attack):
         import torch
 
         from bench.exact import certificate_of
-        from bench.exact.base import Effort
 
         structure = source.structure(tuple(x.shape[1:])).asking(source.scores)
         if source.stochastic and not structure.risk:
             raise Unsupported("nothing is proved of a model that answers at random")
-        certificate = certificate_of(structure)
+        certificate = certificate_of(self.taken(structure))
         right = source.predict(x) == y
         if not structure.risk:
             self._hold(structure, x, y, right)
@@ -64,12 +64,21 @@ class WorstCase(Attack):
                 raise Unsupported(f"nothing is known to be proved of a {structure.kind} model in {budget.norm}")
             witness, radius, exact = x.clone(), torch.zeros(len(x), dtype=torch.float64), ~right.cpu()
             if self.seconds and right.any():
-                effort = Effort(sizes=tuple(sorted(self.sizes)), seconds=self.seconds)
-                proof = certificate.prove(structure, x[right].cpu(), y[right].cpu(), budget, effort)
+                proof = certificate.prove(structure, x[right].cpu(), y[right].cpu(), budget, self.effort())
                 witness[right] = budget.cut(proof.witness).to(x)
                 radius[right.cpu()] = budget.geometry.inward(proof.radius, x[right].cpu())
                 exact[right.cpu()] = proof.exact
             yield Certified(witness, radius, exact, structure.risk)
+
+    def effort(self) -> Effort:
+        """How far to go, from now on."""
+        from bench.exact.base import Effort
+
+        return Effort(sizes=tuple(sorted(self.sizes)), seconds=self.seconds)
+
+    def taken(self, structure: Structure) -> Structure:
+        """The structure, if this takes it. Raises Unsupported for one that it does not."""
+        return structure
 
     def _hold(self, structure: Structure, x: Tensor, y: Tensor, right: Tensor) -> None:
         """Hold the structure against the model's own labels."""

@@ -152,7 +152,7 @@ def rows(view: View) -> list[Row]:
             result.append(Row(**common, **dict(_ranked_by(view.suite.rank_by, worst[target.name]))))
         result += [Row(**common, **dict(_bracket(each))) for each in brackets(view, target)]
         measured = view.of(target.name)
-        result += [Row(**common, **_asked(row), **dict(_found(view, row))) for row in measured]
+        result += [Row(**common, **asked_of(row), **dict(_found(view, row))) for row in measured]
         result += [Row(**common, **dict(_joined(view, group))) for group in by_several(measured)]
     return [_verified(view, row, result) for row in result] if view.verdicts else result
 
@@ -193,7 +193,7 @@ def _bracket(found: Bracket) -> Iterator[tuple[str, Any]]:
 
 def _joined(view: View, group: Sequence[Measured]) -> Iterator[tuple[str, Any]]:
     """An attack by several losses."""
-    asked = _asked(next((row for row in group if row.status != "ok"), group[0]))
+    asked = asked_of(next((row for row in group if row.status != "ok"), group[0]))
     for name in ("parameters", "special"):
         asked[name] = asked[name] | {"loss": JOINED}
     yield from (asked | {"role": None, "cells": [cell.id for row in group for cell in row.cells]}).items()
@@ -208,7 +208,7 @@ def _joined(view: View, group: Sequence[Measured]) -> Iterator[tuple[str, Any]]:
             yield "attack_success", share(int((wrong & right).sum()), int(right.sum()))
 
 
-def _asked(row: Measured) -> dict[str, Any]:
+def asked_of(row: Measured) -> dict[str, Any]:
     """What was asked, and whether there is an answer."""
     attack, parameters, threat = row.made, row.cell.craft.attack.parameters, row.threat
     defaults = type(attack).model_fields

@@ -15,13 +15,28 @@ from typing import Annotated, cast
 
 import typer
 
+from bench.cli.compare import with_points
 from bench.cores import share_the_cores
 from bench.errors import LostModels, UsageError
 from bench.table import one_line
 
 LONGEST = 2_000
 """Characters of a line of complaint."""
-COMMANDS = ("suite", "check", "list", "show", "train", "leaderboard", "draw", "merge", "verify", "paper", "selftest")
+COMMANDS = (
+    "suite",
+    "check",
+    "list",
+    "show",
+    "train",
+    "leaderboard",
+    "compare",
+    "draw",
+    "merge",
+    "verify",
+    "export",
+    "paper",
+    "selftest",
+)
 """In the order of the help."""
 
 app = typer.Typer(
@@ -60,7 +75,7 @@ def main(arguments: list[str] | None = None) -> None:
     _complain_of_namesakes()
     usage_error = cast("type[Exception]", typer.BadParameter.__mro__[1])
     try:
-        wanted = [argument for argument in given if argument != "--debug"]
+        wanted = with_points([argument for argument in given if argument != "--debug"])
         code = app(args=wanted or ["--help"], prog_name="bench", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("interrupted; the same command goes on from here\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated
 
 from typer import Argument, Option
@@ -16,14 +17,20 @@ from bench.errors import UsageError, unknown
 
 Suite = Annotated[str, Argument(metavar="SUITE|FILE.yaml", help="A suite with certificates, such as mnist-worst-case.")]
 Names = Annotated[list[str] | None, Option("--model", help="Of this model alone; more than once for several.")]
+Together = Annotated[
+    Path | None,
+    Option(metavar="FILE.png", help="All in one picture, a panel each, written there."),
+]
 
 
-def command(suite: Suite, model: Names = None, data: Data = None, out: Out = DEFAULT_OUT) -> None:
+def command(
+    suite: Suite, model: Names = None, together: Together = None, data: Data = None, out: Out = DEFAULT_OUT
+) -> None:
     """Draw robust accuracy against epsilon, certified to attacked; from records alone."""
     if find_spec("matplotlib") is None:
         raise UsageError("pictures need matplotlib; run pip install 'potemkin-bench[figures]'")
     from bench.files import replace_file
-    from bench.report.bracket_figure import bracket_figure, brackets_of
+    from bench.report.bracket_figure import board_figure, bracket_figure, brackets_of
     from bench.report.figure_style import png, styled
     from bench.running.shelf import Shelf, board_of, dataset_of, suite_at
 
@@ -39,6 +46,11 @@ def command(suite: Suite, model: Names = None, data: Data = None, out: Out = DEF
             f"no brackets of suite {asked.suite} in ./results or {out / 'results'}; "
             f"run: {command_of('suite', suite, **place(out, data))}"
         )
+    if together is not None:
+        with styled():
+            replace_file(together, png(board_figure(list(wanted.values()))))
+        say([str(together)])
+        return
     for name, lines in wanted.items():
         path = out / "figures" / asked.suite / f"{_file(name, lines[0].fingerprint)}.png"
         with styled():

@@ -12,7 +12,7 @@ from typer import Argument, Option
 from bench.cli.hints import command as command_of
 from bench.cli.hints import meanings, place
 from bench.cli.options import DEFAULT_OUT, Data, Explain, Out
-from bench.cli.output import print_board, print_definitions, print_table, say, warn
+from bench.cli.output import print_board, print_definitions, say, warn
 from bench.errors import UsageError
 
 Suite = Annotated[str | None, Argument(metavar="[SUITE|FILE.yaml]", help="One suite; without, all that have records.")]
@@ -24,7 +24,6 @@ Format = Annotated[
     ),
 ]
 Check = Annotated[bool, Option("--check", help="Fail when ./leaderboard.md does not match the records in ./results.")]
-Beside = Annotated[bool, Option("--beside-published", help="Our records in --out beside those published in ./results.")]
 Site = Annotated[
     Path | None,
     Option(metavar="DIR", help="With --format html: folder to write the page into; without, the folder site in --out."),
@@ -35,7 +34,6 @@ def command(
     suite: Suite = None,
     format: Format = None,
     check: Check = False,
-    beside: Beside = False,
     explain: Explain = False,
     data: Data = None,
     site: Site = None,
@@ -44,12 +42,10 @@ def command(
     """Print the leaderboard, or write it as a page; from records alone."""
     if site is not None and format != "html":
         raise UsageError(f"--site {site} is where --format html writes to; add --format html")
-    if format == "html" and not (check or beside):
+    if format == "html" and not check:
         _write_page(suite, data, out, site or out / "site")
     elif check:
         _check()
-    elif beside:
-        _beside_published(suite or "mnist-fgsm", out)
     else:
         _print(suite, data, format, out, explain)
 
@@ -64,19 +60,6 @@ def _check() -> None:
         typer.echo("leaderboard.md does not match the records in ./results; bring it up to date with: make publish")
         raise typer.Exit(1)
     typer.echo("leaderboard.md matches the records in ./results")
-
-
-def _beside_published(name: str, out: Path) -> None:
-    from bench.planning.suite import load_suite
-    from bench.report.beside import compared
-    from bench.running.shelf import Shelf, board_of, dataset_of
-
-    suite = load_suite(name)
-    data = dataset_of(suite)
-    ours, published = (board_of(suite, data, shelf) for shelf in (Shelf(out, with_published=False), Shelf(Path())))
-    if not ours or not published:
-        raise UsageError(f"no records of {suite.suite} in {'./results' if ours else out / 'results'} to compare")
-    print_table(compared(suite, ours, published))
 
 
 def _write_page(only: str | None, data: Path | None, out: Path, site: Path) -> None:

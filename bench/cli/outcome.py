@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from bench.board.flags import unranked as reason_of
-from bench.planning.plan import Planned, jobs
+from bench.planning.plan import Planned, attack_of, can_craft, jobs
+from bench.progress import lasting
+from bench.running.estimate import Asked
 
 if TYPE_CHECKING:
     from bench.board.rows import Row
@@ -28,14 +30,37 @@ SHOWN = 5
 
 
 def planned(session: Session, missing: Sequence[Planned]) -> Iterator[str]:
-    """What a dry run says: the jobs to run, and what is not known yet."""
+    """What a dry run says: the jobs to run, what they ask and take, and what is not known yet."""
     yield f"{session.suite.suite}: {len(session.planned)} cells, {len(missing)} to run"
+    estimate, total, sure = session.estimate(), Asked(), True
     for job in jobs(item.cell for item in missing):
-        targets = list(dict.fromkeys(cell.target.name for cell in job.cells))
-        yield f"  {job}, n={job.craft.slice.n}: {len(job.cells)} cells on {', '.join(targets)}"
+        targets = ", ".join(dict.fromkeys(cell.target.name for cell in job.cells))
+        count = f"{len(job.cells)} cell{'s' * (len(job.cells) > 1)} on {targets}"
+        attack, known, source = attack_of(job.craft), estimate.is_known(job), job.craft.source
+        if source is not None and not can_craft(attack, source):
+            costs = "not run, as the model has no gradient"
+        elif attack.needs == "structure" and not known:
+            costs = (
+                f"up to {lasting(attack.seconds)} an example" if hasattr(attack, "seconds") else "nobody knows how long"
+            )
+        else:
+            asked = estimate(job)
+            total, sure = total + asked, sure and known
+            costs = "; ".join([*_asks(asked, known), f"about {lasting(asked.seconds)}"])
+        yield f"  {job}, n={job.craft.slice.n}: {count}; {costs}"
+    if missing:
+        told = ", ".join([*_asks(total, sure), f"{total.labels:,.0f} inputs judged"])
+        yield f"In all {told}; about {lasting(total.seconds)} of one core, by a rough estimate."
     if session.unknown_models:
         names = ", ".join(session.unknown_models)
         yield f"  and the cells of {names}: to be made first, so their number is not known yet"
+
+
+def _asks(asked: Asked, known: bool) -> list[str]:
+    """Such as `up to 599 gradients and 1,198,000 queries`; nothing of an attack that asks for neither."""
+    counts = {"gradients": asked.gradients, "queries": asked.queries}
+    told = " and ".join(f"{count:,.0f} {what}" for what, count in counts.items() if count)
+    return [told if known else f"up to {told}"] if told else []
 
 
 def outcome(session: Session, summary: Summary | None, call: Call) -> tuple[list[str], int]:

@@ -42,6 +42,8 @@ class Effort:
 
     Of the processor, so that what else the machine does changes no proof; by the clock `PATIENCE` times as long.
     """
+    nodes: int = 0
+    """Nodes of each search by branch and bound of what bounds leave open, at most; 0 for no search. Of networks."""
     started: tuple[float, float] = field(default_factory=lambda: (time.process_time(), time.monotonic()))
 
     def is_over(self, n: int) -> bool:

@@ -3,7 +3,8 @@
 Intervals, then CROWN's bounds (Zhang et al. 2018, Efficient Neural Network Robustness Certification with General
 Activation Functions) with the box cut to the range; for what they leave undecided the slopes of the lines below are
 chosen, rival by rival, to make the bound largest (Xu et al. 2021, Fast and Complete: alpha-CROWN, here of the last
-bound alone). No certificate without a lead beyond all that rounding may do, in the model and here.
+bound alone). What is still open is searched by branch and bound (`bench.exact.searched`), where that is asked for. No
+certificate without a lead beyond all that rounding may do, in the model and here.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from bench.exact.passes import VALUES, OutOfTime, Passes
 from bench.exact.region import Region
 from bench.exact.relaxed import Rectified
 from bench.exact.rows import Rows
+from bench.exact.searched import searched
 from bench.exact.slopes import Climb
 from bench.threats import Threat
 
@@ -35,9 +37,21 @@ class NetworkCertificate(Certificate):
 
     def prove(self, structure: Structure, x: Tensor, y: Tensor, threat: Threat, effort: Effort) -> Proof:
         assert isinstance(structure, Network)
-        flat, n = x.flatten(1).double(), len(x)
         own = (torch.tensor(structure.classes) == y[:, None]).long().argmax(1)
-        radius = torch.zeros(n, dtype=torch.float64)
+        radius, witness = torch.zeros(len(x), dtype=torch.float64), x.clone()
+        try:
+            self._bounded(structure, x, own, radius, threat, effort)
+            if effort.nodes:
+                self._search(structure, x, own, radius, witness, threat, effort)
+        except OutOfTime:
+            pass
+        return Proof(radius, witness, radius.isinf())
+
+    def _bounded(
+        self, structure: Network, x: Tensor, own: Tensor, radius: Tensor, threat: Threat, effort: Effort
+    ) -> None:
+        """By bounds alone; the radii are written into `radius`. Raises OutOfTime."""
+        flat, n = x.flatten(1).double(), len(x)
         if len(structure.classes) == 1:
             radius.fill_(torch.inf)
         open_ = (radius == 0).nonzero()[:, 0]
@@ -48,15 +62,28 @@ class NetworkCertificate(Certificate):
             kept = []
             for rows in torch.split(open_, BLOCK):
                 if effort.is_over(n):
-                    return Proof(radius, x.clone(), radius.isinf())
-                try:
-                    held = proved(structure, flat[rows], own[rows], reach[rows], threat, lambda: effort.is_over(n))
-                except OutOfTime:
-                    return Proof(radius, x.clone(), radius.isinf())
+                    raise OutOfTime
+                held = proved(structure, flat[rows], own[rows], reach[rows], threat, lambda: effort.is_over(n))
                 radius[rows[held]] = reach[rows[held]]
                 kept.append(rows[held])
             open_ = torch.cat(kept)
-        return Proof(radius, x.clone(), radius.isinf())
+
+    def _search(
+        self, structure: Network, x: Tensor, own: Tensor, radius: Tensor, witness: Tensor, threat: Threat,
+        effort: Effort,
+    ) -> None:  # fmt: skip
+        """By branch and bound, one example after the other, from the first size on that bounds do not reach."""
+        flat, going = x.flatten(1).float(), torch.ones(len(x), dtype=torch.bool)
+        for size in effort.sizes:
+            reach = threat.geometry.outward(size, x)
+            for row in (going & (radius < reach)).nonzero()[:, 0].tolist():
+                ball = flat[row], int(own[row]), float(reach[row])
+                found = searched(structure, *ball, threat, effort.nodes, lambda: effort.is_over(len(x)))
+                going[row] = found.held
+                if found.held:
+                    radius[row] = reach[row]
+                elif found.witness is not None:
+                    witness[row] = found.witness.view_as(witness[row]).to(witness)
 
 
 def proved(

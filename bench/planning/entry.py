@@ -45,8 +45,12 @@ class Entry(Part):
     """One attack with its budgets and sources."""
 
     attack: str
+    """An attack's name, as `bench list attacks` has it."""
     norm: Norm | None = None
+    """The norm that bounds the perturbation; left out for inputs that are made from nothing."""
     eps: Annotated[tuple[Epsilon, ...], BeforeValidator(listed), Field(max_length=1000)] = ()
+    """Size or sizes of the perturbation in the dataset's units, such as `0.1` or `8/255`; left out for attacks that
+    look for the nearest mistake at any distance."""
     clip: bool = True
     """Whether candidates are cut to the dataset's range, as inputs of the real world are."""
     sources: Sources = "self"
@@ -59,6 +63,7 @@ class Entry(Part):
     n: Annotated[int, Field(ge=1, le=10**7)] | None = None
     """Number of examples: a stratified sample of them for a costly check, or how many to generate. None for all."""
     criterion: Criterion | None = None
+    """What counts as success; None for the attack's own."""
     parameters: dict[str, Any] = {}
     """All other keys of the entry, for the attack to check."""
 

@@ -25,7 +25,9 @@ class DatasetChoice(Part):
     model_config = ConfigDict(frozen=True, extra="allow")
 
     name: str
+    """A dataset's name, as `bench list datasets` has it."""
     split: str = "test"
+    """`train` or `test`: whose examples are attacked."""
 
     @property
     def options(self) -> dict[str, Any]:
@@ -36,9 +38,13 @@ class RankBy(Part):
     """What the models are ranked by: robust accuracy under the worst of all attacks within this threat."""
 
     worst_of: Literal["all"] = "all"
+    """Pointwise: an example counts as robust if it withstands every one of them."""
     norm: Norm = "linf"
+    """The norm of the attacks that count."""
     eps: Epsilon
+    """The size that the models are ranked at, one that an attack of the suite has."""
     clip: bool = True
+    """Whether the attacks that count are cut to the dataset's range."""
 
     @model_validator(mode="after")
     def _is_a_ball(self) -> RankBy:
@@ -50,16 +56,22 @@ class Suite(Part):
     """A suite file."""
 
     suite: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,80}$")]
+    """Its name: letters, digits, `.`, `_` and `-`, and none that ships with the program."""
     version: Annotated[int, Field(ge=1)] = 1
+    """Raised when the suite is changed, so that boards of two versions are told apart."""
     summary: str = ""
+    """A line for lists and the head of the board."""
     dataset: DatasetChoice
+    """Whose examples are attacked."""
     models: list[str] = Field(default_factory=list)
     """Reference models: run by default, and sources of transfer for everybody's models."""
     attacks: Annotated[list[Entry], Field(min_length=1)]
-    """In a file, `published` stands for an entry for every measurement of `bench/paper/numbers.yaml` on this split, and
-    the models follow from it."""
+    """What is done to the models, in order. In a file, `published` stands for an entry for every measurement of
+    `bench/paper/numbers.yaml` on this split, and the models follow from it."""
     rank_by: RankBy | None = None
+    """What the models are ranked by; without it the board has no ranks."""
     seed: int = 0
+    """Of all that is random: noise, restarts, samples of examples."""
     board: Literal["robustness", "transfer", "rubbish", "paper", "worst-case", "anchors"] = "robustness"
     """How the leaderboard lays the results out."""
 

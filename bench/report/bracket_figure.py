@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
 from numpy.typing import NDArray
 
 from bench.board.rows import BRACKET, Row
 from bench.report.figure_style import CLASSES, page
+from bench.threats import norm_named
 
 ATTACKED, CERTIFIED, OPEN = CLASSES[0], CLASSES[1], CLASSES[2]
 
@@ -28,6 +31,52 @@ def bracket_figure(rows: Sequence[Row]) -> Figure:
     head = rows[0]
     figure = page(3.0)
     panel = figure.subplots()
+    _band(panel, rows)
+    panel.set(xlabel=f"epsilon, {head.norm}", ylabel="robust accuracy, %")
+    panel.set_title(f"{head.model}, {head.suite}, n = {_counts(rows)}")
+    panel.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, title="bars: 95%, Wilson")
+    return figure
+
+
+def board_figure(models: Sequence[Sequence[Row]]) -> Figure:
+    """The same of several models of a suite, a panel each, in the order given."""
+    columns = min(4, len(models))
+    lines = -(-len(models) // columns)
+    figure = page(0.5 + 1.7 * lines)
+    panels = figure.subplots(lines, columns, sharey=True, squeeze=False).ravel()
+    for panel, rows in zip(panels, models, strict=False):
+        _band(panel, rows)
+        panel.set_title(f"{rows[0].model}\nn = {_counts(rows)}", fontsize=7)
+        panel.xaxis.set_major_locator(MaxNLocator(3))
+        panel.xaxis.set_major_formatter(ScalarFormatter())
+        panel.tick_params(axis="x", rotation=0)
+    for panel in panels[len(models) :]:
+        panel.remove()
+    head = models[0][0]
+    norm = norm_named(head.norm or "").title
+    figure.supxlabel(f"epsilon, {norm}", fontsize=8)
+    figure.supylabel("robust accuracy, %", fontsize=8)
+    handles = {label: line for rows in panels[: len(models)] for line, label in zip(*_legend(rows), strict=True)}
+    figure.legend(
+        list(handles.values()), list(handles), loc="outside upper center", ncols=4, frameon=False,
+        title=f"{head.suite}, version {head.version}; bars: 95%, Wilson",
+    )  # fmt: skip
+    return figure
+
+
+def _legend(panel: Axes) -> tuple[list[Any], list[str]]:
+    handles, labels = panel.get_legend_handles_labels()
+    return handles, labels
+
+
+def _counts(rows: Sequence[Row]) -> str:
+    counts = sorted({row.n for row in rows})
+    return f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
+
+
+def _band(panel: Axes, rows: Sequence[Row]) -> None:
+    """From what is proved to what is left by the attacks, at every size, the smallest first."""
+    head = rows[0]
     eps = np.array([0.0, *(row.eps or 0.0 for row in rows)])
     upper = _percent([head.clean_accuracy, *(row.robust_accuracy for row in rows)])
     proved = any(row.certified is not None for row in rows)
@@ -44,11 +93,6 @@ def bracket_figure(rows: Sequence[Row]) -> Figure:
     panel.margins(x=0.02)
     panel.set_xticks(eps, [f"{each:g}" for each in eps], rotation=45)
     panel.grid(color="#dddddd", linewidth=0.5)
-    counts = sorted({row.n for row in rows})
-    n = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    panel.set(xlabel=f"epsilon, {head.norm}", ylabel="robust accuracy, %", title=f"{head.model}, {head.suite}, n = {n}")
-    panel.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, title="bars: 95%, Wilson")
-    return figure
 
 
 def _percent(shares: Sequence[float | None]) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from bench.board.rows import Row
 from bench.table import Table
@@ -132,7 +132,7 @@ def flags(row: Row) -> str:
     return ", ".join(row.flags)
 
 
-def sizes(rows: Iterable[Row]) -> dict[float | None, str]:
+def sizes(rows: Iterable[Asking]) -> dict[float | None, str]:
     """The text of every epsilon: three digits, or as many as tell them apart."""
     found = sorted({row.eps for row in rows if row.eps is not None})
     texts = ([f"{eps:.{digits}g}" for eps in found] for digits in range(3, 18))
@@ -149,7 +149,28 @@ def varied(rows: Iterable[Row]) -> dict[str, set[str]]:
     return {attack: {key for key, seen in known.items() if len(seen) > 1} for attack, known in values.items()}
 
 
-def label(row: Row, told: Mapping[float | None, str] = {}, whole: int = 0, always: Collection[str] = ()) -> str:
+class Asking(Protocol):
+    """Whatever says what was asked: a row of a board, a line of a comparison."""
+
+    @property
+    def attack(self) -> str: ...
+    @property
+    def role(self) -> str | None: ...
+    @property
+    def norm(self) -> str | None: ...
+    @property
+    def eps(self) -> float | None: ...
+    @property
+    def clip(self) -> bool | None: ...
+    @property
+    def parameters(self) -> Mapping[str, Any] | None: ...
+    @property
+    def special(self) -> Mapping[str, Any]: ...
+    @property
+    def n(self) -> int: ...
+
+
+def label(row: Asking, told: Mapping[float | None, str] = {}, whole: int = 0, always: Collection[str] = ()) -> str:
     """Such as `fgsm l2 0.5`, `fgsm 0.25 unclipped`, `iterated-fgsm 0.25 steps 40 (n=500)`, `fgsm 0.1 least-likely`.
 
     The epsilon is left out where the texts of epsilons are not given. The n is told where it is less than `whole`, a

@@ -11,6 +11,7 @@ from bench.progress import Say, quiet
 from bench.report.boards import begun
 from bench.report.page.given import Board, Given
 from bench.report.page.site import write
+from bench.running.pictures import kept
 from bench.running.shelf import Contents, Shelf, dataset_of, known_boards, suite_at, view_of
 
 
@@ -28,7 +29,9 @@ def page_of(
     """
     found = shelf.contents(warn)
     boards = _boards(found, only, data)
-    return write(site, Given(boards, found.records, _cards(boards))) if boards else None
+    folders = [store.folder for store in shelf.stores()]
+    given = Given(boards, found.records, _cards(boards), lambda id: kept(folders, id, warn))
+    return write(site, given) if boards else None
 
 
 def _boards(found: Contents, only: str | None, data: Path | None) -> list[Board]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
@@ -22,13 +23,11 @@ from bench.running.keeping import assembled, told_of
 from bench.running.layout import parts
 from bench.running.pieces import Pieces
 from bench.running.tally import joined
+from bench.running.tasks import Ahead, Task
 
 if TYPE_CHECKING:
     from bench.running.remote import WorldSpec
     from bench.running.world import World
-
-ATTEMPTS = 3
-"""Of a part whose process died: the last is made target by target, so that one model takes down no other."""
 
 
 @dataclass
@@ -49,26 +48,6 @@ class Summary:
     waiting: int = 0
     """Cells that lack parts of other shards."""
     interrupted: bool = False
-
-
-@dataclass(frozen=True)
-class Task:
-    """One part of a job, for those of its cells that lack it."""
-
-    job: Job
-    number: int
-    attempt: int = 1
-
-    def again(self) -> list[Task]:
-        """The same once more: whole first, then target by target; nothing after the last attempt."""
-        if self.attempt >= ATTEMPTS:
-            return []
-        if self.attempt + 1 < ATTEMPTS:
-            return [Task(self.job, self.number, self.attempt + 1)]
-        by_target: dict[str, list[Cell]] = {}
-        for cell in self.job.cells:
-            by_target.setdefault(cell.target.name, []).append(cell)
-        return [Task(Job(self.job.craft, tuple(cells)), self.number, ATTEMPTS) for cells in by_target.values()]
 
 
 class Runner:
@@ -106,14 +85,17 @@ class Runner:
 
         with graceful(self.progress) as stopped:
             tasks = self._tasks(jobs)
-            for place, task in enumerate(tasks):
+            ahead = self._ahead(jobs, tasks)
+            for task in tasks:
                 if stopped():
                     self.summary.interrupted = True
                     break
                 task = self._open(task)
                 if task.job.cells:
-                    self.progress.doing(str(task.job), place / len(tasks))
+                    self.progress.doing(f"{ahead}: {task.job}", ahead.share)
+                    started = time.perf_counter()
                     self._take(next(run_job(task.job, world, [task.number])))
+                    ahead.took(task, time.perf_counter() - started)
         return self._closed(jobs)
 
     def run_on(self, executor: Executor, jobs: Sequence[Job], spec: WorldSpec, at_once: int) -> Summary:
@@ -122,7 +104,8 @@ class Runner:
 
         with graceful(self.progress) as stopped:
             tasks = deque(self._tasks(jobs))
-            total, pending = len(tasks), dict[Future[Part], Task]()
+            ahead, pending = self._ahead(jobs, tasks), dict[Future[Part], Task]()
+            self.progress.doing(str(ahead), 0.0)
             while pending or (tasks and not stopped()):
                 while tasks and len(pending) < at_once and not stopped():
                     task = self._open(tasks.popleft())
@@ -131,8 +114,11 @@ class Runner:
                 done, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
                 for future in done:
                     task = pending.pop(future)
-                    self.progress.doing(str(task.job), max(0.0, 1 - (len(tasks) + len(pending)) / max(total, 1)))
-                    tasks.extendleft(self._received(future, task))
+                    again = self._received(future, task)
+                    tasks.extendleft(again)
+                    if not again:
+                        ahead.took(task, _seconds(future))
+                    self.progress.doing(f"{ahead}: {task.job}", ahead.share)
             self.summary.interrupted = bool(tasks)
         return self._closed(jobs)
 
@@ -153,6 +139,9 @@ class Runner:
                     self._fail(cell, "crash", told(error), Run.unknown())
             return again
         return []
+
+    def _ahead(self, jobs: Sequence[Job], tasks: Iterable[Task]) -> Ahead:
+        return Ahead(len(jobs), [task for task in tasks if self._open(task).job.cells])
 
     # -- tasks --------------------------------------------------------------------------------------------------------
 
@@ -283,6 +272,14 @@ class Runner:
         failure = Failure(id=cell.id, cell=cell, kind=kind, message=message, run=run.of(cell))
         self.store.publish_failure(failure)
         self.summary.failed.append(failure)
+
+
+def _seconds(future: Future[Part]) -> float | None:
+    """What a part took of its worker; None of one that failed."""
+    if future.exception() is not None:
+        return None
+    part = future.result()
+    return part.run.seconds * len(part.cells)
 
 
 def _submitted(executor: Executor, call: Callable[..., Part], spec: WorldSpec, task: Task) -> Future[Part]:

@@ -18,6 +18,7 @@ from bench.progress import SILENT, Progress, quiet
 from bench.records.asked import note
 from bench.records.record import Failure, ModelInfo
 from bench.running.absent import rows_of
+from bench.running.estimate import Estimate, speed
 from bench.running.execution import Execution
 from bench.running.isolation.limits import Limits
 from bench.running.isolation.models import Isolated
@@ -61,8 +62,9 @@ class Session:
             device: `auto`, `cpu` or `cuda`.
             budget: with `quick`, reference models that are not made yet are made by their quick recipes.
             data: the option `path` of the suite's dataset, such as a folder in place of a download.
-            load: whether models may be loaded or refitted to learn their fingerprints; without, those unknown are
-                left out of the plan and listed in `unknown_models`.
+            load: whether reference models may be loaded or refitted to learn their fingerprints, and the out folder
+                be written; without, those unknown are left out of the plan and listed in `unknown_models`. What was
+                given is made all the same: nothing else tells what it is.
             execution: where the parts of jobs run, and which; None for all of them in this process.
             limits: of the processes that models of files and packages have of their own; None to run them in this one.
             isolate: whether objects have such processes, too.
@@ -88,8 +90,7 @@ class Session:
 
     def _choose(self, specs: list[str], isolate: bool, load: bool) -> None:
         """Find out which models there are, and what the plan needs to know of them."""
-        if load:
-            self.models.warm(specs)
+        self.models.warm(specs)
         named, guests = chosen(specs, self.models, self.suite.models)
         guests += given(self.models, self._objects, isolate=isolate, inline=self.execution.executor is not None)
         self.unknown_models: list[str] = []
@@ -147,7 +148,7 @@ class Session:
     def _infos(self, wanted: Sequence[str], load: bool) -> dict[str, ModelInfo]:
         infos = {}
         for name in wanted:
-            if not load and not self.models.is_ready(name):
+            if not load and not self.models.is_ready(name) and not self.models.is_guest(name):
                 self.unknown_models.append(name)
                 continue
             with self.models.losing(name, alone=len(wanted) == 1):
@@ -190,6 +191,12 @@ class Session:
         if rerun != "failed":
             have |= set(self.shelf.failures(quiet))
         return [item for item in self.planned if item.cell.id not in have]
+
+    def estimate(self) -> Estimate:
+        """What the jobs of a plan will ask and take; guests are shown a few examples for it."""
+        guests = [name for name in self._guests if self.models.is_guest(name)]
+        speeds = {name: speed(self.models.adapter(name), self.dataset) for name in guests}
+        return Estimate.of(self.dataset, self.shelf.records(quiet).values(), speeds)
 
     def failures(self) -> list[Failure]:
         """Failures among the planned cells."""

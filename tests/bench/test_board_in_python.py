@@ -19,7 +19,7 @@ SUITE = suite_of(GRID, ["a", "b"], 0.2)
 
 def board(**names: Any) -> bench.Board:
     found = shelved(SUITE, answers({}), references=[A, B], **names)
-    return bench.Board(SUITE, rows(View(SUITE, toy(), *found)), [], {"gone": "it did not start"})
+    return bench.Board(SUITE, rows(View(SUITE, toy(), *found)), [])
 
 
 def test_a_name_that_is_not_on_the_board_is_answered_by_the_nearest() -> None:
@@ -27,8 +27,6 @@ def test_a_name_that_is_not_on_the_board_is_answered_by_the_nearest() -> None:
     assert {row.model for row in board_.of("guest")} == {"guest"}
     with pytest.raises(UsageError, match=r"unknown model 'gest'; did you mean guest\?"):
         board_.of("gest")
-    with pytest.raises(UsageError, match="gone has no rows: it did not start"):
-        board_.of("gone")
 
 
 def test_a_data_frame_has_a_line_a_row() -> None:

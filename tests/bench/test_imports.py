@@ -59,6 +59,7 @@ def loaded_after(what: str | list[str], folder: Path) -> list[str]:
         ["leaderboard", "--out", str(ROOT)],
         ["leaderboard", "mnist-fgsm", "--format", "json", "--out", str(ROOT)],
         ["leaderboard", "digits-fgsm", "--format", "json"],
+        ["compare", "rbf-svm", "knn", "--suite", "mnist-fgsm", "--out", str(ROOT), "--figure", "flips.png"],
         ["leaderboard", "mnist-rubbish", "--format", "html", "--out", str(ROOT), "--site", "site"],
     ],
     ids=lambda what: what if isinstance(what, str) else " ".join(what),

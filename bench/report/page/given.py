@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bench.board.measured import Measured
 from bench.board.rows import BRACKET, WORST, Row
 from bench.board.view import View
@@ -66,6 +69,22 @@ class Board:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """Adversarial examples of a cell, as they were kept."""
+
+    index: NDArray[np.int64]
+    """`(k,)` positions in the split."""
+    adversarial: NDArray[np.float32]
+    """`(k, *input_shape)` in the dataset's units."""
+    predicted: NDArray[np.int64]
+    """`(k,)` the target's labels."""
+    confidence: NDArray[np.float32]
+    """`(k,)` probability of these labels; NaN where the target gives none."""
+    clean_confidence: NDArray[np.float32]
+    """`(k,)` the same of the clean inputs."""
+
+
+@dataclass(frozen=True)
 class Given:
     """All that the page shows."""
 
@@ -74,8 +93,8 @@ class Given:
     """By the ids of cells."""
     cards: Mapping[str, Card] = field(default_factory=dict)
     """By fingerprint."""
-    gallery: Callable[[str], Any] = lambda id: None
-    """The kept adversarial examples of a cell; None where none were kept."""
+    kept: Callable[[str], Kept | None] = lambda id: None
+    """The kept adversarial examples of a cell by its id; None where none were kept."""
 
 
 def slug(name: str, fingerprint: str = "") -> str:

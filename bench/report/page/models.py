@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.board.measured import Measured
 from bench.board.rows import BRACKET, WORST, Row
 from bench.records.record import ModelInfo
 from bench.report.layout import label as labelled
 from bench.report.layout import percent
 from bench.report.page.drawing import Chart
+from bench.report.page.gallery import Shown, pictured
 from bench.report.page.given import Board, Card, Given, slug
 from bench.report.page.ranking import Cell, rate_cell
 from bench.report.page.reproduce import Again, again, whole
@@ -32,6 +32,8 @@ class Line:
     cells: Sequence[str]
     again: Again | None
     """None of rows that several others come to."""
+    reason: str = ""
+    """Why there is no number."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,10 @@ class Model:
     card: Card = field(default_factory=dict)
     run: dict[str, str] = field(default_factory=dict)
     """How its results were made."""
-    cells: list[tuple[str, Measured]] = field(default_factory=list)
-    """Its cells with what they are called, for the gallery."""
+    gallery: list[Shown] = field(default_factory=list)
+    """Its kept examples, a cell each."""
+    pictures: list[tuple[str, bytes]] = field(default_factory=list)
+    """The files of these."""
 
     @property
     def flags(self) -> list[str]:
@@ -79,8 +83,24 @@ def models(given: Given) -> dict[tuple[str, str], Model]:
             model.parts.append(_part(board, info))
             model.card = given.cards.get(info.fingerprint, {})
             model.run = model.run or _run(given, board, info)
-            model.cells += [(_called(board, row), measured) for row, measured in board.measured(info.name)]
+            _picture(given, board, model)
     return found
+
+
+def _picture(given: Given, board: Board, model: Model) -> None:
+    """Add what was kept of a model's cells that no other board of it has shown."""
+    for row, measured in board.measured(model.info.name):
+        for cell in measured.cells:
+            kept = None if any(shown.id == cell.id for shown in model.gallery) else given.kept(cell.id)
+            found = None if kept is None else pictured(board, _titled(board, row), measured, cell.id, kept)
+            if found is not None:
+                model.gallery.append(found[0])
+                model.pictures += found[1]
+
+
+def _titled(board: Board, row: Row) -> str:
+    source = f", crafted on {row.source}" if row.source not in (None, row.model) else ""
+    return f"{_called(board, row)}{source}"
 
 
 def _part(board: Board, info: ModelInfo) -> Part:
@@ -104,7 +124,8 @@ def _lines(board: Board, name: str) -> Iterator[Line]:
     ranked = next((row.eps for row in board.by_model[name] if row.attack == WORST), None)
     made = {id(row): again(board, measured) for row, measured in board.measured(name)}
     for row in board.by_model[name]:
-        if row.status == "missing" or (row.attack == BRACKET and row.eps == ranked):
+        again_below = row.role is None and row.attack not in (WORST, BRACKET) and row.status != "ok"
+        if row.status == "missing" or again_below or (row.attack == BRACKET and row.eps == ranked):
             continue
         source = "" if row.source in (None, row.model) else str(row.source)
         error = Cell("" if row.error is None else percent(row.error), row.error)
@@ -120,6 +141,7 @@ def _lines(board: Board, name: str) -> Iterator[Line]:
             confidence,
             row.cells,
             None if joined else made.get(id(row)),
+            "" if row.status == "ok" else row.reason or row.status,
         )
 
 

@@ -15,6 +15,7 @@ import yaml
 
 from bench.board.measured import Measured
 from bench.board.versions import REFITTED
+from bench.planning.suite import Suite, earlier, names
 from bench.report.page.given import Board
 
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -53,7 +54,15 @@ def again(board: Board, row: Measured) -> Again:
 
 def whole(board: Board, model: str) -> str:
     """The command that recomputes all of a model's rows of a suite, compares, and overwrites nothing."""
-    return f"bench suite {board.suite.suite} --model {_spec(board, model)} --rerun all"
+    return f"bench suite {_called(board.suite)} --model {_spec(board, model)} --rerun all"
+
+
+def _called(suite: Suite) -> str:
+    """A suite that ships by its name, an earlier version with its number, one of somebody's own by its file."""
+    if suite.suite not in names():
+        return f"{suite.suite}.yaml"
+    version = f"{suite.suite}@{suite.version}"
+    return version if version in earlier(suite.suite) else suite.suite
 
 
 def _entry(board: Board, row: Measured) -> dict[str, Any]:

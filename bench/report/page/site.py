@@ -64,6 +64,7 @@ def files(given: Given) -> Iterator[tuple[str, bytes]]:
     for model in known.values():
         yield f"models/{model.slug}.html", page("model.html", "../", model=model, slugs=slugs)
         yield from _reproducing(model)
+        yield from model.pictures
     yield from static()
 
 

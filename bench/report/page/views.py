@@ -75,7 +75,7 @@ def transfer(board: Board) -> list[Heat]:
     models = list(in_order(board))
     crafted: dict[tuple[str, float], list[Row]] = {}
     for row in board.rows:
-        if row.role in CRAFTED and row.eps is not None and row.status != "unsupported":
+        if row.role in CRAFTED and row.eps is not None and row.status in ("ok", "error"):
             crafted.setdefault((label(row, always=apart[row.attack]), row.eps), []).append(row)
     found = []
     for (called, eps), rows in crafted.items():

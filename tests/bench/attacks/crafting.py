@@ -52,11 +52,20 @@ def curved(features: int = 12) -> Adapter:
     return adapters.wrap(net.eval())
 
 
+def rectified(features: int = 12) -> Adapter:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        net = nn.Sequential(nn.Flatten(), nn.Linear(features, 6), nn.ReLU(), nn.Linear(6, 4))
+    return adapters.wrap(net.eval())
+
+
 def source_of(name: str, features: int = 12) -> Adapter:
     """A model of four classes that has what the attack needs."""
     if attack_class(name).needs != "structure":
         return curved(features)
     x = np.random.default_rng(0).normal(size=(40, features))
+    if name == "branch-and-bound":
+        return rectified(features)
     kind = RandomForestClassifier(3, random_state=0) if name == "tree-corners" else LogisticRegression()
     return adapters.wrap(kind.fit(x, np.arange(40) % 4))
 

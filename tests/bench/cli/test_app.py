@@ -62,6 +62,7 @@ def test_bad_input_is_one_line(arguments: list[str], pieces: list[str], bench: B
         (["show", "abc"], "no record 'abc'"),
         (["train", "maxuot"], "unknown model 'maxuot'"),
         (["leaderboard", "mnist-fgms"], "unknown suite 'mnist-fgms'"),
+        (["compare", "knn", "maxout", "--suite", "mnist-fgms"], "unknown suite 'mnist-fgms'"),
         (["draw", "mnist-fgms"], "unknown suite 'mnist-fgms'"),
         (["merge", "out", "nowhere"], "no results in nowhere"),
         (["paper", "--data", "nowhere"], "nowhere"),

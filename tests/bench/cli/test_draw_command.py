@@ -27,6 +27,8 @@ def test_a_picture_of_every_model_or_of_those_asked_for(bench: Bench, elsewhere:
     assert said.out.split() == [str(path)]
     assert Image.open(elsewhere / path).format == "PNG"
     assert bench("draw", "proved.yaml", "--model", "net").out.split() == [str(path)]
+    assert bench("draw", "proved.yaml", "--together", "board.png").out.split() == ["board.png"]
+    assert Image.open(elsewhere / "board.png").format == "PNG"
     refused = bench("draw", "proved.yaml", "--model", "nte")
     assert refused.code == 2
     assert "unknown model 'nte'" in refused.err

@@ -134,10 +134,32 @@ def test_another_model_only_adds_its_cells(bench: Bench) -> None:
 
 
 def test_dry_run_says_what_would_be_run_and_runs_nothing(bench: Bench) -> None:
-    said = bench("suite", "tiny.yaml", "--model", "mine.py:three", "--dry-run")
+    """Also of models that are given: they are made, as nothing else tells what they are."""
+    said = bench("suite", "tiny.yaml", "--model", "mine.py:three", "--model", "mine.py:net", "--dry-run")
     assert said.code == 0
-    assert "and the cells of three: to be made first" in said.out
+    lines = said.out.splitlines()
+    assert lines[0] == "tiny: 8 cells, 8 to run"
+    assert any(line.startswith("  fgsm on net, n=599: 2 cells on net; up to 599 gradients; about ") for line in lines)
+    assert "  fgsm on three, n=599: 2 cells on three; not run, as the model has no gradient" in lines
+    assert lines[-1].startswith("In all up to 599 gradients, 3,594 inputs judged; about ")
     assert not Path("bench-out").exists()
+    bench("suite", "tiny.yaml", "--model", "mine.py:three")
+    before = cells()
+    again = bench("suite", "tiny.yaml", "--model", "mine.py:three", "--dry-run")
+    assert again.out == "tiny: 4 cells, 0 to run\n"
+    assert cells() == before
+
+
+def test_a_dry_run_tells_the_queries_of_a_model_of_labels(bench: Bench) -> None:
+    asks = "  - {attack: rays, norm: linf, queries: 50, n: 20}\nrank_by"
+    Path("tiny.yaml").write_text(SUITE.replace("rank_by", asks))
+    said = bench("suite", "tiny.yaml", "--model", "mine.py:three", "--dry-run").out
+    assert "  rays on three, n=20: 1 cell on three; up to 1,000 queries; about " in said
+    bench("suite", "tiny.yaml", "--model", "mine.py:three")
+    other = "import adapters, numpy\nfour = adapters.black_box(lambda x: numpy.full(len(x), 4), version='1')\n"
+    Path("four.py").write_text(other)
+    known = bench("suite", "tiny.yaml", "--model", "four.py:four", "--dry-run").out
+    assert "1 cell on four; up to" not in known, "records tell what it asks"
 
 
 def test_a_short_look_shows_its_n_and_never_ranks(bench: Bench) -> None:

@@ -52,6 +52,7 @@ ARCHIVED = {
     "digits-fgsm@1": "54edf5b236e6bda1b90ace852f4d5401c038bcd73324298f710d9ff61bdf3b9a",
     "fashion-mnist-fgsm@1": "41d3b550eefd3f6a693a12e531cae3c4ce5586a47ef4988f873f41e835c958e1",
     "mnist-fgsm@1": "49ab0d0a8f5b8910225cf3657d19391cf0e2d4625b453e6e1c7e39f56beb624c",
+    "mnist-worst-case@1": "7855b3c811cc2663c9b1041582d0dcdeb265695d9ea8972bcf72e9d66299c0e0",
 }
 """SHA-256 of the files of earlier versions: these are never edited."""
 

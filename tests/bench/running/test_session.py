@@ -96,7 +96,7 @@ def test_the_board_shows_the_model_that_was_just_run(tmp_path: Path) -> None:
     assert {row.fingerprint for row in back} == {row.fingerprint for row in first}
     renamed = run({"other": net(0)}, tmp_path)
     assert renamed.of("other")
-    assert not [row for row in renamed.of("m") if row.fingerprint == back[0].fingerprint]
+    assert not [row for row in renamed.rows if row.model == "m" and row.fingerprint == back[0].fingerprint]
 
 
 def test_a_model_cannot_change_what_the_next_one_is_shown(tmp_path: Path) -> None:

@@ -187,6 +187,33 @@ def test_a_file_that_is_missing_is_told_of(chromium: Any, tmp_path: Path) -> Non
         visit.complaints.clear()  # of the browser, about that file
 
 
+# -- the gallery ------------------------------------------------------------------------------------------------------
+
+
+def test_the_gallery_shows_examples_before_and_after(visit: Visit, folder: Path) -> None:
+    visit.go(model_page(folder, "steady"))
+    pictures = visit.page.locator("#gallery img")
+    assert pictures.count() == 3
+    for k in range(3):
+        pictures.nth(k).scroll_into_view_if_needed()
+        visit.page.wait_for_load_state("networkidle")
+        assert pictures.nth(k).evaluate("each => each.naturalWidth") == 20
+    assert visit.texts("#gallery figcaption > span") == [
+        *("1 99.1%", "no. 1", "2 75.0%"),
+        *("2", "no. 5", "0"),
+        *("0 100.0%", "no. 230", "0 50.0%"),
+    ]
+    assert visit.texts("#gallery .key span") == ["−0.45", "+0.45"]
+    assert visit.page.locator("#gallery img").first.get_attribute("alt") == (
+        "Example 1, true class 1: clean, perturbation, adversarial"
+    )
+
+
+def test_a_model_of_which_nothing_was_kept_has_no_gallery(visit: Visit, folder: Path) -> None:
+    visit.go(model_page(folder, "brittle"))
+    assert visit.page.locator("#gallery").count() == 0
+
+
 # -- whatever it holds ------------------------------------------------------------------------------------------------
 
 
@@ -204,6 +231,7 @@ def test_a_hostile_model_has_a_page_of_its_own(visit: Visit, folder: Path) -> No
     visit.go(model_page(folder, "img-src-x-*"))
     assert visit.page.locator("h1").inner_text().startswith("<img src=x")
     assert "<b>bold</b>" in visit.page.locator(".lead").inner_text()
+    assert visit.texts(".rows th small")[-1:] == ["exception: <script>alert(1)</script>"]
 
 
 def test_it_works_from_a_web_server(chromium: Any, folder: Path) -> None:
@@ -248,6 +276,7 @@ def test_nothing_is_wider_than_a_phone(chromium: Any, folder: Path, name: str) -
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= 400
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "scheme"), [(SCREEN, "dark"), (PHONE, "light")], ids=["screen-dark", "phone-light"])
 def test_readers_of_all_kinds_can_use_it(chromium: Any, folder: Path, size: Any, scheme: str) -> None:
     """axe-core finds nothing serious."""
@@ -272,6 +301,7 @@ LOADS, SORTS = 1.0, 100.0
 ROOM = 4
 
 
+@pytest.mark.slow
 def test_many_models_load_and_sort_at_once(chromium: Any, tmp_path: Path) -> None:
     """200 models by 10 attacks, medians of five."""
     write_suite(tmp_path)

@@ -12,9 +12,10 @@ from handmade import viewed
 from paged import DATA, HOSTILE, MODELS, answer, board, given, suite
 
 from bench.board.rows import rows
+from bench.board.view import View
 from bench.errors import UsageError
 from bench.planning.plan import expand
-from bench.planning.suite import parse_suite
+from bench.planning.suite import load_suite, parse_suite
 from bench.report.boards import DEFINITIONS
 from bench.report.page.given import Board, Given, slug
 from bench.report.page.reproduce import again, whole
@@ -24,7 +25,8 @@ from bench.report.page.text import flags, prose
 
 @pytest.fixture(scope="module")
 def made() -> dict[str, str]:
-    return {name: content.decode() for name, content in files(given())}
+    """Texts by name; of pictures none."""
+    return {name: "" if name.endswith(".png") else content.decode() for name, content in files(given())}
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +112,13 @@ def test_commands_name_the_model_as_a_shell_takes_it() -> None:
     shown = board()
     row = next(measured for _, measured in shown.measured(HOSTILE))
     assert "--model 'FILE.py:<img src=x" in again(shown, row).command
-    assert whole(shown, "steady") == "bench suite toy-suite --model steady --rerun all"
+    assert whole(shown, "steady") == "bench suite toy-suite.yaml --model steady --rerun all"
+
+
+@pytest.mark.parametrize("name", ["mnist-fgsm", "mnist-fgsm@1"])
+def test_a_suite_that_ships_is_called_by_its_name_and_version(name: str) -> None:
+    shipped = Board(View(load_suite(name), DATA, {}, {}), [])
+    assert whole(shipped, "knn") == f"bench suite {name} --model knn --rerun all"
 
 
 def test_a_short_look_is_made_again_as_one() -> None:

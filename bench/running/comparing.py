@@ -1,0 +1,244 @@
+"""What `bench compare A B` names: models, versions and folders of results, found in records.
+
+NAME                  a model, in the records of the out folder and the published ones
+NAME@PREFIX           a version of it, by the first characters of its fingerprint
+FOLDER                all models of a folder of results, as --out names it
+FOLDER:NAME[@PREFIX]  a model in these records alone
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.board.comparison import Comparison, compared
+from bench.board.rows import Row, rows
+from bench.board.sides import Side
+from bench.board.versions import judged
+from bench.board.view import View
+from bench.datasets.base import Dataset
+from bench.errors import UsageError, unknown
+from bench.planning.suite import Suite, load_suite
+from bench.progress import Say, quiet
+from bench.records.identity import identity
+from bench.records.record import AttackId, Failure, ModelInfo, Record
+from bench.running.shelf import Contents, Shelf, dataset_of, known_boards, view_of
+
+SHOWN = 12
+"""Characters of a fingerprint in an error."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Models to be compared, and the records that they are looked up in."""
+
+    text: str
+    """As it was named, for people."""
+    shelf: Shelf
+    models: Mapping[str, str] | None = None
+    """Beginnings of fingerprints by the models' names, empty for whatever the board shows; None for all models."""
+
+
+def wanted(text: str, out: Path) -> Wanted:
+    """What an argument names.
+
+    Raises:
+        UsageError: a folder without results.
+    """
+    folder, colon, name = text.rpartition(":")
+    if colon and name:
+        return Wanted(text, _folder(folder), dict([_version(name)]))
+    if (Path(text) / "results").is_dir():
+        return Wanted(text, _folder(text))
+    if "/" in text or colon or text in (".", "..") or Path(text).is_dir():
+        raise UsageError(f"no results in {text}; give a folder that --out of bench suite named, or a model's name")
+    return Wanted(text, Shelf(out), dict([_version(text)]))
+
+
+def _folder(text: str) -> Shelf:
+    if not (Path(text) / "results").is_dir():
+        raise UsageError(f"no results in {text}; give FOLDER:NAME with a folder that --out of bench suite named")
+    return Shelf(Path(text), with_published=False)
+
+
+def _version(name: str) -> tuple[str, str]:
+    model, _, prefix = name.partition("@")
+    return model, prefix
+
+
+def comparison(
+    baseline: Wanted,
+    candidate: Wanted,
+    suite: str | Suite | None = None,
+    only: Collection[str] = (),
+    warn: Say = quiet,
+) -> Comparison:
+    """Two models, or all models of two folders by their names.
+
+    Args:
+        baseline: what the other is measured against.
+        candidate: compared with it.
+        suite: whose questions are compared; None for the one that both were run on, if it is one alone.
+        only: names of models, where folders are compared; all without.
+        warn: told in a line of records that cannot be read.
+
+    Raises:
+        UsageError: a name that is in no records, or more than one suite to choose from.
+    """
+    if (baseline.models is None) != (candidate.models is None):
+        folder, model = sorted((baseline, candidate), key=lambda side: side.models is not None)
+        raise UsageError(
+            f"{folder.text} is a folder and {model.text} a model; give {folder.text}:{next(iter(model.models or ()))}"
+        )
+    if only and baseline.models is not None:
+        raise UsageError("--model chooses among the models of two folders; here A and B name models themselves")
+    contents = [side.shelf.contents(warn) for side in (baseline, candidate)]
+    asked, dataset = _suite(suite, [baseline, candidate], contents)
+    sides = [_sides(side, found, asked, dataset) for side, found in zip((baseline, candidate), contents, strict=True)]
+    return _paired(sides[0], sides[1], only, named=baseline.models is not None)
+
+
+def of_suites(baseline: Wanted, candidate: Wanted, ours: Suite, theirs: Suite, warn: Say = quiet) -> Comparison:
+    """Models of two suites, or of two versions of one: row by row what was asked of both.
+
+    Raises:
+        UsageError: a name that is in no records.
+    """
+    sides = [
+        _sides(side, side.shelf.contents(warn), suite, dataset_of(suite))
+        for side, suite in ((baseline, ours), (candidate, theirs))
+    ]
+    return _paired(sides[0], sides[1], named=baseline.models is not None)
+
+
+def _paired(
+    ours: Mapping[str, Side], theirs: Mapping[str, Side], only: Collection[str] = (), *, named: bool
+) -> Comparison:
+    """One model with one that were named, whatever their names; of more, and of folders, those of one name."""
+    if named and len(ours) == len(theirs) == 1:
+        ((one,), (other,)) = ours.values(), theirs.values()
+        return Comparison(" and ".join(dict.fromkeys((one.suite, other.suite))), (compared(one, other),))
+    return united(ours, theirs, only)
+
+
+def united(ours: Mapping[str, Side], theirs: Mapping[str, Side], only: Collection[str] = ()) -> Comparison:
+    """Models of two boards, each with the one of its name."""
+    for name in only:
+        if name not in {**ours, **theirs}:
+            raise unknown("model", name, {**ours, **theirs})
+    names = [name for name in {**ours, **theirs} if not only or name in only]
+    met = [name for name in names if all(_only_met(side.get(name)) for side in (ours, theirs))]
+    both = [name for name in names if name in ours and name in theirs and name not in met]
+    gone = {name: "no records of it" for name in names if name not in theirs and name not in met}
+    new = [name for name in names if name not in ours and name not in met]
+    pairs = tuple(compared(ours[name], theirs[name]) for name in both)
+    suites = dict.fromkeys(side.suite for group in (ours, theirs) for side in group.values())
+    return Comparison(" and ".join(suites), pairs, gone, new, met)
+
+
+def _only_met(side: Side | None) -> bool:
+    """Whether a suite's own model is there only because others met it in transfer."""
+    if side is None:
+        return True
+    own = [row for row in side.view.of(side.name) if row.source is None or row.cell.white_box]
+    return side.view.is_reference(side.model) and any(row.status == "missing" for row in own)
+
+
+# -- the suite --------------------------------------------------------------------------------------------------------
+
+
+def _suite(spec: str | Suite | None, sides: Sequence[Wanted], contents: Sequence[Contents]) -> tuple[Suite, Dataset]:
+    if spec is not None:
+        suite = spec if isinstance(spec, Suite) else load_suite(spec)
+        return suite, dataset_of(suite)
+    run = [_run(found, side.models) for side, found in zip(sides, contents, strict=True)]
+    fits = [
+        (suite, dataset)
+        for suite, dataset in known_boards()
+        if suite.board != "paper" and all(_answers(asked, suite, dataset) for asked in run)
+    ]
+    fits = [fit for fit in fits if fit[0].rank_by] or fits
+    if len(fits) == 1:
+        return fits[0]
+    names = " and ".join(dict.fromkeys(side.text for side in sides))
+    if not fits:
+        raise UsageError(f"no suite was run on {names} as a whole; name one with --suite NAME|FILE.yaml")
+    raise UsageError(f"{names}: run on {', '.join(suite.suite for suite, _ in fits)}; name one with --suite")
+
+
+Asked = set[tuple[str, str]]
+"""Of data by their checksum, the attacks that some models were judged under, by the hash of all that they are."""
+
+
+def _run(found: Contents, models: Collection[str] | None) -> Asked:
+    cells = [item.cell for kind in (found.records, found.failures) for item in kind.values()]
+    return {
+        (cell.craft.dataset.checksum, identity(cell.craft.attack))
+        for cell in cells
+        if models is None or cell.target.name in models
+    }
+
+
+def _answers(asked: Asked, suite: Suite, dataset: Dataset) -> bool:
+    """Whether each attack of a suite that is run on every model was run."""
+    for entry in suite.attacks:
+        made = entry.made
+        attack = AttackId(name=made.name, revision=made.revision, parameters=made.model_dump(mode="json"))
+        if entry.gradient is None and entry.models is None and (dataset.checksum, identity(attack)) not in asked:
+            return False
+    return True
+
+
+# -- the models -------------------------------------------------------------------------------------------------------
+
+
+def _sides(side: Wanted, found: Contents, suite: Suite, dataset: Dataset) -> dict[str, Side]:
+    """The models of one side by name, as the suite's board over its records shows them."""
+    keep = tuple(side.models or ())
+    view = view_of(suite, dataset, found, keep=keep)
+    shown = _heads(rows(view))
+    if side.models is None:
+        if not shown:
+            raise UsageError(f"no records of {suite.suite} in {side.text}; run: bench suite {suite.suite}")
+        return {name: Side(view, head, f"{side.text}:{name}") for name, head in shown.items()}
+    sides = {}
+    for name, prefix in side.models.items():
+        if name in shown and (not prefix or shown[name].fingerprint.startswith(prefix)):
+            sides[name] = Side(view, shown[name], side.text)
+            continue
+        model = _model(name, prefix, found, dataset, shown)
+        older = view_of(suite, dataset, replace(found, published=()), {name: model}, keep=keep)
+        sides[name] = Side(older, _of(older, name, suite), side.text)
+    return sides
+
+
+def _heads(found: Sequence[Row]) -> dict[str, Row]:
+    heads: dict[str, Row] = {}
+    for row in found:
+        heads.setdefault(row.model, row)
+    return heads
+
+
+def _of(view: View, name: str, suite: Suite) -> Row:
+    heads = _heads(rows(view))
+    if name not in heads:
+        raise UsageError(f"{name} has records, and none of suite {suite.suite}; run: bench suite {suite.suite}")
+    return heads[name]
+
+
+def _model(name: str, prefix: str, found: Contents, dataset: Dataset, shown: Collection[str]) -> ModelInfo:
+    """The version of a model whose fingerprint begins so."""
+    versions = judged(_items(found, dataset), found.asked).get(name)
+    if versions is None:
+        raise unknown("model", name, shown)
+    hits = [model for model in versions if model.fingerprint.startswith(prefix)]
+    if len(hits) == 1 or (hits and not prefix):
+        return hits[-1]
+    told = ", ".join(f"{name}@{model.fingerprint[:SHOWN]}" for model in reversed(hits or versions))
+    raise UsageError(f"{name}@{prefix}: {len(hits) or 'no'} versions begin so; there are, newest first: {told}")
+
+
+def _items(found: Contents, dataset: Dataset) -> Iterator[Record | Failure]:
+    for kind in (found.records, found.failures):
+        yield from (item for item in kind.values() if item.cell.craft.dataset.checksum == dataset.checksum)
