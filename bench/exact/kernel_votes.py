@@ -11,6 +11,8 @@ bias is held against. In each term f(p + l) lies between f(p) + f'(p) l + low l^
    is bounded (`bench.exact.quadratics`).
 
 A class that surely wins all its pairs is the label, whatever the others do; with fewer it may be (`bench.exact.votes`).
+A ball of L1 lies within that of L2 of the same radius, which is what is bounded then.
+
 Rounding: a pair counts only beyond all that it may do to the decision value in the model and here.
 """
 
@@ -39,7 +41,7 @@ HALVINGS = 4
 class KernelVotesCertificate(Certificate):
     """Bounds: sizes are tried one by one, from small to large, then radii between those proved and not."""
 
-    norms: ClassVar[Collection[str]] = ("linf", "l2")
+    norms: ClassVar[Collection[str]] = ("linf", "l2", "l1")
 
     def prove(self, structure: Structure, x: Tensor, y: Tensor, threat: Threat, effort: Effort) -> Proof:
         assert isinstance(structure, KernelVotes)
@@ -57,6 +59,8 @@ class _Search:
 
     def __init__(self, structure: KernelVotes, x: Tensor, y: Tensor, threat: Threat, effort: Effort) -> None:
         self.structure, self.threat, self.effort = structure, threat, effort
+        self.around = threat.model_copy(update={"norm": "l2"}) if threat.norm == "l1" else threat
+        """Within whose ball of a radius the threat's lies: of L1 that of L2."""
         self.x, self.flat, self.witness = x, x.flatten(1).double(), x.flatten(1).clone()
         self.own = (torch.tensor(structure.classes) == y[:, None]).long().argmax(1)
         self.low = torch.zeros(len(x), dtype=torch.float64)
@@ -85,7 +89,7 @@ class _Search:
         for part in torch.split(rows, BLOCK):
             if self._is_over():
                 raise OutOfTime
-            ball = Ball(self.structure, self.flat[part], self.own[part], radius[part], self.threat, self._is_over)
+            ball = Ball(self.structure, self.flat[part], self.own[part], radius[part], self.around, self._is_over)
             held = ball.held()
             self.low[part[held]] = radius[part[held]]
             self.high[part[~held]] = radius[part[~held]]

@@ -18,7 +18,9 @@ from bench.report.page.given import Kept
 
 LARGEST = 64_000_000
 """Bytes of a file, and of any array in it once it is unpacked."""
-NAMES = ("index", "adversarial", "predicted", "confidence", "clean_confidence")
+NEEDED = ("index", "adversarial", "predicted")
+CONFIDENCES = ("confidence", "clean_confidence")
+"""Left out where the target gives none."""
 
 
 def kept(folders: Iterable[Path], id: str, warn: Say = quiet) -> Kept | None:
@@ -47,13 +49,16 @@ def read(content: bytes) -> Kept:
         ValueError, KeyError, zipfile.BadZipFile: they are no such arrays, or larger than anybody keeps.
     """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        found = {name: _array(archive, f"{name}.npy") for name in NAMES}
+        there = set(archive.namelist())
+        wanted = [*NEEDED, *(name for name in CONFIDENCES if f"{name}.npy" in there)]
+        found = {name: _array(archive, f"{name}.npy") for name in wanted}
     index, moved = found["index"], found["adversarial"]
-    if index.ndim != 1 or moved.ndim < 2 or any(len(found[name]) != len(index) for name in NAMES):
+    if index.ndim != 1 or moved.ndim < 2 or any(len(values) != len(index) for values in found.values()):
         raise ValueError("its arrays are not of one length")
-    if any(found[name].ndim != 1 for name in NAMES if name != "adversarial"):
+    if any(values.ndim != 1 for name, values in found.items() if name != "adversarial"):
         raise ValueError("it has a value that is no number an example")
-    numbers = (found[name].astype(np.float32) for name in ("confidence", "clean_confidence"))
+    nothing = np.full(len(index), np.nan, np.float32)
+    numbers = (found.get(name, nothing).astype(np.float32) for name in CONFIDENCES)
     return Kept(index.astype(np.int64), moved.astype(np.float32), found["predicted"].astype(np.int64), *numbers)
 
 

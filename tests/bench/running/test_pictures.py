@@ -37,6 +37,13 @@ def test_what_was_kept_is_read(tmp_path: Path) -> None:
         np.testing.assert_array_equal(getattr(found, name), value)
 
 
+def test_of_a_model_without_probabilities_there_are_none(tmp_path: Path) -> None:
+    found = kept([put(tmp_path, confidence=None, clean_confidence=None)], "id")
+    assert found is not None
+    assert np.isnan(found.confidence).all()
+    assert np.isnan(found.clean_confidence).all()
+
+
 def test_a_cell_of_which_nothing_was_kept_has_none(tmp_path: Path) -> None:
     assert kept([put(tmp_path)], "another") is None
 
