@@ -15,6 +15,7 @@ ELSEWHERE = {"leaderboard": "leaderboard.md", "contributing": "CONTRIBUTING.md",
 """Pages whose text is a file of the folder above: where they lie, they are a link to it."""
 PLACE = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
 LINK = re.compile(r"(?<!!)\[([^\]\[]+)\]\(([^)\s]+)\)")
+FILE = re.compile(r"^(```+)(\w+) file=(\S+)\n", re.MULTILINE)
 FENCE = re.compile(r"^(```+|~~~+).*?^\1\s*$", re.MULTILINE | re.DOTALL)
 
 
@@ -24,6 +25,7 @@ def on_site(name: str, text: str) -> str:
     if name in ELSEWHERE:
         folder, text = ROOT, (ROOT / ELSEWHERE[name]).read_text(encoding="utf-8")
     text = outside_code(text, lambda part: LINK.sub(lambda link: _link(link, folder, (HERE / name).parent), part))
+    text = FILE.sub(r"\1{code-block} \2\n:caption: \3\n\n", text)
     return PLACE.sub(lambda place: str(getattr(generated, place[1])()), text)
 
 

@@ -113,6 +113,11 @@ def test_links_in_code_are_left_alone(on_site: ModuleType) -> None:
     assert on_site.on_site("records", f"[b](../bench/api.py)\n{fenced}") == f"b\n{fenced}"
 
 
+def test_files_in_the_pages_have_their_names_for_captions(on_site: ModuleType) -> None:
+    text = on_site.on_site("records", "```yaml file=a.yaml\nsuite: a\n```\n")
+    assert text == "```{code-block} yaml\n:caption: a.yaml\n\nsuite: a\n```\n"
+
+
 def test_indented_paragraphs_of_docstrings_are_code(on_site: ModuleType) -> None:
     assert on_site.literal_blocks(["As in", "", "    run()", "", "    go()"]) == [
         "As in", "", "::", "", "    run()", "", "    go()",

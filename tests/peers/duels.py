@@ -64,7 +64,7 @@ DUELS = {
     "apgd-ce": Duel(
         "apgd",
         "linf",
-        {"loss": "cross_entropy", "restarts": 1, "steps": STEPS},
+        {"loss": "cross_entropy", "steps": STEPS},
         "torchattacks",
         _torchattacks("APGD", EPS, loss="ce", steps=STEPS),
         EPS,
@@ -72,7 +72,7 @@ DUELS = {
     "apgd-targeted": Duel(
         "apgd",
         "linf",
-        {"loss": "targeted_dlr", "restarts": 1, "steps": STEPS},
+        {"loss": "targeted_dlr", "steps": STEPS},
         "torchattacks",
         _torchattacks("APGDT", EPS, n_classes=10, steps=STEPS),
         EPS,
@@ -86,6 +86,7 @@ DUELS = {
     "fmn-l2": Duel("fmn", "l2", {}, "foolbox", _foolbox("L2FMNAttack", steps=STEPS)),
     "fmn-l1": Duel("fmn", "l1", {}, "foolbox", _foolbox("L1FMNAttack", steps=STEPS)),
     "fmn-l0": Duel("fmn", "l0", {}, "foolbox", _foolbox("L0FMNAttack", steps=STEPS)),
+    "fmn-l0-from-one": Duel("fmn", "l0", {"first": "one"}, "foolbox", _foolbox("L0FMNAttack", steps=STEPS)),
     "carlini-wagner": Duel("carlini-wagner", "l2", {}, "foolbox", _foolbox("L2CarliniWagnerAttack", steps=1000), n=20),
 }
 

@@ -105,8 +105,10 @@ def test_on_a_linear_model_the_distance_is_the_least(name: str, norm: str, class
     assert (distance[reached] <= truth[reached] * (1 + 5 * OFF[name])).mean() >= 0.9
 
 
-@pytest.mark.parametrize("name", [name for name, norm in PAIRS if norm == "l0"])
-def test_in_l0_no_fewer_features_than_can_do_and_hardly_more(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "more"), [*((name, {}) for name, norm in PAIRS if norm == "l0"), ("fmn", {"first": "one"})]
+)
+def test_in_l0_no_fewer_features_than_can_do_and_hardly_more(name: str, more: dict[str, Any]) -> None:
     """Of a linear model within the range, the features that give most each as far as they have room."""
     source = linear()
     x, y = right(source)
@@ -116,7 +118,7 @@ def test_in_l0_no_fewer_features_than_can_do_and_hardly_more(name: str) -> None:
     reach = gains.sort(2, descending=True).values.cumsum(2) > (logits.gather(1, y[:, None]) - logits)[:, :, None]
     counts = torch.where(reach.any(2), reach.long().argmax(2) + 1, 99).scatter(1, y[:, None], 99).amin(1)
     threat = Threat(norm="l0", clip=UNIT)
-    (found,) = crafted(name, source, x, y, [threat], **FEWER.get(name, {}))
+    (found,) = crafted(name, source, x, y, [threat], **FEWER.get(name, {}), **more)
     distance = distances(source, x, y, found, threat)
     assert (distance >= counts.numpy()).all()
     reached = np.isfinite(distance)
@@ -235,3 +237,8 @@ class Divided(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x / self.by
+
+
+def test_a_choice_that_came_later_is_in_no_id_of_before() -> None:
+    assert "first" not in make_attack("fmn", {}).model_dump(mode="json")
+    assert make_attack("fmn", {"first": "one"}).model_dump(mode="json")["first"] == "one"
