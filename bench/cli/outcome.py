@@ -46,14 +46,18 @@ def planned(session: Session, missing: Sequence[Planned]) -> Iterator[str]:
         else:
             asked = estimate(job)
             total, sure = total + asked, sure and known
-            costs = "; ".join([*_asks(asked, known), f"about {lasting(asked.seconds)}"])
+            costs = "; ".join([*_asks(asked, known), _time(asked.seconds)])
         yield f"  {job}, n={job.craft.slice.n}: {count}; {costs}"
     if missing:
         told = ", ".join([*_asks(total, sure), f"{total.labels:,.0f} inputs judged"])
-        yield f"In all {told}; about {lasting(total.seconds)} of one core, by a rough estimate."
+        yield f"In all {told}; {_time(total.seconds)} of one core by a rough estimate, besides starting."
     if session.unknown_models:
         names = ", ".join(session.unknown_models)
         yield f"  and the cells of {names}: to be made first, so their number is not known yet"
+
+
+def _time(seconds: float) -> str:
+    return "under 1 s" if seconds < 1 else f"about {lasting(seconds)}"
 
 
 def _asks(asked: Asked, known: bool) -> list[str]:

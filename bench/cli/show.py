@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from bench.cli.options import DEFAULT_OUT, Out
-from bench.cli.output import warn
+from bench.cli.output import say, warn
 from bench.errors import UsageError
 
 
@@ -33,4 +33,4 @@ def command(
     shown = next((found for found in (*records, *failures) if found is not None), None)
     if shown is None:
         raise UsageError(f"the record {id} cannot be read; run its suite again")
-    typer.echo(describe(shown))  # in which every line is visible
+    say(describe(shown).splitlines())

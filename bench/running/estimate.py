@@ -19,6 +19,7 @@ from bench.planning.plan import Job, attack_of
 from bench.records.identity import canonical
 from bench.records.record import Cell, ModelInfo, Record
 from bench.running.costs import FAMILIES, OTHERS, Each
+from bench.running.layout import parts
 
 if TYPE_CHECKING:
     from adapters.base import Adapter
@@ -27,6 +28,8 @@ SHOWN = 32
 """Examples by which a model's speed is measured."""
 FEATURES = 784
 """Of the examples that the speeds of kinds were measured on."""
+OVERHEAD = 0.3
+"""Seconds that a part takes besides, for asking again, checks and files: 0.3 to 0.6 of a small net's."""
 Kind = tuple[str, str]
 """An attack with its parameters, and the kind of model that it is crafted on; of none, that is judged."""
 
@@ -88,7 +91,7 @@ class Estimate:
         else:
             own = Each(0, 0) if source is None else self._speed(source)
             judged = sum(self._speed(cell.target).label for cell in job.cells)
-            seconds = 1e-6 * (gradients * own.gradient + queries * own.label + judged)
+            seconds = 1e-6 * (gradients * own.gradient + queries * own.label + judged) + parts(n) * OVERHEAD / n
         return Asked(n * gradients, n * queries, n * len(job.cells), n * seconds)
 
     def is_known(self, job: Job) -> bool:

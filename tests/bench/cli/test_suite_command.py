@@ -139,9 +139,9 @@ def test_dry_run_says_what_would_be_run_and_runs_nothing(bench: Bench) -> None:
     assert said.code == 0
     lines = said.out.splitlines()
     assert lines[0] == "tiny: 8 cells, 8 to run"
-    assert any(line.startswith("  fgsm on net, n=599: 2 cells on net; up to 599 gradients; about ") for line in lines)
+    assert any(line.startswith("  fgsm on net, n=599: 2 cells on net; up to 599 gradients; ") for line in lines)
     assert "  fgsm on three, n=599: 2 cells on three; not run, as the model has no gradient" in lines
-    assert lines[-1].startswith("In all up to 599 gradients, 3,594 inputs judged; about ")
+    assert lines[-1].startswith("In all up to 599 gradients, 3,594 inputs judged; ")
     assert not Path("bench-out").exists()
     bench("suite", "tiny.yaml", "--model", "mine.py:three")
     before = cells()
@@ -154,7 +154,7 @@ def test_a_dry_run_tells_the_queries_of_a_model_of_labels(bench: Bench) -> None:
     asks = "  - {attack: rays, norm: linf, queries: 50, n: 20}\nrank_by"
     Path("tiny.yaml").write_text(SUITE.replace("rank_by", asks))
     said = bench("suite", "tiny.yaml", "--model", "mine.py:three", "--dry-run").out
-    assert "  rays on three, n=20: 1 cell on three; up to 1,000 queries; about " in said
+    assert "  rays on three, n=20: 1 cell on three; up to 1,000 queries; " in said
     bench("suite", "tiny.yaml", "--model", "mine.py:three")
     other = "import adapters, numpy\nfour = adapters.black_box(lambda x: numpy.full(len(x), 4), version='1')\n"
     Path("four.py").write_text(other)
