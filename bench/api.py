@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bench.choices import Budget, Device, Rerun, Style, check_choice
 from bench.errors import UsageError, unknown
@@ -177,6 +177,7 @@ def run(
     jobs: int = 1,
     executor: Executor | None = None,
     shard: tuple[int, int] | None = None,
+    save_examples: int | Literal["all"] = 16,
     isolate: bool | None = None,
     timeout: float = TIMEOUT,
     start_timeout: float = START_TIMEOUT,
@@ -199,6 +200,7 @@ def run(
         executor: runs the parts in place of these: Dask's, submitit's, a process pool, whatever `concurrent.futures`
             calls one. Models handed over as objects travel to its workers as they are (docs/scale.md).
         shard: `(i, n)`: run the i-th of n shares, from 1; others run the rest, into this folder or their own.
+        save_examples: how many adversarial inputs of each cell are kept in `results/examples` (docs/verify.md).
         isolate: whether models run in processes of their own (docs/isolation.md): all, none, or with None those of
             files and installed packages. Each has `timeout` seconds for a batch and `start_timeout` seconds to be
             imported and made, and may hold `memory_limit` gigabytes of data.
@@ -209,18 +211,16 @@ def run(
         KeyboardInterrupt: after Ctrl-C, once the records at hand are written.
     """
     from bench.running.execution import Execution
+    from bench.running.keeping import number_of
     from bench.running.shelf import Shelf
 
     _check(limit, device, budget, rerun, progress)
     specs, objects = _models(models)
     limits = Limits(timeout, start_timeout, memory_limit)
-    options: dict[str, Any] = {
-        "limit": limit,
-        "device": device,
-        "budget": budget,
-        "data": None if data is None else Path(data),
-    }
-    options |= {"model_specs": specs, "objects": objects, "execution": Execution(jobs, executor, shard)}
+    options: dict[str, Any] = {"limit": limit, "device": device, "budget": budget}
+    options |= {"data": None if data is None else Path(data)}
+    execution = Execution(jobs, executor, shard, keep=number_of(save_examples))
+    options |= {"model_specs": specs, "objects": objects, "execution": execution}
     options |= {"limits": None if isolate is False else limits, "isolate": isolate is True}
     return _board(suite, progress, rerun, shelf=Shelf(Path(out)), **options)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.board.view import View
 from bench.datasets import Dataset
-from bench.planning.plan import expand, indices
+from bench.planning.plan import expand
 from bench.planning.suite import Suite, parse_suite
 from bench.records.packing import pack_floats, pack_integers
 from bench.records.record import (
@@ -26,6 +26,7 @@ from bench.records.record import (
     Run,
     Slice,
 )
+from bench.records.sampling import indices
 from bench.threats import MISCLASSIFIED, Criterion, Threat
 
 CHECKSUM = "c" * 64

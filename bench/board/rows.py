@@ -22,6 +22,7 @@ from bench.board.transfer import Transfer, transfer
 from bench.board.view import View
 from bench.planning.suite import RankBy
 from bench.records.record import ModelInfo
+from bench.records.verdicts import Level, least
 
 WORST = "worst-of-all"
 """Name of the row that a model is ranked by: the pointwise worst of all attacks within the suite's threat."""
@@ -121,6 +122,8 @@ class Row:
     """Mean of these over the classes."""
     beyond_margin: float | None = None
     """Rubbish whose score margin reaches the model's own median on clean images that it has right."""
+    verdict: Level | None = None
+    """The least that `bench verify` found of the records behind the row; None where it never looked at any."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -151,7 +154,13 @@ def rows(view: View) -> list[Row]:
         measured = view.of(target.name)
         result += [Row(**common, **asked_of(row), **dict(_found(view, row))) for row in measured]
         result += [Row(**common, **dict(_joined(view, group))) for group in by_several(measured)]
-    return result
+    return [_verified(view, row, result) for row in result] if view.verdicts else result
+
+
+def _verified(view: View, row: Row, rows: Sequence[Row]) -> Row:
+    """The row with its verdict: one that no cell stands behind is made of all of its model's."""
+    cells = row.cells or [id for each in rows if each.fingerprint == row.fingerprint for id in each.cells]
+    return replace(row, verdict=least(view.verdicts.get(id, "self-reported") for id in cells))
 
 
 def _stands(found: Standing) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from bench.planning.plan import CLEAN, Planned, expand
 from bench.planning.suite import Suite
 from bench.records.asked import Asked
 from bench.records.record import Cell, Failure, ModelInfo, Record
+from bench.records.verdicts import Level
 
 
 class View:
@@ -32,6 +33,7 @@ class View:
         published: Collection[str] = (),
         asked: Iterable[Asked] = (),
         whole: bool = False,
+        verdicts: Mapping[str, Level] | None = None,
     ) -> None:
         """
         Args:
@@ -46,10 +48,12 @@ class View:
                 stays as it is, whatever other versions of these there are.
             asked: which versions were asked for when, where that is known.
             whole: show every row of the suite's own models over whole splits, whatever is known of them, and no others.
+            verdicts: what `bench verify` found of records, by id.
         """
         self.suite = suite
         self.dataset = dataset
         self._records = records
+        self.verdicts = verdicts or {}
         self._failures = failures
         everything: Iterator[Item] = chain(records.values(), failures.values())
         items = [item for item in everything if item.cell.craft.dataset.checksum == dataset.checksum]

@@ -22,7 +22,21 @@ from bench.table import one_line
 
 LONGEST = 2_000
 """Characters of a line of complaint."""
-COMMANDS = ("suite", "check", "list", "show", "train", "leaderboard", "compare", "draw", "merge", "paper", "selftest")
+COMMANDS = (
+    "suite",
+    "check",
+    "list",
+    "show",
+    "train",
+    "leaderboard",
+    "compare",
+    "draw",
+    "merge",
+    "verify",
+    "export",
+    "paper",
+    "selftest",
+)
 """In the order of the help."""
 
 app = typer.Typer(

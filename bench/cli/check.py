@@ -95,8 +95,8 @@ def _opened(name: str, path: Path | None) -> Examples:
 
 def _report(models: Models, name: str, n: int) -> Report:
     from adapters.errors import Ended
-    from bench.planning.plan import indices
     from bench.records.record import Slice
+    from bench.records.sampling import indices
     from bench.testing import check_adapter
 
     data = models.dataset

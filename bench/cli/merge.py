@@ -14,6 +14,9 @@ from bench.errors import UsageError
 def command(
     into: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to bring everything into, as --out of a suite.")],
     folders: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="Folders to read; they stay as they are.")],
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave records of OUT as they are beside equal copies; docs/verify.md.")
+    ] = False,
 ) -> None:
     """Unite folders of results: records, failures, and parts of cells that several shards made."""
     from bench.records.store import Store
@@ -27,7 +30,7 @@ def command(
             raise UsageError(f"{folder} is the folder to bring everything into; leave it out of those to read")
     store = Store(into / "results")
     store.prepare()
-    found = merge(store, [Store(folder / "results") for folder in folders], warn)
+    found = merge(store, [Store(folder / "results") for folder in folders], warn, keep=keep)
     write_leaderboard(Shelf(into, with_published=False))
     lines = [f"{found.added} records added, {found.same} were there, {found.joined} joined from parts of several runs."]
     if found.failures:

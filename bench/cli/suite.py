@@ -28,6 +28,7 @@ from bench.cli.options import (
 from bench.cli.output import print_board, print_definitions, say
 from bench.errors import UsageError
 from bench.running.isolation.limits import START_TIMEOUT, TIMEOUT
+from bench.running.keeping import DEFAULT, number_of
 
 if TYPE_CHECKING:
     from bench.running.session import Session
@@ -46,6 +47,9 @@ Rerun = Annotated[
     choices.Rerun | None, Option(help="failed: try failed cells again. all: recompute, compare, overwrite nothing.")
 ]
 Ignore = Annotated[bool, Option("--ignore-published", help="Do not reuse the records in ./results.")]
+Save = Annotated[
+    str, Option(metavar="N|all", help="Keep so many adversarial inputs of each cell, for bench verify and the page.")
+]
 FailUnder = Annotated[
     list[str] | None,
     Option(metavar="worst=PERCENT", help="Exit with 1 below it, or without a number; also clean=, certified=."),
@@ -66,6 +70,7 @@ def command(
     ignore_published: Ignore = False,
     jobs: Annotated[int, Option(min=1, metavar="K", help="Run in so many worker processes.")] = 1,
     shard: Shard = None,
+    save_examples: Save = str(DEFAULT),
     fail_under: FailUnder = None,
     isolate: Isolate = True,
     timeout: Timeout = TIMEOUT,
@@ -93,14 +98,13 @@ def command(
             budget=budget,
             data=data,
             load=not dry_run,
-            execution=Execution(jobs, shard=_shard(shard)),
+            execution=Execution(jobs, shard=_shard(shard), keep=number_of(save_examples)),
             limits=limits_of(isolate, timeout, start_timeout, memory_limit),
         )
         with contextlib.closing(session):
             missing = session.missing(rerun)
             if dry_run:
-                say(planned(session, missing))
-                return
+                return say(planned(session, missing))
             summary = session.run(missing) if missing else None
     if shard is None:  # of a share a board is next to empty
         _show(session, explain)
@@ -108,10 +112,10 @@ def command(
     told: dict[str, tuple[object, object]] = {"limit": (limit, None), "budget": (budget, "full")}
     told |= {"device": (device, "auto"), "ignore_published": (ignore_published, False), "jobs": (jobs, 1)}
     told |= {"no_isolate": (not isolate, False), "memory_limit": (memory_limit, None), "fail_under": (fail_under, None)}
+    told |= {"save_examples": (save_examples, str(DEFAULT))}
     told |= {"timeout": (timeout, TIMEOUT), "start_timeout": (start_timeout, START_TIMEOUT)}
     lines, code = outcome(session, summary, Call.of(name, model, told, out, data))
-    short = _short(session, least)
-    say([*lines, *short])
+    say([*lines, *(short := _short(session, least))])
     raise typer.Exit(code or int(bool(short)))
 
 

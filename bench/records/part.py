@@ -43,6 +43,10 @@ class CellPart(Block):
     findings: Annotated[tuple[Text, ...], Field(max_length=100)] = ()
     """What asking again found; see `Run`."""
     asked_again: int = 0
+    keep: Count = 0
+    """How many adversarial inputs are to be kept of the whole cell."""
+    kept: str | None = None
+    """Those of this part, as base64 of their file (see `bench.records.examples`)."""
     broken: tuple[str, str] | None = None
     """Kind and message of the failure, in place of all else."""
 

@@ -6,11 +6,12 @@ How the schemas follow each other is told in docs/records.md.
 from __future__ import annotations
 
 import json
+import math
 import platform
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -29,6 +30,10 @@ SCHEMA: Literal[2] = 2
 """Of the files written; 1 is read as well."""
 LARGEST = 4_000_000
 """Bytes of a file that is read: a record of 10,000 examples has some 10 kB, with every column some 150 kB."""
+AGGREGATES = ("confidence", "confidence_on_mistakes", "largest", "median_margin")
+"""Numbers of a result that come of sums in float32, whose last digits depend on threads and devices."""
+NEAR = 1e-5
+"""How near two of them are the same, as a share and, of those near 0, by itself."""
 SAID = 2_000
 """Characters of a failure's message that are kept."""
 
@@ -55,6 +60,8 @@ class Run(Block):
     """What that found: `order-dependent`, `not-repeatable`. None in records of before, and where there is nothing."""
     files: dict[str, str] | None = None
     """SHA-256 of the files that models came from, by the models' names; None where none did."""
+    examples: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    """SHA-256 of the file of adversarial inputs that were kept; None where none were."""
 
     def of(self, cell: Cell) -> Run:
         """The same for one cell of those that were run together: with the files of its own models alone."""
@@ -117,8 +124,19 @@ class Record(Block):
         return _text(plain | (sums if self.schema_version > 1 else {}))
 
     def same_as(self, other: Record) -> bool:
-        """Whether two runs agree: the same cell and the same result, as far as both schemas tell."""
-        return self.cell.id == other.cell.id and _comparable(self, other) == _comparable(other, self)
+        """Whether two runs agree: the same cell and the same result, as far as both schemas tell.
+
+        Every example, count and cost is held to be equal; means and medians over them only as far as the order in which
+        a machine adds and multiplies leaves them alone.
+        """
+        if self.cell.id != other.cell.id:
+            return False
+        mine, theirs = _comparable(self, other), _comparable(other, self)
+        for name in AGGREGATES:
+            one, another = getattr(mine, name), getattr(theirs, name)
+            if None not in (one, another) and math.isclose(one, another, rel_tol=NEAR, abs_tol=NEAR):
+                mine = mine.model_copy(update={name: another})
+        return mine == theirs
 
     def differing_labels(self, other: Record) -> int:
         """Number of examples that two runs of one cell label differently."""

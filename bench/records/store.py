@@ -14,9 +14,11 @@ from typing import Literal
 from bench.errors import DiskError, UsageError
 from bench.files import create_file, move_new, replace_file, sweep, temporary
 from bench.progress import Say, quiet
+from bench.records import examples as examples_of
 from bench.records import listing, usable
 from bench.records import part as parts_of
 from bench.records import record as records_of
+from bench.records.examples import Kept
 from bench.records.part import Part, read_part
 from bench.records.record import Failure, Record
 from bench.records.truth import contradicted
@@ -102,6 +104,38 @@ class Store:
                 warn(f"ignored {path}: {usable.reason(error)}")
         return found
 
+    def examples(self, record: Record) -> Kept | None:
+        """The adversarial inputs that were kept with a record; None where there are none here.
+
+        Raises:
+            Unusable: their file is not the one that the record tells of.
+        """
+        content = self.examples_content(record)
+        try:
+            return None if content is None else examples_of.decode(content)
+        except ValueError as error:
+            raise Unusable(str(error)) from None
+
+    def examples_content(self, record: Record) -> bytes | None:
+        """The bytes of their file.
+
+        Raises:
+            Unusable: as above.
+        """
+        if record.run.examples is None:
+            return None
+        try:
+            content = usable.content(self.examples_path(record), examples_of.LARGEST)
+        except Missing:
+            return None
+        if examples_of.sha256(content) != record.run.examples:
+            raise Unusable("its SHA-256 is not that in its record")
+        return content
+
+    def examples_path(self, record: Record) -> Path:
+        """Where they stand, or would: the name tells one choice of them from another."""
+        return self.folder / examples_of.FOLDER / f"{record.id}-{(record.run.examples or '')[:16]}.npz"
+
     def state(self) -> Iterator[tuple[str, int, int]]:
         """Name, size and time of every record and failure."""
         for kind in ("cells", "failures"):
@@ -140,7 +174,9 @@ class Store:
         """Where the record of a cell stands, or would."""
         return self.folder / "cells" / f"{id}.json"
 
-    def publish(self, record: Record, warn: Say = quiet, content: bytes | None = None) -> Published:
+    def publish(
+        self, record: Record, warn: Say = quiet, content: bytes | None = None, kept: bytes | None = None
+    ) -> Published:
         """Add a record unless its cell has one; never changes what is there.
 
         The file appears whole or not at all: written aside, flushed to the disk, then linked to its name, which fails
@@ -150,12 +186,15 @@ class Store:
             record: to add.
             warn: told in a line of an unusable file in its place, which is set aside.
             content: of another copy's file, to be kept byte for byte.
+            kept: the file of its adversarial inputs, which is there before the record tells of it.
 
         Raises:
             DiskError: it cannot be written.
         """
         path = self.path(record.id)
         outcome: Published = "new"
+        if kept is not None:
+            self.keep(record, kept)
         while not create_file(path, content or record.json_text().encode("ascii")):
             present = self.record(record.id)
             if present is not None:
@@ -165,6 +204,19 @@ class Store:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             (self.folder / "failures" / path.name).unlink()
         return outcome
+
+    def keep(self, record: Record, kept: bytes) -> None:
+        """Write the file of a record's adversarial inputs.
+
+        Raises:
+            DiskError: it cannot be written.
+        """
+        replace_file(self.examples_path(record), kept)
+
+    def drop(self, record: Record) -> None:
+        """Remove that file, of a copy of a record that is no longer there."""
+        if record.run.examples is not None:
+            self.examples_path(record).unlink(missing_ok=True)
 
     def replace(self, id: str, content: bytes) -> None:
         """Put another copy of a record, with the same cell and result, in place of the one there."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.board.rows import BRACKET, WORST, Row
 from bench.planning.suite import Suite
+from bench.records.verdicts import LEVELS, Level, least
 from bench.report import anchors, paper, robustness, rubbish, transfer, worst_case
 from bench.report.layout import percent
 from bench.table import Table
@@ -71,7 +72,22 @@ def tables(suite: Suite, rows: Sequence[Row]) -> list[Table]:
     if not rows:
         return []
     # A layout that has no place for any of the attacks gives way to the one that lists them.
-    return [*(LAYOUTS[suite.board].tables(suite, rows) or paper.tables(suite, rows)), *_troubles(rows)]
+    return [
+        *(LAYOUTS[suite.board].tables(suite, rows) or paper.tables(suite, rows)),
+        *_troubles(rows),
+        *_verdicts(rows),
+    ]
+
+
+def _verdicts(rows: Sequence[Row]) -> list[Table]:
+    """What `bench verify` found, where it was asked."""
+    found: dict[str, list[Level]] = {}
+    for row in rows:
+        if row.verdict is not None and row.cells:
+            found.setdefault(row.model, []).append(row.verdict)
+    lines = tuple((name, least(all), *(str(all.count(level)) for level in LEVELS)) for name, all in found.items())
+    terms = "Rows by what bench verify found of their records; the verdict is the least of them."
+    return [Table("Verified", ("model", "verdict", *LEVELS), lines, terms=terms)] if lines else []
 
 
 def _troubles(rows: Sequence[Row]) -> list[Table]:

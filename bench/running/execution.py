@@ -35,6 +35,8 @@ class Execution:
     """Runs the parts in place of these; whatever `concurrent.futures` calls one."""
     shard: tuple[int, int] | None = None
     """`(i, n)`: run the i-th of n shares of the parts, counted from 1."""
+    keep: int = 0
+    """How many adversarial inputs of a cell are kept beside its record; of a slice's number or more, all."""
 
     def __post_init__(self) -> None:
         """
@@ -81,7 +83,7 @@ class Execution:
         if self.executor is None and self.jobs == 1:
             from bench.running.world import World
 
-            world = World(models.dataset, models.adapter, models.resolved_device, files=models.files())
+            world = World(models.dataset, models.adapter, models.resolved_device, files=models.files(), keep=self.keep)
             return runner.run(work, world)
         from bench.running.costs import cost
         from bench.running.workers import LocalWorkers
@@ -106,6 +108,7 @@ class Execution:
                 live_key=live.digest if live is not None else "",
                 isolated=tuple(isolated.items()),
                 limits=models.isolated.limits if models.isolated is not None else None,
+                keep=self.keep,
             )
             if self.executor is not None:
                 return runner.run_on(self.executor, work, spec, AT_ONCE)

@@ -21,12 +21,14 @@ from bench.attacks.base import Attack, Certified
 from bench.checks import sanity
 from bench.draws import Draws
 from bench.errors import UsageError
-from bench.planning.plan import Job, attack_of, indices
+from bench.planning.plan import Job, attack_of
 from bench.records.cell import Cell
 from bench.records.part import CellPart, Part
 from bench.records.record import Costs
+from bench.records.sampling import indices
 from bench.running.blind import Blind, is_due
 from bench.running.judge import Audit, InvalidCandidate, ask, audit, proved, united
+from bench.running.keeping import Keeper
 from bench.running.layout import batches, part_of, parts
 from bench.running.metered import Metered
 from bench.running.tally import Tally
@@ -69,6 +71,7 @@ class _PartRun:
         """What the candidates of each cost by themselves: the same whatever others are crafted along with them."""
         self.again: dict[str, Blind] = {}
         """What asking each cell's target again came to."""
+        self.keeper = Keeper(job.craft, number, world, self.taken)
 
     def part(self) -> Part:
         """Run it: again with smaller batches, where memory does not hold those that candidates are crafted in."""
@@ -102,10 +105,10 @@ class _PartRun:
     def _told(self, cell: Cell, index: NDArray[np.int64] | None, seconds: float, flags: tuple[str, ...]) -> CellPart:
         """What is known of a cell over this part."""
         part = self.tallies[cell.id].part(index, self.costs.get(cell.threat), seconds, flags)
-        again = self.again.get(cell.id)
-        if again is None:
-            return part
-        return part.model_copy(update={"asked_again": again.asked, "findings": tuple(sorted(again.findings))})
+        update = self.keeper.told(cell)
+        if (again := self.again.get(cell.id)) is not None:
+            update |= {"asked_again": again.asked, "findings": tuple(sorted(again.findings))}
+        return part.model_copy(update=update)
 
     def _run(self) -> None:
         """Craft in the slice's order, batch by batch; ask every target in the order and the batches of the layout."""
@@ -141,6 +144,8 @@ class _PartRun:
                 for cell in [cell for cell in self._alive() if cell.threat == threat]:
                     self.tallies[cell.id].begin(true, aims, measured)
                     self._judge(cell, candidates, true, shown)
+                    if cell.id not in self.broken:
+                        self.keeper.keep(self.tallies[cell.id], candidates, x)
             if source is not None:
                 self.costs |= dict.fromkeys(threats, _added(aimed, source.costs()))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zipfile
 from collections.abc import Iterable
@@ -18,6 +19,7 @@ from bench.report.page.given import Kept
 
 LARGEST = 64_000_000
 """Bytes of a file, and of any array in it once it is unpacked."""
+MARK = "[0-9a-f]" * 16
 NEEDED = ("index", "adversarial", "predicted")
 CONFIDENCES = ("confidence", "clean_confidence")
 """Left out where the target gives none."""
@@ -27,18 +29,22 @@ def kept(folders: Iterable[Path], id: str, warn: Say = quiet) -> Kept | None:
     """The examples of a cell from the first folder of results that has them; None where none has, or they are unfit.
 
     Args:
-        folders: of records; the examples lie in `examples/ID.npz`.
+        folders: of records; the examples lie in `examples/ID.npz`, or in `examples/ID-MARK.npz` with the first 16
+            digits of the file's SHA-256 for a mark.
         id: of the cell.
         warn: is told of a file that is left out, and why.
     """
     for folder in folders:
-        path = folder / "examples" / f"{id}.npz"
-        try:
-            return read(read_file(path, LARGEST))
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except (Refused, OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
-            warn(f"ignored {path}: {str(error) or type(error).__name__}")
+        for path in [folder / "examples" / f"{id}.npz", *sorted((folder / "examples").glob(f"{id}-{MARK}.npz"))]:
+            try:
+                content = read_file(path, LARGEST)
+                if not hashlib.sha256(content).hexdigest().startswith(path.stem.partition("-")[2]):
+                    raise ValueError("its SHA-256 is not the one in its name")
+                return read(content)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except (Refused, OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+                warn(f"ignored {path}: {str(error) or type(error).__name__}")
     return None
 
 

@@ -41,6 +41,8 @@ class WorldSpec:
     """Names and origins of the guests that have processes of their own there, too."""
     limits: Limits | None = None
     """Of these processes."""
+    keep: int = 0
+    """How many adversarial inputs of a cell are kept."""
 
 
 def run_part(spec: WorldSpec, job: Job, number: int) -> Part:
@@ -83,4 +85,6 @@ def _world(spec: WorldSpec) -> World:
                 raise
             raise Ended("exception", f"in another process {error}") from None
 
-    return World(dataset, adapter, models.resolved_device, sent=live, files=files_of(dict(spec.isolated)))
+    return World(
+        dataset, adapter, models.resolved_device, sent=live, files=files_of(dict(spec.isolated)), keep=spec.keep
+    )

@@ -19,6 +19,7 @@ from bench.records.part import Part
 from bench.records.record import Failure, Record, Result, Run
 from bench.records.store import Store
 from bench.running.interrupts import graceful
+from bench.running.keeping import assembled, told_of
 from bench.running.layout import parts
 from bench.running.pieces import Pieces
 from bench.running.tally import joined
@@ -207,12 +208,13 @@ class Runner:
             whole, run = self._pieces.take(item.cell.id, part)
             try:
                 result = joined(whole, part.classes)
+                kept = assembled(whole, part.classes)
             except InvalidOutput as error:
                 self._fail(item.cell, "invalid-output", str(error), run)
             except ValueError as error:  # such as probabilities beyond 1, or a part that somebody made up
                 self._fail(item.cell, "invalid-output", told(error), run)
             else:
-                self._publish(item.cell, result, run)
+                self._publish(item.cell, result, run, kept)
         mine = [kept for kept in self._kept if kept.craft == part.craft]
         if mine and all(item.cell.id in self._settled for kept in mine for item in kept.cells):
             self.store.sweep(mine)
@@ -229,14 +231,16 @@ class Runner:
         self.store.sweep([*self._kept, *others])
         return self.summary
 
-    def _publish(self, cell: Cell, result: Result, run: Run) -> None:
+    def _publish(self, cell: Cell, result: Result, run: Run, kept: bytes | None = None) -> None:
         self._settled.add(cell.id)
-        record = Record(id=cell.id, cell=cell, result=result, run=run.of(cell))
+        record = Record(id=cell.id, cell=cell, result=result, run=told_of(run.of(cell), kept))
         if run.findings:
             self.summary.findings.setdefault(cell.target.name, set()).update(run.findings)
         present = self.known.get(cell.id)
-        if present is None and self.store.publish(record, self.progress.say) != "new":
+        if present is None and self.store.publish(record, self.progress.say, kept=kept) != "new":
             present = self.store.record(cell.id)
+            if present is not None and present.run.examples != record.run.examples:
+                self.store.drop(record)
         if present is not None:
             self._compare(record, present)
             self._remember(record, present)

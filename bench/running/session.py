@@ -14,7 +14,7 @@ from bench.choices import Rerun
 from bench.errors import LostModels, UsageError, unknown
 from bench.planning.plan import Planned, expand, jobs
 from bench.planning.suite import Suite
-from bench.progress import Progress, quiet
+from bench.progress import SILENT, Progress, quiet
 from bench.records.asked import note
 from bench.records.record import Failure, ModelInfo
 from bench.running.absent import rows_of
@@ -22,6 +22,7 @@ from bench.running.estimate import Estimate, speed
 from bench.running.execution import Execution
 from bench.running.isolation.limits import Limits
 from bench.running.isolation.models import Isolated
+from bench.running.keeping import announced
 from bench.running.reuse import changed
 from bench.running.roster import Models, blindness, chosen, given
 from bench.running.shelf import Shelf, board_of, dataset_of, suite_at
@@ -208,17 +209,20 @@ class Session:
         """Run cells and publish them; those that have a record already are compared with it."""
         from bench.running.runner import Runner
 
+        work, keep = jobs(item.cell for item in missing), self.execution.keep
         known = self.shelf.records(quiet)
         asked = {item.cell.id for item in missing}
+        new = [job for job in work if not all(cell.id in known for cell in job.cells)]
+        line = announced(new, self.dataset, keep, str(self.shelf.out / "results" / "examples"))
+        if line and self.progress is not SILENT:
+            self.progress.say(line)
         runner = Runner(
             self.shelf.own,
             self.progress,
             known={id: record for id, record in known.items() if id in asked},
             chosen=self.execution.chosen(jobs(item.cell for item in self.planned)),
         )
-        return self.execution.run(
-            runner, jobs(item.cell for item in missing), self.suite.dataset, self.models, self._objects
-        )
+        return self.execution.run(runner, work, self.suite.dataset, self.models, self._objects)
 
     @property
     def asked(self) -> dict[str, ModelInfo]:

@@ -19,6 +19,7 @@ from bench.progress import Say, quiet
 from bench.records.asked import Asked, notes
 from bench.records.record import Failure, ModelInfo, Record
 from bench.records.store import Store
+from bench.records.verdicts import Level, levels
 from bench.report.boards import render
 
 PUBLISHED = Path("results")
@@ -38,6 +39,8 @@ class Contents:
     published: Collection[str]
     """Ids of those of both that are published, and not in the out folder itself."""
     asked: Sequence[Asked]
+    verdicts: Mapping[str, Level] = field(default_factory=dict)
+    """What `bench verify` found of records, by id."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,8 @@ class Shelf:
         shown = Store(self.published)
         published = {*shown.ids("cells", ""), *shown.ids("failures", "")} if self._reads_published else set()
         asked = [found for store in self.stores() for found in notes(store)]
-        return Contents(self.records(warn), self.failures(warn), published, asked)
+        records = self.records(warn)
+        return Contents(records, self.failures(warn), published, asked, levels(self.stores(), records))
 
     def stores(self) -> list[Store]:
         """The folders that are read, the own one first."""
@@ -159,6 +163,7 @@ def view_of(
         met=met,
         published=found.published if suite.board != "paper" else (),
         asked=found.asked,
+        verdicts=found.verdicts,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,6 +80,10 @@ class Tally:
         """`(n,)` what the target said of all of them."""
         return np.asarray(self._columns["labels"])
 
+    def column(self, name: str) -> NDArray[Any] | None:
+        """`(n,)` values; None where there are none."""
+        return self._columns.get(name)
+
     def part(
         self, index: NDArray[np.int64] | None, costs: Costs | None, seconds: float, flags: tuple[str, ...] = ()
     ) -> CellPart:
@@ -127,11 +131,7 @@ def joined(parts: Sequence[CellPart], classes: int) -> Result:
     assert true is not None
     confidences, margins, distances = column("confidences"), column("margins"), column("distances")
     radii, exact = column("radii"), column("exact")
-    counted = np.ones(len(labels), dtype=bool) if goals is None else goals >= 0
-    mistakes = (labels != true) & (labels >= 0) & counted & (not generated)
-    # Where the nearest success is looked for, an abstention is one: boards hold it for a mistake.
-    nothing = (labels < 0) & counted & (distances is not None)
-    found = _successes(cell, labels, goals, mistakes | nothing, confidences, column("tops"), classes)
+    counted, mistakes, found = outcome(cell, column, classes)
     success = mistakes if found is None else found
     if generated:  # whatever the model is taken in by is a mistake: there is no right answer
         mistakes = success
@@ -163,6 +163,22 @@ def joined(parts: Sequence[CellPart], classes: int) -> Result:
             exact=None if exact is None else pack_integers(exact),
         ),
     )
+
+
+def outcome(
+    cell: Cell, column: Callable[[str], NDArray[Any] | None], classes: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_] | None]:
+    """`(N,)` each: which examples count, where a labelled one is mistaken, and where the criterion holds, which is None
+    where it does not apply to the target.
+    """
+    labels, true, goals = column("labels"), column("true"), column("goals")
+    assert labels is not None
+    counted = np.ones(len(labels), dtype=bool) if goals is None else goals >= 0
+    mistakes = (labels != true) & (labels >= 0) & counted & (cell.craft.slice.split is not None)
+    # Where the nearest success is looked for, an abstention is one: boards hold it for a mistake.
+    nothing = (labels < 0) & counted & (column("distances") is not None)
+    found = _successes(cell, labels, goals, mistakes | nothing, column("confidences"), column("tops"), classes)
+    return counted, mistakes, found
 
 
 def _successes(

@@ -43,6 +43,7 @@ class World:
         batch: int | None = None,
         sent: Collection[str] = (),
         files: Mapping[str, str] | None = None,
+        keep: int = 0,
     ) -> None:
         """
         Args:
@@ -52,9 +53,11 @@ class World:
             batch: examples crafted or asked at once, at most; None for the device's usual number.
             sent: names of models that came as objects from the process that planned: they are what it says they are.
             files: SHA-256 of the files of models that have one, by their names, for the record.
+            keep: how many adversarial inputs of a cell are kept.
         """
         self.dataset = dataset
         self.device = device
+        self.keep = keep
         self._batch = batch or BATCHES[device]
         self._fits: dict[str | None, int] = {}
         self._adapter = adapter

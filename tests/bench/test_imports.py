@@ -105,7 +105,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("bench.planning",),
     ("bench.board",),
     ("bench.report",),
-    ("bench.checks",),
+    ("bench.checks", "bench.verifying"),
     ("bench.training",),
     ("bench.zoo",),
     ("bench.running",),

@@ -61,8 +61,8 @@ CASES = {
     "raghunathan": Case((0.1,), suite="mnist-anchors"),
     "wong-kolter": Case((0.1,), suite="mnist-anchors"),
     "linear-svm": Case(),
-    "rbf-svm": Case(chunk=25),
-    "knn": Case(n=50, chunk=10),
+    "rbf-svm": Case(),
+    "knn": Case(n=50),
     "decision-tree": Case((0.01, 0.02, 0.05)),
     "random-forest": Case((0.01, 0.02, 0.05), chunk=25),
 }

@@ -10,8 +10,8 @@ from handmade import failure, model, shelved, suite_of, toy, viewed
 
 from bench.board.rows import WORST, Row, rows
 from bench.board.view import View
-from bench.planning.plan import indices
 from bench.records.record import Cell, Result, Slice
+from bench.records.sampling import indices
 from bench.report.boards import tables
 
 # -- the worst of all -------------------------------------------------------------------------------------------------

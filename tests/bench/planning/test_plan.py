@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.errors import UsageError
-from bench.planning.plan import SLICE, expand, indices, jobs
+from bench.planning.plan import SLICE, expand, jobs
 from bench.records.identity import canonical
 from bench.records.record import AttackId, Cell, Slice
+from bench.records.sampling import indices
 from bench.threats import Criterion, Threat
 
 FGSM = AttackId(name="fgsm", revision=1, parameters={"loss": "training", "label": "true", "target": None})

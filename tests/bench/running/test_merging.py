@@ -229,3 +229,13 @@ def test_parts_of_a_cell_whose_record_is_damaged_come_along(tmp_path: Path) -> N
     found = merge(into, [source], lambda line: None)
     assert (found.joined, found.waiting) == (1, 0)
     assert into.record(whole.id) == whole
+
+
+def test_last_digits_of_a_mean_are_no_conflict_and_counts_are() -> None:
+    """The median of margins in float32 depends on the number of threads."""
+    one = A.model_copy(update={"result": A.result.model_copy(update={"median_margin": 0.4375})})
+    near = one.result.model_copy(update={"median_margin": 0.43750003})
+    far = one.result.model_copy(update={"median_margin": 0.4376})
+    assert one.same_as(one.model_copy(update={"result": near}))
+    assert not one.same_as(one.model_copy(update={"result": far}))
+    assert not one.same_as(one.model_copy(update={"result": near.model_copy(update={"unmoved": 1})}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zipfile
 from pathlib import Path
@@ -42,6 +43,18 @@ def test_of_a_model_without_probabilities_there_are_none(tmp_path: Path) -> None
     assert found is not None
     assert np.isnan(found.confidence).all()
     assert np.isnan(found.clean_confidence).all()
+
+
+def test_a_file_may_have_its_checksum_in_its_name(tmp_path: Path) -> None:
+    folder = put(tmp_path)
+    file = folder / "examples/id.npz"
+    mark = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+    named = file.rename(file.with_name(f"id-{mark}.npz"))
+    assert kept([folder], "id") is not None
+    named.rename(file.with_name(f"id-{'0' * 16}.npz"))
+    said: list[str] = []
+    assert kept([folder], "id", said.append) is None
+    assert "its SHA-256 is not the one in its name" in said[0]
 
 
 def test_a_cell_of_which_nothing_was_kept_has_none(tmp_path: Path) -> None:

@@ -1,0 +1,116 @@
+"""A whole result as a folder to hand on: records, kept inputs, board, a card for each model, and checksums."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.errors import UsageError
+from bench.files import replace_file
+from bench.progress import Say
+from bench.records.record import Record
+from bench.records.store import Store
+from bench.report.page.given import slug
+from bench.running.merging import merge
+from bench.running.shelf import Shelf, write_leaderboard
+from bench.table import markdown_safe
+
+SUMS = "SHA256SUMS"
+"""Of all other files, as `sha256sum -c` reads it."""
+
+
+def export(source: Store, dest: Path, warn: Say, *, submission: bool = False) -> list[Path]:
+    """Write a whole result into a new folder.
+
+    Args:
+        source: the records.
+        dest: a folder that is not there, or is empty.
+        warn: told in a line of what cannot be used.
+        submission: whether to add what a pull request asks for.
+
+    Returns: the files written, but for their checksums.
+
+    Raises:
+        UsageError: there are no records, or something is in the folder.
+        DiskError: a file cannot be written.
+    """
+    if dest.exists() and (not dest.is_dir() or any(dest.iterdir())):
+        raise UsageError(f"{dest} is there already; name a new folder, whose files are then one result")
+    records = list(source.records(warn).values())
+    if not records:
+        raise UsageError(f"no records in {source.folder}; make some with bench suite, or name their folder by --out")
+    into = Store(dest / "results")
+    into.prepare()
+    merge(into, [source], warn)
+    for folder in ("failures", "parts"):
+        if not any((into.folder / folder).iterdir()):
+            (into.folder / folder).rmdir()
+    write_leaderboard(Shelf(dest, with_published=False))
+    for name, card in cards(records):
+        replace_file(dest / "cards" / f"{name}.json", (json.dumps(card, indent=1, sort_keys=True) + "\n").encode())
+    if submission:
+        replace_file(dest / "SUBMISSION.md", submitted(records).encode())
+    files = sorted(path for path in dest.rglob("*") if path.is_file())
+    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(dest).as_posix()}" for path in files]
+    replace_file(dest / SUMS, ("\n".join(lines) + "\n").encode())
+    return files
+
+
+def cards(records: Sequence[Record]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """File name and card of each model that was judged: what it is, how it was run, and its clean errors."""
+    by_model: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        target = record.cell.target
+        by_model.setdefault((target.name, target.fingerprint), []).append(record)
+    for (name, fingerprint), theirs in sorted(by_model.items()):
+        clean = [r for r in theirs if r.cell.craft.attack.name == "clean" and r.result.status == "ok"]
+        newest = max(theirs, key=lambda record: record.run.finished).run
+        yield (
+            slug(name, fingerprint),
+            {
+                **theirs[0].cell.target.model_dump(mode="json", exclude_none=True),
+                "clean": [
+                    {"dataset": r.cell.craft.dataset.name, "n": r.result.n, "errors": r.result.errors} for r in clean
+                ],
+                "attacks": dict(Counter(r.cell.craft.attack.name for r in theirs)),
+                "adversarial_inputs": sum(r.run.examples is not None for r in theirs),
+                "files": newest.files or {},
+                "versions": newest.versions,
+                "device": newest.device,
+                "finished": newest.finished,
+            },
+        )
+
+
+def submitted(records: Sequence[Record]) -> str:
+    """What a pull request with results asks for, as far as records tell; the rest is for its author to fill in."""
+    lines = ["# Results to be published", "", "## Models", ""]
+    for _, card in cards(records):
+        files = ", ".join(f"{name}: `{digest}`" for name, digest in card["files"].items())
+        clean = ", ".join(f"{each['dataset']} {each['errors']} errors of {each['n']}" for each in card["clean"])
+        lines += [
+            f"- **{markdown_safe(card['name'])}** ({markdown_safe(card['family'])}, gradient {card['gradient']}), "
+            f"fingerprint `{card['fingerprint'][:32]}`",
+            f"  - clean: {markdown_safe(clean) or 'none'}; {sum(card['attacks'].values())} records, "
+            f"{card['adversarial_inputs']} of them with adversarial inputs",
+            f"  - file of the model: {markdown_safe(files) or 'none'}",
+        ]
+    versions = sorted({f"{name} {number}" for record in records for name, number in record.run.versions.items()})
+    lines += ["", "## Made with", "", markdown_safe(", ".join(versions)), "", TO_FILL_IN]
+    return "\n".join(lines)
+
+
+TO_FILL_IN = """\
+## To fill in
+
+- Command that made them:
+- Where the models come from (weights, recipe, paper, licence):
+- How the models are made anew, so that others can verify them:
+- [ ] `bench verify FOLDER --model ...` says of no record that it is wrong.
+- [ ] The models were not fitted on the test split, nor chosen by it.
+- [ ] The results may be published under the licence of this repository.
+"""
