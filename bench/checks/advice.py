@@ -38,7 +38,8 @@ ESTIMATOR = {
     "precision": f"scale the features before the fit, say by a StandardScaler; else {_BLIND}",
     "zero gradient": "gradients have nothing to go by there: look at transfer, noise and attacks by labels; report it "
     "with the estimator and its settings",
-    "direction": _BLIND,
+    "direction": "where its own labels and the gradient pass, noise alone fools the model as well as a gradient does: "
+    f"look at the rows under noise, and at features that a scaler blows up; where they do not, {_BLIND}",
 }
 """Check -> what to do, for whoever fitted an estimator."""
 

@@ -199,7 +199,7 @@ def missing_values(subject: Subject) -> Finding:
     try:
         labels, scores, _ = subject.outputs(x)
     except Exception as error:  # noqa: BLE001 - what it should do
-        return passed(f"raises {told(error)}")
+        return passed(f"raises {told(error).partition('. ')[0]}")
     if int(labels[0]) < 0:
         return passed("it abstains")
     if scores is not None and bool(scores[0].isnan().any()):
