@@ -65,6 +65,8 @@ def test_bad_input_is_one_line(arguments: list[str], pieces: list[str], bench: B
         (["compare", "knn", "maxout", "--suite", "mnist-fgms"], "unknown suite 'mnist-fgms'"),
         (["draw", "mnist-fgms"], "unknown suite 'mnist-fgms'"),
         (["merge", "out", "nowhere"], "no results in nowhere"),
+        (["verify", "nowhere"], "no records in nowhere"),
+        (["export", "dest"], "no records in bench-out"),
         (["paper", "--data", "nowhere"], "nowhere"),
         (["selftest", "--family", "linaer"], "unknown self-test family 'linaer'"),
     ],
