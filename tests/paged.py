@@ -12,8 +12,9 @@ from handmade import failure, model, suite_of, toy, viewed
 from bench.board.rows import rows
 from bench.board.view import View
 from bench.planning.suite import Suite
+from bench.records.examples import Kept
 from bench.records.record import Cell
-from bench.report.page.given import Board, Given, Kept
+from bench.report.page.given import Board, Given
 from bench.report.page.site import files, static, write
 
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"> &amp; ${1}\u202e'"

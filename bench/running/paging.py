@@ -8,10 +8,12 @@ from typing import Any
 from bench import zoo
 from bench.board.rows import rows
 from bench.progress import Say, quiet
+from bench.records.examples import Kept
+from bench.records.record import Record
+from bench.records.usable import Unusable
 from bench.report.boards import begun
 from bench.report.page.given import Board, Given
 from bench.report.page.site import write
-from bench.running.pictures import kept
 from bench.running.shelf import Contents, Shelf, dataset_of, known_boards, suite_at, view_of
 
 
@@ -29,9 +31,19 @@ def page_of(
     """
     found = shelf.contents(warn)
     boards = _boards(found, only, data)
-    folders = [store.folder for store in shelf.stores()]
-    given = Given(boards, found.records, _cards(boards), lambda id: kept(folders, id, warn))
+    given = Given(boards, found.records, _cards(boards), lambda id: _kept(shelf, found.records[id], warn))
     return write(site, given) if boards else None
+
+
+def _kept(shelf: Shelf, record: Record, warn: Say) -> Kept | None:
+    """The examples of a record from the first folder that has them."""
+    for store in shelf.stores():
+        try:
+            if (kept := store.examples(record)) is not None:
+                return kept
+        except Unusable as error:
+            warn(f"ignored {store.examples_path(record)}: {error}")
+    return None
 
 
 def _boards(found: Contents, only: str | None, data: Path | None) -> list[Board]:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.board.measured import Measured
-from bench.report.page.given import Board, Kept
+from bench.records.examples import Kept
+from bench.report.page.given import Board
 
 MOST = 12
 """Examples shown of a cell."""
@@ -99,13 +100,17 @@ def pictured(
                 name,
                 number,
                 data.classes[true],
-                _answer(board, before, true, float(kept.clean_confidence[place])),
-                _answer(board, after, true, float(kept.confidence[place])),
+                _answer(board, before, true, _at(kept.clean_confidence, int(place))),
+                _answer(board, after, true, _at(kept.confidence, int(place))),
                 picture.shape[1],
                 picture.shape[0],
             )
         )
     return Shown(title, id, f"{reach:.3g}", data.input_shape[0] == 3, strips, len(kept.index)), files
+
+
+def _at(values: NDArray[np.float32] | None, place: int) -> float:
+    return float("nan") if values is None else float(values[place])
 
 
 def _answer(board: Board, label: int, true: int, confidence: float) -> Answer:

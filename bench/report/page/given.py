@@ -9,14 +9,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from bench.board.measured import Measured
 from bench.board.rows import BRACKET, WORST, Row
 from bench.board.view import View
 from bench.datasets.base import Dataset
 from bench.planning.suite import Suite
+from bench.records.examples import Kept
 from bench.records.record import Record
 from bench.report.layout import sizes, varied
 
@@ -66,22 +64,6 @@ class Board:
         """A model's rows that records stand behind, with these."""
         made = [row for row in self.by_model.get(model, []) if row.attack not in (WORST, BRACKET)]
         return list(zip(made, self.view.of(model), strict=False))
-
-
-@dataclass(frozen=True)
-class Kept:
-    """Adversarial examples of a cell, as they were kept."""
-
-    index: NDArray[np.int64]
-    """`(k,)` positions in the split."""
-    adversarial: NDArray[np.float32]
-    """`(k, *input_shape)` in the dataset's units."""
-    predicted: NDArray[np.int64]
-    """`(k,)` the target's labels."""
-    confidence: NDArray[np.float32]
-    """`(k,)` probability of these labels; NaN where the target gives none."""
-    clean_confidence: NDArray[np.float32]
-    """`(k,)` the same of the clean inputs."""
 
 
 @dataclass(frozen=True)
