@@ -15,6 +15,10 @@ class UsageError(Exception):
     """Bad input. The message is one line that names the bad value and the remedy."""
 
 
+class OfOtherData(UsageError):
+    """A file that has models, but none for the dataset at hand."""
+
+
 class BrokenModel(UsageError):
     """A model that cannot be imported, made or wrapped. Where there are others, these go on without it."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from bench.board.comparison import Comparison, Pair
+from bench.board.comparison import Comparison, Line, Pair
 from bench.board.measured import Measured
 from bench.board.rows import WORST, Row
 from bench.board.versions import REFITTED
@@ -13,6 +13,8 @@ from bench.errors import UsageError, unknown
 
 COLUMNS = {"worst": "robust_accuracy", "clean": "clean_accuracy", "certified": "certified"}
 """Of the row that a model is ranked by, what a bound may be set on."""
+LEVEL = 0.05
+"""Of the tests of rows that the gate does not look at."""
 
 
 def regressions(found: Comparison, points: float) -> dict[str, str]:
@@ -40,6 +42,26 @@ def regression(pair: Pair, points: float) -> str | None:
         drop = -100 * line.paired.difference
         return f"regression: a drop of {drop:.1f} points, 95% {least:.1f} to {most:.1f}, beyond {points:g}"
     return None
+
+
+def unseen(found: Comparison) -> list[str]:
+    """A line for each pair that passes for want of anything to lose, while other rows are surely worse."""
+    lines = []
+    for pair in found.pairs:
+        worse = [line for line in pair.lines if line.p_value < LEVEL and line.paired.difference < 0]
+        if pair.ranked is not None and worse and pair.ranked not in worse:
+            most = min(worse, key=lambda line: line.paired.difference)
+            lines.append(
+                f"but {pair.candidate.called} is worse in {len(worse)} other rows (Holm at {LEVEL:g}), at most by "
+                f"{-100 * most.paired.difference:.1f} points ({_asked(most)}); the gate looks at the ranked column "
+                f"alone, where the baseline has {100 * pair.ranked.paired.baseline / max(1, pair.ranked.n):.1f}%"
+            )
+    return lines
+
+
+def _asked(line: Line) -> str:
+    size = "" if line.question.eps is None else f" {line.question.eps:g}"
+    return f"{line.question.attack if line.question.what == 'attack' else line.question.what}{size}"
 
 
 def _untold(pair: Pair) -> Iterator[str]:

@@ -167,9 +167,11 @@ def _draw(found: Comparison, path: Path) -> None:
 
 
 def _verdict(found: Comparison, failures: dict[str, str], points: float) -> list[str]:
+    from bench.board.gate import unseen
     from bench.report.comparison_formats import headline
 
     if failures:
         return [f"FAILED: {name}: {why}" for name, why in failures.items()]
     told = [line for pair in found.pairs if (line := headline(pair)) is not None]
-    return [f"Passed: no drop that is sure to be beyond {points:g} points.", *(f"  {line}" for line in told)]
+    passed = f"Passed: no drop of the ranked column that is sure to be beyond {points:g} points."
+    return [passed, *(f"  {line}" for line in told), *(f"  {line}" for line in unseen(found))]

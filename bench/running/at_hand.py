@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from bench.datasets import names, open_dataset, options_of
 from bench.datasets.base import Dataset
-from bench.errors import UsageError
+from bench.errors import OfOtherData, UsageError
 from bench.progress import SILENT
 from bench.records.cell import DatasetId
 from bench.records.record import Record
@@ -83,8 +84,12 @@ class Hand:
 
         isolated = None if self._limits is None else Isolated(self._limits, SILENT.say)
         models = Models(dataset, self._device, isolated=isolated)
-        own, guests = chosen(self._specs, models, list(zoo.names(dataset.name)))
-        return models, frozenset([*own, *guests])
+        known = list[str]()
+        for spec in self._specs:
+            with contextlib.suppress(OfOtherData):  # a folder may hold records of several datasets
+                own, guests = chosen([spec], models, list(zoo.names(dataset.name)))
+                known += [*own, *guests]
+        return models, frozenset(known)
 
 
 def _asked(adapter: Adapter, device: str, dataset: Dataset) -> Model:

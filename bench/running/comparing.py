@@ -56,6 +56,19 @@ def wanted(text: str, out: Path) -> Wanted:
     return Wanted(text, Shelf(out), dict([_version(text)]))
 
 
+def _there(*sides: Wanted) -> None:
+    """
+    Raises:
+        UsageError: a name that no record of its shelf has, beside a folder: it may be a folder that is not there.
+    """
+    for side in sides:
+        found = side.shelf.contents(quiet)
+        known = {item.cell.target.name for kind in (found.records, found.failures) for item in kind.values()}
+        for name in side.models or ():
+            if name not in known:
+                raise UsageError(f"{side.text}: no folder of results, and no model with records; check the path")
+
+
 def _folder(text: str) -> Shelf:
     if not (Path(text) / "results").is_dir():
         raise UsageError(f"no results in {text}; give FOLDER:NAME with a folder that --out of bench suite named")
@@ -87,6 +100,7 @@ def comparison(
         UsageError: a name that is in no records, or more than one suite to choose from.
     """
     if (baseline.models is None) != (candidate.models is None):
+        _there(baseline, candidate)
         folder, model = sorted((baseline, candidate), key=lambda side: side.models is not None)
         raise UsageError(
             f"{folder.text} is a folder and {model.text} a model; give {folder.text}:{next(iter(model.models or ()))}"
@@ -163,7 +177,10 @@ def _suite(spec: str | Suite | None, sides: Sequence[Wanted], contents: Sequence
         return fits[0]
     names = " and ".join(dict.fromkeys(side.text for side in sides))
     if not fits:
-        raise UsageError(f"no suite was run on {names} as a whole; name one with --suite NAME|FILE.yaml")
+        raise UsageError(
+            f"no suite of those known was run on {names} as a whole; name one, or a file of yours, with "
+            "--suite NAME|FILE.yaml"
+        )
     raise UsageError(f"{names}: run on {', '.join(suite.suite for suite, _ in fits)}; name one with --suite")
 
 

@@ -31,12 +31,14 @@ def page_of(
     """
     found = shelf.contents(warn)
     boards = _boards(found, only, data)
-    given = Given(boards, found.records, _cards(boards), lambda id: _kept(shelf, found.records[id], warn))
+    given = Given(boards, found.records, _cards(boards), lambda id: _kept(shelf, found.records.get(id), warn))
     return write(site, given) if boards else None
 
 
-def _kept(shelf: Shelf, record: Record, warn: Say) -> Kept | None:
-    """The examples of a record from the first folder that has them."""
+def _kept(shelf: Shelf, record: Record | None, warn: Say) -> Kept | None:
+    """The examples of a record from the first folder that has them; of a cell that was not run there are none."""
+    if record is None:
+        return None
     for store in shelf.stores():
         try:
             if (kept := store.examples(record)) is not None:

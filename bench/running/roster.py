@@ -13,7 +13,7 @@ from adapters.errors import AdapterError, Ended, NotImportable, told
 from adapters.registry import Registration, checked_name, from_file, registered
 from bench import zoo
 from bench.datasets.base import Dataset
-from bench.errors import BrokenModel, UsageError, unknown
+from bench.errors import BrokenModel, OfOtherData, UsageError, unknown
 from bench.planning.entry import MISLEADING
 from bench.progress import SILENT, Progress
 from bench.records.record import ModelInfo
@@ -280,7 +280,7 @@ def offers(
     fitting = [offer for offer in found if dataset is None or offer.dataset in (None, dataset)]
     if not fitting:
         others = ", ".join(f"{offer.name} (for {offer.dataset})" for offer in found)
-        raise UsageError(f"{spec} has no model for dataset {dataset}; it has {others}")
+        raise OfOtherData(f"{spec} has no model for dataset {dataset}; it has {others}")
     return fitting
 
 

@@ -10,7 +10,7 @@ from comparing import pair, side
 from handmade import failure, suite_of, toy
 
 from bench.board.comparison import Comparison, compared
-from bench.board.gate import below, bounds, regression, regressions
+from bench.board.gate import below, bounds, regression, regressions, unseen
 from bench.board.rows import rows
 from bench.errors import UsageError
 
@@ -44,6 +44,20 @@ def test_it_fails_where_the_whole_interval_of_the_drop_lies_beyond(
     reason = regression(pair(of(before), of(after), dataset=DATA), points)
     assert (reason is not None) is fails
     assert reason is None or reason.startswith("regression: a drop of ")
+
+
+def test_a_pass_at_the_floor_says_which_rows_are_worse() -> None:
+    """Where nothing is left to lose in the ranked column, no drop can show there."""
+    fallen = {("m", 0.2): labels(N), "m": labels(0)}
+    found = Comparison(
+        "s", (pair({**fallen, ("m", 0.1): labels(0)}, {**fallen, ("m", 0.1): labels(100)}, dataset=DATA),)
+    )
+    assert not regressions(found, 0)
+    (line,) = unseen(found)
+    assert "worse in 1 other rows" in line
+    assert "at most by 50.0 points (fgsm 0.1)" in line
+    assert "the baseline has 0.0%" in line
+    assert unseen(Comparison("s", (pair(of(50), of(60), dataset=DATA),))) == []
 
 
 def test_an_error_of_the_candidate_fails() -> None:

@@ -21,6 +21,17 @@ def test_the_page_is_written_into_the_folder_that_is_named(bench: Bench, elsewhe
     assert again.out == said.out
 
 
+def test_a_model_that_was_not_run_has_a_page_without_examples(bench: Bench, elsewhere: Path) -> None:
+    """A suite's own model has planned cells and no records where only a guest was run."""
+    (elsewhere / "two.yaml").write_text(
+        (elsewhere / "tiny.yaml").read_text().replace("suite: tiny", "suite: two") + "models: [decision-tree]\n"
+    )
+    bench("suite", "two.yaml", "--model", "mine.py")
+    assert bench("leaderboard", "two.yaml", "--format", "html", "--site", "public").code == 0
+    (page,) = (elsewhere / "public/models").glob("decision-tree-*.html")
+    assert "incomplete" in page.read_text()
+
+
 def test_it_lies_in_the_out_folder_where_none_is_named(bench: Bench, elsewhere: Path) -> None:
     bench("suite", "tiny.yaml", "--model", "mine.py", "--out", "mine")
     bench("leaderboard", "tiny.yaml", "--format", "html", "--out", "mine")
