@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def fetch(url: str, folder: Path, warn: Say) -> None:
         if not found:
             raise UsageError(f"no results in {shown(url)}; give the folder that has the folder 'results' in it")
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for line in pool.map(lambda each: _copied(system, *each, folder / "results"), found):
+            for line in pool.map(partial(_copied, system, folder / "results"), found):
                 if line is not None:
                     warn(f"left out {shown(url)}: {line}")
     except UsageError:
@@ -96,8 +97,9 @@ def _listed(system: Any, root: str) -> Iterator[tuple[str, str, int, int | None]
         yield f"{root}/{listing.NAME}", listing.NAME, listing.LARGEST, None
 
 
-def _copied(system: Any, path: str, name: str, cap: int, size: int | None, folder: Path) -> str | None:
+def _copied(system: Any, folder: Path, listed: tuple[str, str, int, int | None]) -> str | None:
     """Copy one file, and no more than its cap, whatever size it is told to have; why not, in a line."""
+    path, name, cap, size = listed
     into = folder / name
     into.parent.mkdir(parents=True, exist_ok=True)
     left = cap
