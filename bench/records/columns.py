@@ -14,6 +14,8 @@ from bench.threats import MISCLASSIFIED, Criterion
 
 Columns = Mapping[str, NDArray[Any]]
 TARGETED = Criterion(kind="targeted")
+CLASSES = 1_000_000
+"""That a dataset may have, at most."""
 FLOATS = ("margin", "distance", "radius")
 """Columns that are no integers."""
 
@@ -70,6 +72,9 @@ def _needed(cell: Cell) -> Iterable[tuple[str, str]]:
 
 
 def _check(cell: Cell, found: Columns) -> None:
+    for name in ("predicted", "true", "goal"):
+        if name in found and (found[name] >= CLASSES).any():
+            raise ValueError(f"{name} holds a class beyond {CLASSES}")
     index = found.get("index")
     if index is not None and ((np.diff(index) <= 0).any() or index[0] < 0 or index[-1] >= cell.craft.slice.of):
         raise ValueError("index does not ascend within the split")

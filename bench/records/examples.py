@@ -97,6 +97,8 @@ def decode(content: bytes, cap: int = LARGEST) -> Kept:
             known = [f"{name}.npy" for name in DTYPES]
             if len(set(names)) < len(names) or not {f"{name}.npy" for name in NEEDED} <= set(names) <= set(known):
                 raise ValueError(f"it holds {', '.join(repr(name[:40]) for name in names[:5])}")
+            if any(member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in members):
+                raise ValueError("it is compressed in another way than deflated")
             if sum(member.file_size for member in members) > cap:
                 raise ValueError(f"its arrays have more than {cap} bytes")
             return Kept(**{member.filename[:-4]: _array(archive, member) for member in members})

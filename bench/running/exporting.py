@@ -5,25 +5,30 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.datasets.base import Dataset
 from bench.errors import UsageError
 from bench.files import replace_file
 from bench.progress import Say
+from bench.records.cell import DatasetId
 from bench.records.record import Record
 from bench.records.store import Store
 from bench.report.page.given import slug
+from bench.running import pictures
 from bench.running.merging import merge
 from bench.running.shelf import Shelf, write_leaderboard
 from bench.table import markdown_safe
 
+Opened = Callable[[DatasetId], Dataset | str]
+"""A dataset by its id, or why it is not at hand."""
 SUMS = "SHA256SUMS"
 """Of all other files, as `sha256sum -c` reads it."""
 
 
-def export(source: Store, dest: Path, warn: Say, *, submission: bool = False) -> list[Path]:
+def export(source: Store, dest: Path, warn: Say, *, submission: bool = False, png: Opened | None = None) -> list[Path]:
     """Write a whole result into a new folder.
 
     Args:
@@ -31,6 +36,7 @@ def export(source: Store, dest: Path, warn: Say, *, submission: bool = False) ->
         dest: a folder that is not there, or is empty.
         warn: told in a line of what cannot be used.
         submission: whether to add what a pull request asks for.
+        png: opens the datasets of kept images that are written as PNG files too; None for none of them.
 
     Returns: the files written, but for their checksums.
 
@@ -52,6 +58,8 @@ def export(source: Store, dest: Path, warn: Say, *, submission: bool = False) ->
     write_leaderboard(Shelf(dest, with_published=False))
     for name, card in cards(records):
         replace_file(dest / "cards" / f"{name}.json", (json.dumps(card, indent=1, sort_keys=True) + "\n").encode())
+    if png is not None:
+        pictures.write(source, records, png, dest / pictures.FOLDER, warn)
     if submission:
         replace_file(dest / "SUBMISSION.md", submitted(records).encode())
     files = sorted(path for path in dest.rglob("*") if path.is_file())

@@ -54,7 +54,7 @@ def test_a_pass_at_the_floor_says_which_rows_are_worse() -> None:
     )
     assert not regressions(found, 0)
     (line,) = unseen(found)
-    assert "worse in 1 other rows" in line
+    assert "worse in 2 other rows" in line
     assert "at most by 50.0 points (fgsm 0.1)" in line
     assert "the baseline has 0.0%" in line
     assert unseen(Comparison("s", (pair(of(50), of(60), dataset=DATA),))) == []

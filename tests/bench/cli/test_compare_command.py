@@ -71,7 +71,7 @@ def job(bench: Bench) -> list[Said]:
 def test_the_workflow_passes_an_unchanged_model(project: Bench) -> None:
     ran, compared = job(project)
     assert (ran.code, compared.code) == (0, 0)
-    assert "Passed: no drop that is sure to be beyond 1 points." in compared.out
+    assert "Passed: no drop of the ranked column that is sure to be beyond 1 points." in compared.out
     assert "**Passed**" in Path("page.md").read_text()
     assert ElementTree.parse("robustness.xml").getroot().get("failures") == "0"
 
@@ -126,7 +126,8 @@ def test_versions_and_folders_are_named_and_nearest_names_told(project: Bench) -
     assert back["ranked"]["difference"] == -found["ranked"]["difference"]
     refused(project("compare", "baseline:mine", "baseline:mien", *call), "unknown model 'mien'", "did you mean mine?")
     refused(project("compare", "baseline", "nowhere/", *call), "no results in nowhere/", "--out")
-    refused(project("compare", "baseline", "mine", *call), "baseline:mine")
+    refused(project("compare", "baseline", "mine", *call, "--out", "baseline"), "baseline:mine")
+    refused(project("compare", "baseline", "nowhere", *call), "nowhere: no folder of results", "check the path")
     refused(project("compare", "nowhere:mine", "mine", *call), "no results in nowhere")
     refused(project("compare", "baseline", "baseline"), "--suite NAME|FILE.yaml")
     refused(project("compare", "baseline", "baseline", *call, "--model", "mien"), "did you mean mine?")

@@ -21,14 +21,16 @@ def test_the_page_is_written_into_the_folder_that_is_named(bench: Bench, elsewhe
     assert again.out == said.out
 
 
-def test_a_model_that_was_not_run_has_a_page_without_examples(bench: Bench, elsewhere: Path) -> None:
-    """A suite's own model has planned cells and no records where only a guest was run."""
-    (elsewhere / "two.yaml").write_text(
-        (elsewhere / "tiny.yaml").read_text().replace("suite: tiny", "suite: two") + "models: [decision-tree]\n"
-    )
+def test_cells_that_were_not_run_have_no_examples(bench: Bench, elsewhere: Path) -> None:
+    """Of a reference model that was met in transfer alone, the other cells are planned and have no records."""
+    from_all = "- {attack: fgsm, norm: linf, eps: [0.1, 0.2], sources: all}\n  - {attack: sign-noise"
+    text = (elsewhere / "tiny.yaml").read_text().replace("suite: tiny", "suite: two")
+    text = text.replace("- {attack: sign-noise", from_all) + "models: [softmax-regression]\n"
+    (elsewhere / "two.yaml").write_text(text)
     bench("suite", "two.yaml", "--model", "mine.py")
-    assert bench("leaderboard", "two.yaml", "--format", "html", "--site", "public").code == 0
-    (page,) = (elsewhere / "public/models").glob("decision-tree-*.html")
+    said = bench("leaderboard", "two.yaml", "--format", "html", "--site", "public")
+    assert said.code == 0, said.err
+    (page,) = (elsewhere / "public/models").glob("softmax-regression-*.html")
     assert "incomplete" in page.read_text()
 
 

@@ -21,9 +21,9 @@ KEPT = Kept(
 )
 
 
-def archive(**arrays: bytes) -> bytes:
+def archive(how: int = zipfile.ZIP_DEFLATED, **arrays: bytes) -> bytes:
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as out:
+    with zipfile.ZipFile(file, "w", how) as out:
         for name, body in arrays.items():
             out.writestr(f"{name}.npy", body)
     return file.getvalue()
@@ -65,8 +65,9 @@ def test_the_bytes_of_a_file_tell_no_time() -> None:
         (archive(**WHOLE | {"adversarial": npy(np.zeros((1, 2)))}), "no whole array"),
         (archive(**WHOLE | {"adversarial": WHOLE["adversarial"][:-1]}), "no whole array"),
         (archive(**WHOLE | {"predicted": npy(np.array([1], dtype=object))[:128]}), "no whole array"),
+        (archive(zipfile.ZIP_LZMA, **WHOLE), "another way than deflated"),
     ],
-    ids=["empty", "torn", "lacking", "more", "lengths", "index", "float64", "truncated", "objects"],
+    ids=["empty", "torn", "lacking", "more", "lengths", "index", "float64", "truncated", "objects", "lzma"],
 )
 def test_what_is_no_file_of_ours_is_refused(content: bytes, why: str) -> None:
     with pytest.raises(ValueError, match=why):

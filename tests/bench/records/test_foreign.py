@@ -165,6 +165,10 @@ BAD: dict[str, tuple[str, str]] = {
         signed(lambda p: [p["result"].pop("errors"), p["result"].pop("successes")], SAMPLED),
         "without errors",
     ),
+    "classes beyond all": (
+        signed(lambda p: p["result"]["examples"].update(predicted=pack_integers(np.full(6, 10**15)))),
+        "predicted holds a class beyond 1000000",
+    ),
     "a bomb of a column": (
         signed(lambda p: p["result"]["examples"].update(predicted="62:99999999999:")),
         "0 bytes are not 99999999999 integers",
