@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -222,7 +222,38 @@ class Session:
             known={id: record for id, record in known.items() if id in asked},
             chosen=self.execution.chosen(jobs(item.cell for item in self.planned)),
         )
-        return self.execution.run(runner, work, self.suite.dataset, self.models, self._objects)
+        summary = self.execution.run(runner, work, self.suite.dataset, self.models, self._objects)
+        if not summary.interrupted:
+            self._ask_afresh(asked, summary)
+        return summary
+
+    def _ask_afresh(self, cells: Collection[str], summary: Summary) -> None:
+        """Ask processes of the user's models that were told no class about what was kept of these cells."""
+        from adapters.errors import AdapterError, Ended, told
+        from bench.checks.again import REPEAT
+        from bench.running.afresh import differs, kept_of, put_down
+        from bench.running.isolation.channel import Place
+
+        isolated, records = self.models.isolated, self.shelf.own.records(quiet)
+        if isolated is None:
+            return
+        for name in self.own:
+            model = self.models.adapter(name)
+            mine = [records[id] for id in cells if id in records and records[id].cell.target == self._guests[name]]
+            kept = kept_of(self.shelf.own, mine)
+            if not kept or name not in isolated.origins or model.gradient == "none" or model.stochastic:
+                continue
+            self.progress.doing(f"asking {name} afresh", 1.0)
+            place = (self.dataset.input_shape, self.dataset.classes, self.dataset.name, self.models.resolved_device)
+            try:
+                fresh = isolated.another(name, Place(*place))
+                id = differs(fresh, kept, len(self.dataset.classes)) if fresh.fingerprint == model.fingerprint else None
+            except (AdapterError, UsageError, Ended) as error:
+                self.progress.say(f"model {name} could not be asked afresh: {told(error)}")
+                continue
+            if id is not None:
+                put_down(self.shelf.own, records[id])
+                summary.findings.setdefault(name, set()).add(REPEAT)
 
     @property
     def asked(self) -> dict[str, ModelInfo]:

@@ -30,6 +30,7 @@ class Isolated:
         self._imported: dict[str, ModelProcess] = {}
         """Which have found out what a file has, and may hold one of its models; by what was asked for."""
         self._channels: dict[str, ProcessChannel] = {}
+        self._afresh: list[ProcessChannel] = []
 
     def expect(self, count: int) -> None:
         """Start so many processes, no more at once than there are cores."""
@@ -79,6 +80,15 @@ class Isolated:
         adapter = Remote(channel)
         return adapter.to(place.device)
 
+    def another(self, name: str, place: Place) -> Remote:
+        """The same model, made once more in a process that nobody has asked anything; raises as `remote`."""
+        from adapters.remote import Remote
+        from bench.running.isolation.channel import ProcessChannel
+
+        process = self._blank.pop() if self._blank else None
+        self._afresh.append(ProcessChannel(name, self.origins[name], place, self.limits, self._heard, process))
+        return Remote(self._afresh[-1]).to(place.device)
+
     def _channel(self, name: str, place: Place) -> ProcessChannel:
         from bench.running.isolation.channel import ProcessChannel
 
@@ -92,9 +102,9 @@ class Isolated:
         """End all processes. A model that is asked again is made again."""
         for process in self._blank:
             process.kill()
-        used: list[ModelProcess | ProcessChannel] = [*self._imported.values(), *self._channels.values()]
+        used: list[ModelProcess | ProcessChannel] = [*self._imported.values(), *self._channels.values(), *self._afresh]
         for each in used:
             each.let_go()
         for each in used:
             each.close()
-        self._blank, self._imported, self._channels = [], {}, {}
+        self._blank, self._imported, self._channels, self._afresh = [], {}, {}, []
