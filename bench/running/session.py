@@ -12,7 +12,7 @@ from bench import zoo
 from bench.board.rows import Row
 from bench.choices import Rerun
 from bench.errors import LostModels, UsageError, unknown
-from bench.planning.plan import Planned, expand, jobs
+from bench.planning.plan import Job, Planned, expand, jobs
 from bench.planning.suite import Suite
 from bench.progress import SILENT, Progress, quiet
 from bench.records.asked import note
@@ -28,6 +28,7 @@ from bench.running.roster import Models, blindness, chosen, given
 from bench.running.shelf import Shelf, board_of, dataset_of, suite_at
 
 if TYPE_CHECKING:
+    from bench.running.isolation.channel import ProcessChannel
     from bench.running.runner import Summary
 
 
@@ -222,32 +223,44 @@ class Session:
             known={id: record for id, record in known.items() if id in asked},
             chosen=self.execution.chosen(jobs(item.cell for item in self.planned)),
         )
+        afresh = self._afresh(new) if keep else {}
         summary = self.execution.run(runner, work, self.suite.dataset, self.models, self._objects)
         if not summary.interrupted:
-            self._ask_afresh(asked, summary)
+            self._ask_afresh(afresh, asked, summary)
         return summary
 
-    def _ask_afresh(self, cells: Collection[str], summary: Summary) -> None:
-        """Ask processes of the user's models that were told no class about what was kept of these cells."""
-        from adapters.errors import AdapterError, Ended, told
-        from bench.checks.again import REPEAT
-        from bench.running.afresh import differs, kept_of, put_down
+    def _afresh(self, work: Sequence[Job]) -> dict[str, ProcessChannel]:
+        """Processes of the user's models with gradients, in which they are made while the run goes on."""
         from bench.running.isolation.channel import Place
 
-        isolated, records = self.models.isolated, self.shelf.own.records(quiet)
-        if isolated is None:
-            return
-        for name in self.own:
-            model = self.models.adapter(name)
+        isolated = self.models.isolated
+        crafted = {cell.target.name for job in work for cell in job.cells}
+        place = (self.dataset.input_shape, self.dataset.classes, self.dataset.name, self.models.resolved_device)
+        return {
+            name: isolated.another(name, Place(*place))
+            for name in (self.own if isolated is not None else ())
+            if isolated is not None and name in isolated.origins and name in crafted
+            if self._guests[name].gradient != "none" and not self.models.adapter(name).stochastic
+        }
+
+    def _ask_afresh(self, channels: Mapping[str, ProcessChannel], cells: Collection[str], summary: Summary) -> None:
+        """Ask processes that were told no class about what was kept of these cells."""
+        from adapters.errors import AdapterError, Ended, told
+        from adapters.remote import Remote
+        from bench.checks.again import REPEAT
+        from bench.running.afresh import differs, kept_of, put_down
+
+        records = self.shelf.own.records(quiet) if channels else {}
+        for name, channel in channels.items():
             mine = [records[id] for id in cells if id in records and records[id].cell.target == self._guests[name]]
             kept = kept_of(self.shelf.own, mine)
-            if not kept or name not in isolated.origins or model.gradient == "none" or model.stochastic:
+            if not kept:
                 continue
             self.progress.doing(f"asking {name} afresh", 1.0)
-            place = (self.dataset.input_shape, self.dataset.classes, self.dataset.name, self.models.resolved_device)
             try:
-                fresh = isolated.another(name, Place(*place))
-                id = differs(fresh, kept, len(self.dataset.classes)) if fresh.fingerprint == model.fingerprint else None
+                fresh = Remote(channel).to(self.models.resolved_device)
+                same = fresh.fingerprint == self._guests[name].fingerprint
+                id = differs(fresh, kept, len(self.dataset.classes)) if same else None
             except (AdapterError, UsageError, Ended) as error:
                 self.progress.say(f"model {name} could not be asked afresh: {told(error)}")
                 continue

@@ -80,14 +80,16 @@ class Isolated:
         adapter = Remote(channel)
         return adapter.to(place.device)
 
-    def another(self, name: str, place: Place) -> Remote:
-        """The same model, made once more in a process that nobody has asked anything; raises as `remote`."""
-        from adapters.remote import Remote
+    def another(self, name: str, place: Place) -> ProcessChannel:
+        """To the same model, made once more in a process that nobody has asked anything; it is not waited for."""
         from bench.running.isolation.channel import ProcessChannel
 
         process = self._blank.pop() if self._blank else None
-        self._afresh.append(ProcessChannel(name, self.origins[name], place, self.limits, self._heard, process))
-        return Remote(self._afresh[-1]).to(place.device)
+        channel = ProcessChannel(name, self.origins[name], place, self.limits, self._heard, process)
+        self._afresh.append(channel)
+        if self.origins[name].source != "object":  # whose pickle may be larger than a pipe is
+            channel.begin()
+        return channel
 
     def _channel(self, name: str, place: Place) -> ProcessChannel:
         from bench.running.isolation.channel import ProcessChannel
