@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.board.losses import JOINED
-from bench.board.outcomes import Outcome, outcomes
+from bench.board.sides import Key, Outcome, Question, Side, outcomes
 from bench.report.page.given import Board
 from bench.table import visible
 
@@ -22,19 +22,18 @@ def data_of(board: Board, model: str) -> dict[str, Any]:
     """What became of each example: for each attack two sets of bits, the examples that it covers and those that stay
     right. Sets that are the same are written once.
     """
-    target = next(info for info in board.view.targets() if info.name == model)
     told, n = board.sizes, board.dataset.sizes[board.suite.dataset.split]
     known: dict[str, int] = {}
     rows = []
-    for found in outcomes(board.view, target):
+    for key, found in _shown(board, model).items():
         mask = np.zeros(n, dtype=bool)
         mask[found.index] = True
         robust = np.zeros(n, dtype=bool)
-        robust[found.index] = found.robust
+        robust[found.index] = found.success
         rows.append(
             {
-                "key": json.dumps([*map(str, found.question)]),
-                "label": _label(found, told),
+                "key": json.dumps([*map(str, key)]),
+                "label": _label(found.question, told),
                 "known": known.setdefault(bits(mask), len(known)),
                 "robust": bits(robust),
             }
@@ -42,7 +41,20 @@ def data_of(board: Board, model: str) -> dict[str, Any]:
     return {"model": visible(model), "n": n, "known": list(known), "rows": rows}
 
 
-def _label(found: Outcome, told: dict[float | None, str]) -> str:
+def _shown(board: Board, model: str) -> dict[Key, Outcome]:
+    """Of a model all that has a number, the worst of all first; what is certified has a table of its own."""
+    by = board.suite.rank_by
+    found = outcomes(Side(board.view, board.by_model[model][0], model))
+    shown = {
+        key: each
+        for key, each in found.items()
+        if each.status == "ok" and each.question.what != "certified" and len(each.index)
+        if each.question.what != "worst" or (by is not None and each.question.eps == by.eps)
+    }
+    return dict(sorted(shown.items(), key=lambda item: item[1].question.what != "worst"))
+
+
+def _label(found: Question, told: dict[float | None, str]) -> str:
     words = ["worst of all" if found.attack == "worst-of-all" else found.attack]
     if found.norm not in (None, "linf"):
         words.append(str(found.norm))
