@@ -129,18 +129,7 @@ def board_of(
     keep: Collection[str] = (),
 ) -> list[Row]:
     """A suite's rows from the records of a shelf; `current`, `met` and `keep` as in `View` and `on_board`."""
-    return _rows(suite, dataset, shelf.contents(warn), current, met, keep)
-
-
-def _rows(
-    suite: Suite,
-    dataset: Dataset,
-    found: Contents,
-    current: Mapping[str, ModelInfo] | None = None,
-    met: Mapping[str, ModelInfo] | None = None,
-    keep: Collection[str] = (),
-) -> list[Row]:
-    return rows(view_of(suite, dataset, found, current, met, keep))
+    return rows(view_of(suite, dataset, shelf.contents(warn), current, met, keep))
 
 
 def view_of(
@@ -212,7 +201,7 @@ def leaderboard(shelf: Shelf, warn: Say = quiet, extra: Suite | None = None, kee
     cells = [*(record.cell for record in found.records.values()), *(one.cell for one in found.failures.values())]
     checksums = {cell.craft.dataset.checksum for cell in cells}
     boards = [
-        (suite, _rows(suite, dataset, found, keep=keep if suite is extra else ()))
+        (suite, rows(view_of(suite, dataset, found, keep=keep if suite is extra else ())))
         for suite, dataset in suites.values()
         if suite.board != "paper" and dataset.checksum in checksums
     ]

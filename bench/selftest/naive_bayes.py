@@ -4,6 +4,8 @@ another.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from sklearn.naive_bayes import GaussianNB
@@ -24,13 +26,17 @@ class NaiveBayes(Family):
     reaches, decides, hidden = 0.95, 0.99, 0.95
 
     def known(self, rng: np.random.Generator, n: int, norm: str) -> Known:
-        while True:
-            features = int(rng.integers(2, 13))
-            x = inner(rng, 8 * n, features)
-            make = _planes if rng.random() < 0.5 else _shell
-            found = chosen(make(rng, x, norm), n)
-            if found is not None:
-                return found
+        return _either(rng, n, lambda x: _planes(rng, x, norm), lambda x: _shell(rng, x, norm))
+
+
+def _either(rng: np.random.Generator, n: int, one: Callable[[Array], Known], other: Callable[[Array], Known]) -> Known:
+    """A model of one of two forms, with as many examples as were asked for."""
+    while True:
+        x = inner(rng, 8 * n, int(rng.integers(2, 13)))
+        make = one if rng.random() < 0.5 else other
+        found = chosen(make(x), n)
+        if found is not None:
+            return found
 
 
 def _planes(rng: np.random.Generator, x: np.ndarray, norm: str) -> Known:
@@ -77,13 +83,7 @@ class RadialUnits(Family):
     reaches, decides, hidden = 0.95, 0.99, 0.95
 
     def known(self, rng: np.random.Generator, n: int, norm: str) -> Known:
-        while True:
-            features = int(rng.integers(2, 13))
-            x = inner(rng, 8 * n, features)
-            make = _alike if rng.random() < 0.5 else _apollonius
-            found = chosen(make(rng, x), n)
-            if found is not None:
-                return found
+        return _either(rng, n, lambda x: _alike(rng, x), lambda x: _apollonius(rng, x))
 
 
 def _alike(rng: np.random.Generator, x: Array) -> Known:
