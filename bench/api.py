@@ -234,7 +234,7 @@ def _board(suite: str | Suite, style: Style, rerun: Rerun | None, **options: Any
     with telling(style) as teller, closing(Session(suite, progress=teller, **options)) as session:
         missing = session.missing(rerun)
         summary = session.run(missing) if missing else None
-        write_leaderboard(session.shelf, session.suite, session.only or ())
+        write_leaderboard(session.shelf)
         if summary is not None and summary.interrupted:
             raise KeyboardInterrupt
         lost = {name: str(each) for name, each in session.models.lost.items()}
