@@ -63,15 +63,16 @@ def command(
     """Compare two models, versions or runs, example by example; docs/compare.md."""
     from bench.board.gate import regressions
     from bench.running.comparing import comparison, wanted
-    from bench.running.shelf import suite_at
+    from bench.running.shelf import suite_here
 
     points, most = fail_on_regression, _number(examples)
     if points is not None and not (math.isfinite(points) and 0 <= points <= 100):
         raise UsageError(f"{GATE} {points:g}: give percentage points from 0 to 100")
     if data is not None and suite is None:
         raise UsageError("--data is of one suite: name it with --suite")
-    asked = None if suite is None else suite_at(suite, data)
-    found = comparison(wanted(a, out), wanted(b, out), asked, model or (), warn)
+    sides = wanted(a, out), wanted(b, out)
+    asked = None if suite is None else suite_here(suite, data, *(side.shelf for side in sides))
+    found = comparison(*sides, asked, model or (), warn)
     failures = None if points is None else regressions(found, points)
     _print(found, format, failures, most, explain)
     _write(found, failures, most, junit, json, summary)

@@ -32,10 +32,11 @@ def command(
     from bench.files import replace_file
     from bench.report.bracket_figure import board_figure, bracket_figure, brackets_of
     from bench.report.figure_style import png, styled
-    from bench.running.shelf import Shelf, board_of, dataset_of, suite_at
+    from bench.running.shelf import Shelf, board_of, dataset_of, suite_here
 
-    asked = suite_at(suite, data)
-    rows = board_of(asked, dataset_of(asked), Shelf(out), warn)
+    shelf = Shelf(out)
+    asked = suite_here(suite, data, shelf)
+    rows = board_of(asked, dataset_of(asked), shelf, warn)
     found = {name: brackets_of(rows, name) for name in dict.fromkeys(row.model for row in rows)}
     for name in model or ():
         if name not in found:

@@ -107,11 +107,11 @@ def _print(only: str | None, data: Path | None, format: str | None, out: Path, e
 
 def _boards(only: str | None, data: Path | None, shelf: Shelf) -> list[tuple[Suite, list[Row]]]:
     """One suite's, or all of the shelf."""
-    from bench.running.shelf import board_of, boards, dataset_of, suite_at
+    from bench.running.shelf import board_of, boards, dataset_of, suite_here
 
     if only is None:
         return [(view.suite, board) for view, board in boards(shelf.contents(warn), warn)]
-    suite = suite_at(only, data)
+    suite = suite_here(only, data, shelf)
     return [(suite, board_of(suite, dataset_of(suite), shelf, warn))]
 
 

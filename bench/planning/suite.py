@@ -19,6 +19,8 @@ from bench.table import one_line
 from bench.threats import Criterion, Epsilon, Norm, norm_named
 
 ARCHIVE = resources.files("suites") / "archive"
+NAME = "[A-Za-z0-9._-]{1,80}"
+"""What a suite may be called."""
 
 
 class DatasetChoice(Part):
@@ -57,7 +59,7 @@ class RankBy(Part):
 class Suite(Part):
     """A suite file."""
 
-    suite: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,80}$")]
+    suite: Annotated[str, Field(pattern=f"^{NAME}$")]
     """Its name: letters, digits, `.`, `_` and `-`, and none that ships with the program."""
     version: Annotated[int, Field(ge=1)] = 1
     """Raised when the suite is changed, so that boards of two versions are told apart."""

@@ -19,11 +19,11 @@ from bench.board.versions import judged
 from bench.board.view import View
 from bench.datasets.base import Dataset
 from bench.errors import UsageError, unknown
-from bench.planning.suite import Suite, load_suite
+from bench.planning.suite import Suite
 from bench.progress import Say, quiet
 from bench.records.identity import identity
 from bench.records.record import AttackId, Failure, ModelInfo, Record
-from bench.running.shelf import Contents, Shelf, dataset_of, known_boards, view_of
+from bench.running.shelf import Contents, Shelf, dataset_of, suite_here, suites_of, view_of
 
 SHOWN = 12
 """Characters of a fingerprint in an error."""
@@ -108,7 +108,7 @@ def comparison(
     if only and baseline.models is not None:
         raise UsageError("--model chooses among the models of two folders; here A and B name models themselves")
     contents = [side.shelf.contents(warn) for side in (baseline, candidate)]
-    asked, dataset = _suite(suite, [baseline, candidate], contents)
+    asked, dataset = _suite(suite, [baseline, candidate], contents, warn)
     sides = [_sides(side, found, asked, dataset) for side, found in zip((baseline, candidate), contents, strict=True)]
     return _paired(sides[0], sides[1], only, named=baseline.models is not None)
 
@@ -162,25 +162,26 @@ def _only_met(side: Side | None) -> bool:
 # -- the suite --------------------------------------------------------------------------------------------------------
 
 
-def _suite(spec: str | Suite | None, sides: Sequence[Wanted], contents: Sequence[Contents]) -> tuple[Suite, Dataset]:
+def _suite(
+    spec: str | Suite | None, sides: Sequence[Wanted], contents: Sequence[Contents], warn: Say
+) -> tuple[Suite, Dataset]:
     if spec is not None:
-        suite = spec if isinstance(spec, Suite) else load_suite(spec)
+        suite = suite_here(spec, None, *(side.shelf for side in sides))
         return suite, dataset_of(suite)
     run = [_run(found, side.models) for side, found in zip(sides, contents, strict=True)]
-    fits = [
-        (suite, dataset)
-        for suite, dataset in known_boards()
-        if suite.board != "paper" and all(_answers(asked, suite, dataset) for asked in run)
-    ]
+    known = [suites_of(found, warn) for found in contents]
+    suites = {(suite.suite, suite.version): (suite, data) for each, _ in known for suite, data in each}
+    suites = {key: fit for key, fit in suites.items() if fit[0].board != "paper"}
+    noted = [fit for key, fit in suites.items() if all(key in ran for _, ran in known)]
+    fits = [fit for fit in suites.values() if all(_answers(asked, *fit) for asked in run)] or noted
     fits = [fit for fit in fits if fit[0].rank_by] or fits
+    if len(fits) > 1 and not any(side.shelf.with_published for side in sides):
+        fits = [fit for fit in fits if fit in noted] or fits
     if len(fits) == 1:
         return fits[0]
     names = " and ".join(dict.fromkeys(side.text for side in sides))
     if not fits:
-        raise UsageError(
-            f"no suite of those known was run on {names} as a whole; name one, or a file of yours, with "
-            "--suite NAME|FILE.yaml"
-        )
+        raise UsageError(f"no suite was run on {names}, as far as is known; name one with --suite NAME|FILE.yaml")
     raise UsageError(f"{names}: run on {', '.join(suite.suite for suite, _ in fits)}; name one with --suite")
 
 

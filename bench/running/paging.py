@@ -14,7 +14,7 @@ from bench.records.usable import Unusable
 from bench.report.boards import begun
 from bench.report.page.given import Board, Given
 from bench.report.page.site import write
-from bench.running.shelf import Contents, Shelf, boards, dataset_of, suite_at, view_of
+from bench.running.shelf import Contents, Shelf, boards, dataset_of, suite_here, view_of
 
 
 def page_of(
@@ -30,7 +30,7 @@ def page_of(
         DiskError: a file cannot be written.
     """
     found = shelf.contents(warn)
-    boards = _boards(found, only, data, warn)
+    boards = _boards(shelf, found, only, data, warn)
     given = Given(boards, found.records, _cards(boards), lambda id: _kept(shelf, found.records.get(id), warn))
     return write(site, given) if boards else None
 
@@ -48,11 +48,11 @@ def _kept(shelf: Shelf, record: Record | None, warn: Say) -> Kept | None:
     return None
 
 
-def _boards(found: Contents, only: str | None, data: Path | None, warn: Say) -> list[Board]:
+def _boards(shelf: Shelf, found: Contents, only: str | None, data: Path | None, warn: Say) -> list[Board]:
     """The boards that have something to show; those of the paper's numbers where one is asked for."""
     if only is None:
         return [Board(view, made) for view, made in boards(found, warn)]
-    suite = suite_at(only, data)
+    suite = suite_here(only, data, shelf)
     view = view_of(suite, dataset_of(suite), found)
     made = rows(view)
     return [Board(view, made)] if begun(made) else []

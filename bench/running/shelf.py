@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -15,7 +16,7 @@ from bench.datasets import open_dataset, options_of
 from bench.datasets.base import Dataset
 from bench.errors import UsageError, unknown
 from bench.files import replace_file
-from bench.planning.suite import DatasetChoice, Suite, load_suite, of_text
+from bench.planning.suite import NAME, DatasetChoice, Suite, load_suite, names, of_text
 from bench.progress import Say, quiet
 from bench.records import ran
 from bench.records.asked import Asked, notes
@@ -115,6 +116,19 @@ def suite_at(spec: str | Suite, data: Path | None) -> Suite:
         raise UsageError(f"dataset {suite.dataset.name} is read from no path; leave out --data")
     chosen = {**suite.dataset.model_dump(), "path": str(data)}
     return suite.model_copy(update={"dataset": DatasetChoice.model_validate(chosen)})
+
+
+def suite_here(spec: str | Suite, data: Path | None, *shelves: Shelf) -> Suite:
+    """As `suite_at`, also by the name of a user's suite that was run into one of these shelves.
+
+    Raises:
+        UsageError: as there.
+    """
+    if isinstance(spec, str) and spec not in names() and re.fullmatch(NAME, spec):
+        ran_here = [each for shelf in shelves for store in shelf.stores() for each in ran.notes(store)]
+        texts = [each.text for each in sorted(ran_here, key=lambda each: each.at) if each.suite == spec]
+        return suite_at(of_text(texts[-1]) if texts else spec, data)
+    return suite_at(spec, data)
 
 
 def dataset_of(suite: Suite) -> Dataset:
