@@ -31,7 +31,7 @@ def draw(table: Table, console: Console, *, explain: bool = False) -> None:
     from rich.text import Text
 
     console.print(Text("\n".join(["", *wrapped(visible(table.title), console.width)]), style="bold"))
-    pieces, left_out = fitted(table, console.width)
+    pieces, left_out = fitted(table, console.width) if table.headers else ([], ())
     for piece in pieces:
         console.print()
         console.print(piece if table.rows else "(none)")

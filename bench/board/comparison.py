@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.board.paired import Paired
+from bench.board.ranking import NOT_RUN
 from bench.board.sides import Key, Outcome, Question, Side, outcomes
 from bench.board.statistics import holm
 
@@ -131,7 +132,8 @@ def _apart(key: Key, one: Outcome | None, other: Outcome | None, baseline: Side,
             return "generated inputs: records keep no verdict on each of them"
         if found.status != "ok":
             told = {"missing": "not run", "unsupported": "does not apply", "error": "error"}[found.status]
-            return f"{told} on {side.called}" + (f": {found.reason}" if found.reason else "")
+            known = found.reason if found.status != "missing" or not str(found.reason).startswith(NOT_RUN) else None
+            return f"{told} on {side.called}" + (f": {known}" if known else "")
     assert one is not None
     assert other is not None
     if one.slices != other.slices:

@@ -8,7 +8,7 @@ FOLDER:NAME[@PREFIX]  a model in these records alone
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from bench.datasets.base import Dataset
 from bench.errors import UsageError, unknown
 from bench.planning.suite import Suite
 from bench.progress import Say, quiet
+from bench.records.examples import Kept
 from bench.records.identity import identity
 from bench.records.record import AttackId, Failure, ModelInfo, Record
 from bench.running.shelf import Contents, Shelf, dataset_of, suite_here, suites_of, view_of
@@ -38,6 +39,12 @@ class Wanted:
     shelf: Shelf
     models: Mapping[str, str] | None = None
     """Beginnings of fingerprints by the models' names, empty for whatever the board shows; None for all models."""
+    of_board: bool = False
+    """Whether the text names no model, though these are some."""
+
+    def called(self, name: str) -> str:
+        """What people call a model of it."""
+        return f"{self.text}:{name}" if self.models is None or self.of_board else self.text
 
 
 def wanted(text: str, out: Path) -> Wanted:
@@ -111,6 +118,20 @@ def comparison(
     asked, dataset = _suite(suite, [baseline, candidate], contents, warn)
     sides = [_sides(side, found, asked, dataset) for side, found in zip((baseline, candidate), contents, strict=True)]
     return _paired(sides[0], sides[1], only, named=baseline.models is not None)
+
+
+def kept_of(sides: Sequence[Wanted], warn: Say = quiet) -> Callable[[str], Kept | None]:
+    """The adversarial inputs that were kept with a cell's record on one of the sides, by the cell's id."""
+
+    def kept(id: str) -> Kept | None:
+        for side in sides:
+            records = (store.record(id) for store in side.shelf.stores())
+            found = (side.shelf.examples(record, warn) for record in records if record is not None)
+            if (inputs := next((each for each in found if each is not None), None)) is not None:
+                return inputs
+        return None
+
+    return kept
 
 
 def of_suites(baseline: Wanted, candidate: Wanted, ours: Suite, theirs: Suite, warn: Say = quiet) -> Comparison:
@@ -219,15 +240,15 @@ def _sides(side: Wanted, found: Contents, suite: Suite, dataset: Dataset) -> dic
     if side.models is None:
         if not shown:
             raise UsageError(f"no records of {suite.suite} in {side.text}; run: bench suite {suite.suite}")
-        return {name: Side(view, head, f"{side.text}:{name}") for name, head in shown.items()}
+        return {name: Side(view, head, side.called(name)) for name, head in shown.items()}
     sides = {}
     for name, prefix in side.models.items():
         if name in shown and (not prefix or shown[name].fingerprint.startswith(prefix)):
-            sides[name] = Side(view, shown[name], side.text)
+            sides[name] = Side(view, shown[name], side.called(name))
             continue
         model = _model(name, prefix, found, dataset, shown)
         older = view_of(suite, dataset, replace(found, published=()), {name: model}, keep=keep)
-        sides[name] = Side(older, _of(older, name, suite), side.text)
+        sides[name] = Side(older, _of(older, name, suite), side.called(name))
     return sides
 
 

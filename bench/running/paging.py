@@ -10,7 +10,6 @@ from bench.board.rows import rows
 from bench.progress import Say, quiet
 from bench.records.examples import Kept
 from bench.records.record import Record
-from bench.records.usable import Unusable
 from bench.report.boards import begun
 from bench.report.page.given import Board, Given
 from bench.report.page.site import write
@@ -36,16 +35,8 @@ def page_of(
 
 
 def _kept(shelf: Shelf, record: Record | None, warn: Say) -> Kept | None:
-    """The examples of a record from the first folder that has them; of a cell that was not run there are none."""
-    if record is None:
-        return None
-    for store in shelf.stores():
-        try:
-            if (kept := store.examples(record)) is not None:
-                return kept
-        except Unusable as error:
-            warn(f"ignored {store.examples_path(record)}: {error}")
-    return None
+    """The examples of a record; of a cell that was not run there are none."""
+    return None if record is None else shelf.examples(record, warn)
 
 
 def _boards(shelf: Shelf, found: Contents, only: str | None, data: Path | None, warn: Say) -> list[Board]:

@@ -20,9 +20,11 @@ from bench.planning.suite import NAME, DatasetChoice, Suite, load_suite, names, 
 from bench.progress import Say, quiet
 from bench.records import ran
 from bench.records.asked import Asked, notes
+from bench.records.examples import Kept
 from bench.records.ran import Ran
 from bench.records.record import Failure, ModelInfo, Record
 from bench.records.store import Store
+from bench.records.usable import Unusable
 from bench.records.verdicts import Level, levels
 from bench.report.boards import begun, render, whole
 
@@ -97,6 +99,16 @@ class Shelf:
     def state(self) -> frozenset[tuple[str, int, int]]:
         """Names, sizes and times of all files that are read: what it tells of has changed where this has."""
         return frozenset(found for store in self.stores() for found in store.state())
+
+    def examples(self, record: Record, warn: Say = quiet) -> Kept | None:
+        """The inputs that were kept with a record, from the first folder that has them; None where there are none."""
+        for store in self.stores():
+            try:
+                if (kept := store.examples(record)) is not None:
+                    return kept
+            except Unusable as error:
+                warn(f"ignored {store.examples_path(record)}: {error}")
+        return None
 
     @property
     def _reads_published(self) -> bool:

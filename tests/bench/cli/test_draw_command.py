@@ -38,4 +38,4 @@ def test_without_brackets_there_is_nothing_to_draw(bench: Bench) -> None:
     found = bench("draw", "tiny.yaml")
     assert found.code == 2
     assert found.err.count("\n") == 1
-    assert "no brackets of suite tiny" in found.err
+    assert "suite tiny certifies nothing" in found.err
