@@ -74,7 +74,7 @@ def _write_page(only: str | None, data: Path | None, out: Path, site: Path) -> N
     _check_data(only, data)
     count = page_of(Shelf(out), site, only, data, warn)
     if count is None:
-        raise _nothing(only, data, out)
+        raise _nothing(only, only, data, out)
     typer.echo(f"{count} files in {site}; open {site / 'index.html'}")
 
 
@@ -89,7 +89,7 @@ def _print(only: str | None, data: Path | None, format: str | None, out: Path, e
     if format in ("json", "csv"):
         typer.echo(table.as_json(rows) if format == "json" else table.as_csv(rows), nl=format == "json")
     elif not rows:
-        raise _nothing(only, data, out)
+        raise _nothing(boards[0][0].suite if only else None, only, data, out)
     elif format is None and sys.stdout.isatty():
         for suite, board in boards:
             print_board(suite, board, explain=explain)
@@ -120,9 +120,9 @@ def _check_data(only: str | None, data: Path | None) -> None:
         raise UsageError("--data is of one suite: name it, bench leaderboard SUITE --data PATH")
 
 
-def _nothing(only: str | None, data: Path | None, out: Path) -> UsageError:
-    """There is no record to show."""
+def _nothing(name: str | None, only: str | None, data: Path | None, out: Path) -> UsageError:
+    """There is no record to show of a suite, by its name and as it was asked for, or of any."""
     return UsageError(
-        f"no records of {f'suite {only}' if only else 'any suite'} yet in ./results or "
+        f"no records of {f'suite {name}' if name else 'any suite'} yet in ./results or "
         f"{out / 'results'}; make some with: {command_of('suite', only or 'digits-fgsm', **place(out, data))}"
     )
