@@ -62,7 +62,7 @@ class Identified(ABC):
 
     @property
     def foreign_code(self) -> bool:
-        """Whether it has code of its user's, or of a library but torch or NumPy, or something that cannot be seen into."""
+        """Whether it has code of its user's, of a library but torch or NumPy, or something that cannot be seen into."""
         seen = self._looked_at(weigh=False)
         return seen is not None and (seen.foreign or bool(seen.unseen))
 

@@ -230,7 +230,7 @@ class Session:
         return summary
 
     def _afresh(self, work: Sequence[Job]) -> dict[str, ProcessChannel]:
-        """Processes of the user's models whose code meets true classes, which are made in them while the run goes on."""
+        """Processes for the user's models whose code meets true classes; these are made while the run goes on."""
         from adapters.inside import is_handed_classes
         from bench.running.isolation.channel import Place
 
