@@ -89,7 +89,7 @@ def _apart_of_all(found: Comparison) -> list[Table]:
     for pair in found.pairs:
         for reason in _reasons(pair):
             models.setdefault(reason, []).append(pair.candidate.name)
-    return _apart_told([f"{', '.join(names)}: {why}: {rows}" for (why, rows), names in models.items()])
+    return _apart_told([f"{', '.join(names)}: {why} ({rows})" for (why, rows), names in models.items()])
 
 
 # -- two models -------------------------------------------------------------------------------------------------------
@@ -101,7 +101,7 @@ def pair_tables(pair: Pair, examples: int | None = EXAMPLES) -> list[Table]:
     if pair.clean is not None and not pair.clean.paired.interval[0] <= 0 <= pair.clean.paired.interval[1]:
         made += _at_equal_clean(pair)
     made += _flipped(pair, examples)
-    apart = _apart_told([f"{why}: {rows}" for why, rows in _reasons(pair)], "" if made else _title(pair))
+    apart = _apart_told([f"{why} ({rows})" for why, rows in _reasons(pair)], "" if made else _title(pair))
     return [*made, *apart] or [Table(_title(pair), (), (), "No row is on either side.")]
 
 

@@ -79,7 +79,7 @@ def test_many_models_have_a_line_each_and_say_which_were_refitted() -> None:
     assert "than the baseline's: a." in table.note
     assert "c is gone (no records)" in table.note
     assert (apart.title, apart.headers) == ("Not comparable", ())
-    assert apart.note.splitlines() == ["- b: crafted on two versions of a: fgsm 0.1 from a"]
+    assert apart.note.splitlines() == ["- b: crafted on two versions of a (fgsm 0.1 from a)"]
     assert apart.markdown() == f"### Not comparable\n\n{apart.note}"
     assert "<p>- b: crafted" in apart.html()
     assert "(none)" not in apart.text()
@@ -92,7 +92,7 @@ def test_what_cannot_be_compared_is_a_line_a_reason_with_its_rows() -> None:
     short = compared(side({}), side({}, limit=3, answer=lambda asked: CLEAN[:3]))
     (alone,) = pair_tables(short)
     assert alone.title.endswith("m beside m: no row can be compared")
-    assert re.fullmatch(r"- slices differ: 6 of 6 for m and a sample of 3 of 6 for m: all \d+ rows", alone.note)
+    assert re.fullmatch(r"- slices differ: 6 of 6 for m and a sample of 3 of 6 for m \(all \d+ rows\)", alone.note)
     fgsm = {"a": None}
     second = viewed(
         suite, lambda asked: fgsm.get(asked.target.name, CLEAN) if asked.craft.attack.name == "fgsm" else CLEAN,
@@ -100,7 +100,7 @@ def test_what_cannot_be_compared_is_a_line_a_reason_with_its_rows() -> None:
     )  # fmt: skip
     heads = [{row.model: row for row in rows(view)}["a"] for view in (first, second)]
     lacking = compared(Side(first, heads[0], "x:a"), Side(second, heads[1], "y:a"))
-    assert pair_tables(lacking)[-1].note == "- not run on y:a: worst 0.2; fgsm 0.1, 0.2; fgsm 0.1 from b"
+    assert pair_tables(lacking)[-1].note == "- not run on y:a (worst 0.2; fgsm 0.1, 0.2; fgsm 0.1 from b)"
 
 
 def test_json_has_every_number() -> None:
