@@ -9,7 +9,7 @@ features have to change, and all of it spreads the first, long steps over too ma
 Checked against adversarial-library 0.2.8 on the net of Wong & Kolter 2018, 200 MNIST images, 100 gradients each. Median
 distances, theirs in brackets: L_inf .161 (.518), L2 2.04 (2.34), L1 12.3 (14.1), L0 27 (50; `first: linear`). Beside
 foolbox 3.3.4 in L0, mean of 96 images of the reference maxout net: an eighth 9.10, linear 9.48, one 9.07 (9.19); median
-of 39 of the net of Wong & Kolter: 24.5, 25, 34 (35.5). More in `docs/peers.md`.
+of 98 of the net of Wong & Kolter: 26.5, 26.5, 45 (45). More in `docs/peers.md`.
 """
 
 from __future__ import annotations
