@@ -82,7 +82,7 @@ def _is_listed(board: Board, asked: Question) -> bool:
     ranks everywhere.
     """
     by = board.suite.rank_by
-    return (asked.what == "worst" and asked.eps == by.eps) if by is not None else asked.what == "attack"
+    return (asked.what == "worst" and asked.eps == by.eps) if by is not None else asked.what in ("clean", "attack")
 
 
 def _fallen(found: Outcome, among: Sequence[Question], n: int) -> dict[str, Any]:

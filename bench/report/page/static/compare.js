@@ -247,7 +247,7 @@ document.addEventListener("DOMContentLoaded", () => {
     at.value = String(ranked < 0 ? lines.length - 1 : ranked);
     showFlips();
     const rest = found.apart.length ? `, ${found.apart.length} not comparable` : "";
-    said.textContent = lines.length ? `${lines.length} rows${rest}` : `Nothing to compare${rest}`;
+    said.textContent = lines.length ? `${lines.length} ${lines.length === 1 ? "row" : "rows"}${rest}` : `Nothing to compare${rest}`;
   }
 
   const parts = Array.from(document.querySelectorAll("[data-result]"));
