@@ -85,7 +85,8 @@ class Hand:
         isolated = None if self._limits is None else Isolated(self._limits, SILENT.say)
         models = Models(dataset, self._device, isolated=isolated)
         known = list[str]()
-        for spec in self._specs:
+        others = {name for each in names() for name in zoo.names(each)} - {*zoo.names(dataset.name)}
+        for spec in (spec for spec in self._specs if spec not in others):
             with contextlib.suppress(OfOtherData):  # a folder may hold records of several datasets
                 own, guests = chosen([spec], models, list(zoo.names(dataset.name)))
                 known += [*own, *guests]
