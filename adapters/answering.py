@@ -26,7 +26,15 @@ from torch import Tensor
 
 from adapters.base import Adapter
 from adapters.errors import InvalidOutput
-from adapters.inside import classes_told_apart, has_own_code, in_float64, kind, parts, training_modules
+from adapters.inside import (
+    classes_told_apart,
+    has_own_code,
+    in_float64,
+    is_handed_classes,
+    kind,
+    parts,
+    training_modules,
+)
 from adapters.remote import Reply
 from adapters.structures.wire import packed
 
@@ -163,6 +171,7 @@ def _info(adapter: Adapter) -> Reply:
             "parts": sum(1 for _ in parts(adapter)),
             "training": training_modules(adapter),
             "own_code": has_own_code(adapter),
+            "handed_classes": is_handed_classes(adapter),
         },
     )
 

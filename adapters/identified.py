@@ -60,6 +60,12 @@ class Identified(ABC):
         """
         return self._flagged(self._looked_at(weigh=False))
 
+    @property
+    def foreign_code(self) -> bool:
+        """Whether it has code of its user's, of a library but torch or NumPy, or something that cannot be seen into."""
+        seen = self._looked_at(weigh=False)
+        return seen is not None and (seen.foreign or bool(seen.unseen))
+
     def _identity(self, *, drawn: bool) -> str:
         """The fingerprint; with what is drawn in place of what is unseen, or without."""
         digest = hashlib.sha256()

@@ -74,6 +74,16 @@ def has_own_code(adapter: Adapter) -> bool:
     return any(type(part).reference_predict is not Adapter.reference_predict for part in parts(adapter))
 
 
+def is_handed_classes(adapter: Adapter) -> bool:
+    """Whether code that is not this project's or torch's runs where losses are asked for, with true classes in reach.
+
+    An estimator is compiled: no code of its author's is handed any.
+    """
+    if isinstance(adapter, Remote):
+        return adapter.told.handed_classes
+    return any(kind(part) != "estimator" and getattr(part, "foreign_code", True) for part in parts(adapter))
+
+
 def in_float64(adapter: Adapter, x: Tensor) -> Adapter | None:
     """The model itself if it computes in the precision of its inputs, or a copy that does; None where neither works.
 

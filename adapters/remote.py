@@ -71,6 +71,7 @@ class Told(NamedTuple):
     parts: int
     training: int
     own_code: bool
+    handed_classes: bool
 
     @classmethod
     def of(cls, reply: Reply) -> Told:
@@ -110,7 +111,7 @@ class Told(NamedTuple):
             several("notes", str), fingerprint, several("unseen", str), item("remedy", str), kind,
             None if values.get("known_classes") is None else several("known_classes", int, most=100_000),
             item("told_apart", int, none), item("parts", int),
-            item("training", int), item("own_code", bool),
+            item("training", int), item("own_code", bool), item("handed_classes", bool),
         )  # fmt: skip
 
 

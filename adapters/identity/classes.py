@@ -94,6 +94,7 @@ def _class(walk: Walk, kind: type, *, made: bool) -> bytes:
     if home is not None and is_named(kind):
         outside.note(walk, kind.__module__, kind.__qualname__ if made else "", home)
         return node("class of a library", home, kind.__module__, kind.__qualname__, *_patches(walk, kind))
+    walk.foreign = True
     walk.reading.add(name for name in vars(kind).get("__match_args__", ()) if isinstance(name, str))
     parts = [walk.of(base) if made else kind_of(walk, base) for base in kind.__mro__[1:]]
     if libraries.of_class(type(kind)) is None:

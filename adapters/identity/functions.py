@@ -33,6 +33,7 @@ def function(walk: Walk, value: types.FunctionType) -> bytes:
         return node("compiled", walk.of(compiled))
     if home is not None:
         return node("function of a library", *_of_library(walk, value, home, str(module)))
+    walk.foreign = True
     return node("function", read(walk, value.__code__), *_called_with(walk, value), _globals(walk, value))
 
 
@@ -191,6 +192,7 @@ def getter(walk: Walk, value: Any) -> bytes:
 
 @rule(types.CodeType)
 def compiled(walk: Walk, value: types.CodeType) -> bytes:
+    walk.foreign = True
     return node("code", read(walk, value))
 
 

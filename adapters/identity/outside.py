@@ -85,6 +85,7 @@ READS = ("load", "read", "open", "imread", "fetch", "download", "urlopen")
 
 def note(walk: Walk, module: str, name: str, home: str = "") -> None:
     """Take down that code here asks the outside world, if this thing of a library (with a version, of another) does."""
+    walk.foreign = walk.foreign or " " in home
     full = f"{module}.{name}".strip(".")
     walk.reading.add(mark for mark, functions in CALLED_BY.items() if full in functions)
     last = name.rpartition(".")[2]

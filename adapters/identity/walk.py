@@ -19,6 +19,8 @@ class Seen(NamedTuple):
     """SHA-256 over all that was seen, 64 hex digits."""
     unseen: tuple[str, ...]
     """Path and type of each thing that cannot be seen into, such as `head.session: InferenceSession`."""
+    foreign: bool = False
+    """Whether code of its user's was met, or of a library other than torch, scikit-learn, NumPy and Python's own."""
 
 
 Rule = Callable[["Walk", Any], bytes]
@@ -86,7 +88,7 @@ def _walked(walk: Walk, parts: Mapping[str, Any]) -> Seen:
     except RecursionError:
         walk.unseen.append("nested more deeply than Python recurses")
         digest = node("too deep").hex()
-    return Seen(digest, tuple(dict.fromkeys(walk.unseen)))
+    return Seen(digest, tuple(dict.fromkeys(walk.unseen)), walk.foreign)
 
 
 class Walk:
@@ -98,6 +100,7 @@ class Walk:
         self.weigh = weigh
         """Whether the contents of tensors and arrays are hashed."""
         self.unseen: list[str] = []
+        self.foreign = False
         self._trail: list[str] = []
         self._open: dict[tuple[str, int], str] = {}
         self._done: dict[tuple[str, int], bytes] = {}

@@ -112,13 +112,15 @@ def _rows(pair: Pair) -> Table:
     ]
     n = max((question.n for question in questions), default=0)
     terms = f"Right when clean and under what was asked, %. {METHOD}, Holm over these {len(pair.lines)} rows."
-    note = f"Baseline: {_told(pair.baseline)}. Candidate: {_told(pair.candidate)}. n = {n} but where it says otherwise."
+    note = f"Baseline: {side_told(pair.baseline)}. Candidate: {side_told(pair.candidate)}. "
+    note += f"n = {n} but where it says otherwise."
     suite = " and ".join(dict.fromkeys((pair.baseline.suite, pair.candidate.suite)))
     title = f"{suite}: {pair.candidate.called} beside {pair.baseline.called}"
     return drawn(title, pair.lines, columns, terms, note=note)
 
 
-def _told(side: Side) -> str:
+def side_told(side: Side) -> str:
+    """Which model it is: its name, its fingerprint, its rank and its flags."""
     head = side.head
     flags = f", flags {', '.join(head.flags)}" if head.flags else ""
     told = head.place or (f"rank {head.rank}" if head.rank else "no rank")
@@ -180,10 +182,11 @@ def taken_for(flip: Flip, names: Sequence[str]) -> str:
 
 def under(flip: Flip, told: Sequence[Question]) -> str:
     """What the falling model falls for."""
-    return "a smaller size" if flip.under is None else _row_called(flip.under, told)
+    return "a smaller size" if flip.under is None else row_called(flip.under, told)
 
 
-def _row_called(row: Measured, told: Sequence[Question]) -> str:
+def row_called(row: Measured, told: Sequence[Question]) -> str:
+    """Such as `clean`, `fgsm 0.1 from maxout`."""
     if row.made.role == "clean":
         return "clean"
     source = "" if row.source is None or row.cell.white_box else f" from {row.source.name}"

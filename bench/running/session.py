@@ -230,11 +230,8 @@ class Session:
         return summary
 
     def _afresh(self, work: Sequence[Job]) -> dict[str, ProcessChannel]:
-        """Processes of the user's models whose code meets true classes, in which they are made while the run goes on.
-
-        An estimator is compiled: no code of its author's is handed any.
-        """
-        from adapters.inside import kind, parts
+        """Processes for the user's models whose code meets true classes; these are made while the run goes on."""
+        from adapters.inside import is_handed_classes
         from bench.running.isolation.channel import Place
 
         isolated = self.models.isolated
@@ -245,7 +242,7 @@ class Session:
             for name in (self.own if isolated is not None else ())
             if isolated is not None and name in isolated.origins and name in crafted
             if self._guests[name].gradient != "none" and not self.models.adapter(name).stochastic
-            if any(kind(part) != "estimator" for part in parts(self.models.adapter(name)))
+            if is_handed_classes(self.models.adapter(name))
         }
 
     def _ask_afresh(self, channels: Mapping[str, ProcessChannel], cells: Collection[str], summary: Summary) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 import adapters
 import bench
 from adapters.base import Adapter
+from adapters.inside import is_handed_classes
 from bench.records.examples import Kept
 from bench.running.afresh import differs
 
@@ -58,6 +61,46 @@ def test_ties_that_rounding_moves_are_none() -> None:
         net[1].weight[1, 0] = 1.0
     labels = np.arange(N) % 2
     assert differs(adapters.wrap(net.eval()), kept(labels), 3) is None
+
+
+class Own(nn.Linear):
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        return super().forward(input)
+
+
+def of_torch(**options: object) -> Adapter:
+    return adapters.wrap(nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3)).eval(), **options)
+
+
+def hooked() -> Adapter:
+    net = nn.Sequential(nn.Linear(4, 3))
+    net[0].register_forward_hook(lambda module, inputs, output: output)
+    return adapters.wrap(net.eval())
+
+
+def patched() -> Adapter:
+    adapter = of_torch()
+    adapter._outputs = lambda x: None  # type: ignore[method-assign, assignment]
+    return adapter
+
+
+@pytest.mark.parametrize(
+    ("model", "handed"),
+    [
+        (of_torch, False),
+        (lambda: of_torch(mean=0.1, std=0.3), False),
+        (lambda: of_torch(training_loss=nn.CrossEntropyLoss(reduction="none")), False),
+        (lambda: of_torch(training_loss=lambda logits, y: -logits[range(len(y)), y]), True),
+        (lambda: adapters.wrap(torch.jit.script(nn.Linear(4, 3).eval())), False),
+        (lambda: adapters.wrap(Own(4, 3).eval()), True),
+        (hooked, True),
+        (patched, True),
+        (lambda: adapters.wrap(LogisticRegression().fit(X.reshape(N, -1), np.arange(N) % 3)), False),
+    ],
+)
+def test_who_could_look_at_true_classes(model: Callable[[], Adapter], handed: bool) -> None:
+    """Layers of torch, its losses and compiled estimators hand them to nobody: such models are not asked afresh."""
+    assert is_handed_classes(model()) is handed
 
 
 SUITE = """\
