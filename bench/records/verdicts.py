@@ -21,9 +21,10 @@ from bench.records.store import Store
 FOLDER = "verdicts"
 CAP = 100_000
 """Bytes; more are no note of ours."""
-Level = Literal["wrong", "self-reported", "arithmetic checked", "re-verified"]
-LEVELS: tuple[Level, ...] = ("wrong", "self-reported", "arithmetic checked", "re-verified")
-"""From the least to the most."""
+Level = Literal["wrong", "self-reported", "other version", "arithmetic checked", "re-verified"]
+LEVELS: tuple[Level, ...] = ("wrong", "self-reported", "other version", "arithmetic checked", "re-verified")
+"""From the least to the most. `other version`: arithmetic checked, and the model at hand is another version of the one
+that was judged, so that its labels say nothing of the record."""
 
 
 class Verdict(Block):

@@ -117,7 +117,8 @@ def _rows(pair: Pair) -> Table:
     ]
     n = max((question.n for question in questions), default=0)
     terms = f"Right when clean and under what was asked, %. {METHOD}, Holm over these {len(pair.lines)} rows."
-    note = f"Baseline: {_told(pair.baseline)}. Candidate: {_told(pair.candidate)}. n = {n} but where it says otherwise."
+    note = f"Baseline: {side_told(pair.baseline)}. Candidate: {side_told(pair.candidate)}. "
+    note += f"n = {n} but where it says otherwise."
     return drawn(_title(pair), pair.lines, columns, terms, note=note)
 
 
@@ -126,7 +127,8 @@ def _title(pair: Pair) -> str:
     return f"{suite}: {pair.candidate.called} beside {pair.baseline.called}"
 
 
-def _told(side: Side) -> str:
+def side_told(side: Side) -> str:
+    """Which model it is: its name, its fingerprint, its rank and its flags."""
     head = side.head
     flags = f", flags {', '.join(head.flags)}" if head.flags else ""
     told = head.place or (f"rank {head.rank}" if head.rank else "no rank")
@@ -197,7 +199,7 @@ def under(flip: Flip, told: Sequence[Question]) -> str:
 
 
 def row_called(row: Measured, told: Sequence[Question]) -> str:
-    """An attack with its size and source."""
+    """Such as `clean`, `fgsm 0.1 from maxout`."""
     if row.made.role == "clean":
         return "clean"
     source = "" if row.source is None or row.cell.white_box else f" from {row.source.name}"

@@ -55,8 +55,9 @@ class Hand:
 
     def __init__(self, datasets: Datasets, specs: Sequence[str], device: str, limits: Limits | None) -> None:
         self._datasets, self._specs, self._device, self._limits = datasets, list(specs), device, limits
-        self._models: dict[str, tuple[Models, frozenset[str]]] = {}
+        self._models: dict[str, tuple[Models, dict[str, str]]] = {}
         self._made: dict[tuple[str, str], Model] = {}
+        self._idle = set(specs)
 
     def __call__(self, record: Record) -> Model | None:
         """The model of the name of a record's target."""
@@ -69,27 +70,35 @@ class Hand:
         models, known = self._models[id.checksum]
         if name not in known:
             return None
+        self._idle.discard(known[name])
         if (id.checksum, name) not in self._made:
             self._made[id.checksum, name] = _asked(models.adapter(name), models.resolved_device, dataset)
         return self._made[id.checksum, name]
+
+    @property
+    def idle(self) -> list[str]:
+        """The specs of which no record met a model."""
+        return [spec for spec in self._specs if spec in self._idle]
 
     def close(self) -> None:
         """End the processes of models."""
         for models, _ in self._models.values():
             models.close()
 
-    def _opened(self, dataset: Dataset) -> tuple[Models, frozenset[str]]:
+    def _opened(self, dataset: Dataset) -> tuple[Models, dict[str, str]]:
+        """The models of a dataset, and the spec of each by its name."""
         from bench import zoo
         from bench.running.roster import Models, chosen
 
         isolated = None if self._limits is None else Isolated(self._limits, SILENT.say)
         models = Models(dataset, self._device, isolated=isolated)
-        known = list[str]()
-        for spec in self._specs:
+        known: dict[str, str] = {}
+        others = {name for each in names() for name in zoo.names(each)} - {*zoo.names(dataset.name)}
+        for spec in (spec for spec in self._specs if spec not in others):
             with contextlib.suppress(OfOtherData):  # a folder may hold records of several datasets
                 own, guests = chosen([spec], models, list(zoo.names(dataset.name)))
-                known += [*own, *guests]
-        return models, frozenset(known)
+                known |= dict.fromkeys([*own, *guests], spec)
+        return models, known
 
 
 def _asked(adapter: Adapter, device: str, dataset: Dataset) -> Model:

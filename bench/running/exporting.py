@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench import zoo
 from bench.datasets.base import Dataset
 from bench.errors import UsageError
 from bench.files import replace_file
@@ -95,21 +97,50 @@ def cards(records: Sequence[Record]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def submitted(records: Sequence[Record]) -> str:
-    """What a pull request with results asks for, as far as records tell; the rest is for its author to fill in."""
+    """What a pull request with results asks for, as far as records tell; the rest is for its author to fill in.
+
+    Of the submitter's own models; reference models that were met beside them are named, no more, unless there are none
+    but these.
+    """
+    beside = {record.cell.target.name for record in records if _is_reference(record)}
+    found = [card for _, card in cards(records)]
+    own = [card for card in found if card["name"] not in beside] or found
     lines = ["# Results to be published", "", "## Models", ""]
-    for _, card in cards(records):
-        files = ", ".join(f"{name}: `{digest}`" for name, digest in card["files"].items())
-        clean = ", ".join(f"{each['dataset']} {each['errors']} errors of {each['n']}" for each in card["clean"])
-        lines += [
-            f"- **{markdown_safe(card['name'])}** ({markdown_safe(card['family'])}, gradient {card['gradient']}), "
-            f"fingerprint `{card['fingerprint'][:32]}`",
-            f"  - clean: {markdown_safe(clean) or 'none'}; {sum(card['attacks'].values())} records, "
-            f"{card['adversarial_inputs']} of them with adversarial inputs",
-            f"  - file of the model: {markdown_safe(files) or 'none'}",
-        ]
+    for card in own:
+        lines += _lines_of(card)
+    others = sorted(beside - {card["name"] for card in own})
+    if others:
+        names = ", ".join(markdown_safe(name) for name in others)
+        lines += ["", f"Beside reference models, whose records are here, too: {names}."]
     versions = sorted({f"{name} {number}" for record in records for name, number in record.run.versions.items()})
-    lines += ["", "## Made with", "", markdown_safe(", ".join(versions)), "", TO_FILL_IN]
-    return "\n".join(lines)
+    attacks = [record for record in records if record.cell.craft.attack.name != "clean"]
+    kept = sum(record.run.examples is not None for record in attacks)
+    inputs = (
+        f"- [{'x' if kept else ' '}] Adversarial inputs were kept (`--save-examples 16` or more), and their files are "
+        f"part of this request: those of {kept} of {len(attacks)} attacks."
+    )
+    return "\n".join([*lines, "", "## Made with", "", markdown_safe(", ".join(versions)), "", TO_FILL_IN + inputs, ""])
+
+
+def _is_reference(record: Record) -> bool:
+    return record.cell.target.name in zoo.names(record.cell.craft.dataset.name)
+
+
+def _lines_of(card: dict[str, Any]) -> list[str]:
+    """A model in Markdown; names and digests come from records, which others may have written."""
+    files = [f"{markdown_safe(name)} {_digest(digest)}" for name, digest in sorted(card["files"].items())]
+    clean = ", ".join(f"{each['dataset']} {each['errors']} errors of {each['n']}" for each in card["clean"])
+    return [
+        f"- **{markdown_safe(card['name'])}** ({markdown_safe(card['family'])}, gradient {card['gradient']})",
+        f"  - fingerprint: {_digest(card['fingerprint'])}",
+        f"  - clean: {markdown_safe(clean) or 'none'}",
+        f"  - {sum(card['attacks'].values())} records, {card['adversarial_inputs']} of them with adversarial inputs",
+        f"  - SHA-256 of its file: {', '.join(files) or 'it has none'}",
+    ]
+
+
+def _digest(text: str) -> str:
+    return f"`{text}`" if re.fullmatch("[0-9a-f]{64}", text) else markdown_safe(text)
 
 
 TO_FILL_IN = """\

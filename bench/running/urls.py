@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -50,15 +50,15 @@ def fetch(url: str, folder: Path, warn: Say) -> None:
     Raises:
         UsageError: the URL cannot be opened or read, or there are no results.
     """
-    system, path = _opened(url)
+    system, path = opened(url)
     root = f"{path.rstrip('/')}/results"
     try:
         system.invalidate_cache()
-        found = list(_listed(system, root))
+        found = list(listed(system, root))
         if not found:
             raise UsageError(f"no results in {shown(url)}; give the folder that has the folder 'results' in it")
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for line in pool.map(partial(_copied, system, folder / "results"), found):
+            for line in pool.map(partial(copied, system, folder / "results"), found):
                 if line is not None:
                     warn(f"left out {shown(url)}: {line}")
     except UsageError:
@@ -67,8 +67,12 @@ def fetch(url: str, folder: Path, warn: Say) -> None:
         raise UsageError(f"cannot read {shown(url)}: {told(error)}; check the URL and the right to read it") from None
 
 
-def _opened(url: str) -> tuple[Any, str]:
-    """The file system of a URL, and the path in it."""
+def opened(url: str) -> tuple[Any, str]:
+    """The file system of a URL, and the path in it.
+
+    Raises:
+        UsageError: it cannot be opened.
+    """
     if "::" in url:
         raise UsageError(f"{shown(url)} is a chain of URLs; give the URL of one folder, such as s3://bucket/path")
     extra = "pip install 'potemkin-bench[remote]'"
@@ -83,9 +87,11 @@ def _opened(url: str) -> tuple[Any, str]:
         raise UsageError(f"cannot open {shown(url)}: {told(error)}; check the URL") from None
 
 
-def _listed(system: Any, root: str) -> Iterator[tuple[str, str, int, int | None]]:
+def listed(
+    system: Any, root: str, kinds: Mapping[str, tuple[str, int]] = KINDS
+) -> Iterator[tuple[str, str, int, int | None]]:
     """Path, name inside `results`, cap and told size of every file that a result has; others are not looked at."""
-    for kind, (pattern, cap) in KINDS.items():
+    for kind, (pattern, cap) in kinds.items():
         try:
             entries = system.ls(f"{root}/{kind}", detail=True)
         except (FileNotFoundError, NotADirectoryError):
@@ -98,7 +104,7 @@ def _listed(system: Any, root: str) -> Iterator[tuple[str, str, int, int | None]
         yield f"{root}/{listing.NAME}", listing.NAME, listing.LARGEST, None
 
 
-def _copied(system: Any, folder: Path, listed: tuple[str, str, int, int | None]) -> str | None:
+def copied(system: Any, folder: Path, listed: tuple[str, str, int, int | None]) -> str | None:
     """Copy one file, and no more than its cap, whatever size it is told to have; why not, in a line."""
     path, name, cap, size = listed
     into = folder / name

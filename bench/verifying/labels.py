@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,12 +39,53 @@ class Relabelled:
     problems: list[str]
     notes: list[str]
     asked: int = 0
+    other: bool = False
+    """Whether the model at hand is another version of the one that was judged."""
 
 
-def of_labels(record: Record, kept: Kept | None, dataset: Dataset, model: Model) -> Relabelled:
-    """Ask a model for the labels that a record tells of: of kept inputs, and of the clean pass of all examples."""
-    if model.fingerprint != record.cell.target.fingerprint:
-        return Relabelled([f"the model at hand is another: its fingerprint is {model.fingerprint[:16]}"], [])
+def of_labels(record: Record, kept: Kept | None, dataset: Dataset, model: Model, *, both: bool = False) -> Relabelled:
+    """Ask a model for the labels that a record tells of: of kept inputs, and of the clean pass of all examples.
+
+    A fingerprint tells of code as well as of weights, so that another one alone does not make a record wrong. A model
+    of another one that gives other labels is another model.
+
+    Args:
+        record: of which the arithmetic holds.
+        kept: its inputs, if there are any.
+        dataset: of the record.
+        model: of its target's name.
+        both: whether the folder has records of the model at hand, too: this one is then of another version of it.
+    """
+    if model.fingerprint == record.cell.target.fingerprint:
+        return _asked(record, kept, dataset, model)
+    another = f"the model at hand has another fingerprint, {model.fingerprint[:16]}"
+    if both:
+        return Relabelled([], [f"{another}, of which there are records, too: it was not asked"], other=True)
+    found = _asked(record, kept, dataset, model)
+    if found.problems:
+        found.problems = [f"{another}, and is another model: {'; '.join(found.problems)}"]
+        return found
+    if not found.asked:
+        return Relabelled([], [f"{another}, and there is nothing to ask it", *found.notes], other=True)
+    changed = ", ".join(_changed(record)) or "versions of packages are the same"
+    why = f"its code or this program's has changed since ({changed}), or it is another that agrees on these"
+    found.notes = [f"{another}, and gives the same labels: {why}", *found.notes]
+    found.other = True
+    return found
+
+
+def _changed(record: Record) -> Iterator[str]:
+    """Packages that the record was made with in another version than is here."""
+    for name, told in sorted(record.run.versions.items()):
+        try:
+            here = platform.python_version() if name == "python" else version(name)
+        except PackageNotFoundError:
+            here = "none"
+        if here.partition("+")[0] != told.partition("+")[0]:
+            yield f"{name} {told[:20]} then, {here} now"
+
+
+def _asked(record: Record, kept: Kept | None, dataset: Dataset, model: Model) -> Relabelled:
     if model.stochastic:
         return Relabelled([], ["its labels are drawn at random, and were not asked for"])
     part = record.cell.craft.slice

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 
 from bench.datasets.base import Dataset
@@ -23,6 +24,8 @@ Data = Callable[[DatasetId], Dataset | str]
 """The dataset of an id, or a line that says why it is not at hand."""
 Models = Callable[[Record], Model | None]
 """The model at hand for a record's target; None where there is none of that name."""
+Versions = Set[tuple[str, str, str]]
+"""Checksum of the dataset, name and fingerprint of each model that a folder has records of."""
 
 
 def verified(store: Store, data: Data, models: Models = lambda record: None) -> Iterator[tuple[Record | None, Verdict]]:
@@ -35,6 +38,7 @@ def verified(store: Store, data: Data, models: Models = lambda record: None) -> 
 
     Yields: the record, None of a file that is none, and the verdict.
     """
+    versions = cache(lambda: {_version(record) for record in store.records().values()})
     for path in usable.files(store.folder / "cells"):
         digest = "0" * 64
         try:
@@ -43,10 +47,18 @@ def verified(store: Store, data: Data, models: Models = lambda record: None) -> 
         except Unusable as error:
             yield None, _verdict(path.stem, digest, "wrong", [f"no usable record: {error}"])
             continue
-        yield record, _of(store, record, digest, data, models)
+        yield record, _of(store, record, digest, data, models, versions)
 
 
-def _of(store: Store, record: Record, digest: str, data: Data, models: Models) -> Verdict:
+def _version(record: Record, fingerprint: str | None = None) -> tuple[str, str, str]:
+    """Which model a record is of; or would be, with another fingerprint."""
+    target = record.cell.target
+    return record.cell.craft.dataset.checksum, target.name, fingerprint or target.fingerprint
+
+
+def _of(
+    store: Store, record: Record, digest: str, data: Data, models: Models, versions: Callable[[], Versions]
+) -> Verdict:
     """Fails closed: whatever checking raises is a problem of the record."""
     if record.result.status != "ok":
         return _verdict(record.id, digest, "arithmetic checked", [], ["it has no numbers"])
@@ -74,13 +86,19 @@ def _of(store: Store, record: Record, digest: str, data: Data, models: Models) -
     model = models(record)
     if model is not None:
         try:
-            found = of_labels(record, kept, dataset, model)
+            known = model.fingerprint != record.cell.target.fingerprint and (
+                _version(record, model.fingerprint) in versions()
+            )
+            found = of_labels(record, kept, dataset, model, both=known)
         except Exception as error:  # noqa: BLE001 - a model may raise anything
             return _verdict(record.id, digest, level, [], [*notes, f"the model failed: {error}"], kept)
         notes += found.notes
         if found.problems:
             return _verdict(record.id, digest, "wrong", found.problems, notes, kept)
-        level = "re-verified" if found.asked else level
+        if found.other:
+            level = "other version" if level == "arithmetic checked" else level
+        elif found.asked:
+            level = "re-verified"
     return _verdict(record.id, digest, level, [], notes, kept)
 
 

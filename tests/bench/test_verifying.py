@@ -7,12 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
@@ -24,7 +25,7 @@ from bench.progress import quiet
 from bench.records import verdicts
 from bench.records.examples import Kept, encode, sha256
 from bench.records.packing import pack_integers
-from bench.records.record import Record
+from bench.records.record import Cell, Record
 from bench.records.store import Store
 from bench.verifying.eight_bit import pixels, rounded
 from bench.verifying.geometry import lengths, outside
@@ -187,12 +188,48 @@ def test_an_edited_file_is_no_record(store: Store) -> None:
     assert "SHA-256" in found.problems[0]
 
 
+def levels(store: Store, model: Model) -> set[str]:
+    return {verdict.level for _, verdict in verified(store, lambda id: DIGITS, lambda record: model)}
+
+
 def test_a_swapped_model(store: Store, tree: DecisionTreeClassifier) -> None:
-    model = replace(at_hand(tree, store), fingerprint="f" * 64)
-    assert all("another: its fingerprint is ffff" in line for line in problems(store, model))
+    """With a fingerprint of its own, and with that of the other."""
     x, y = DIGITS.examples("train", np.arange(90)).reshape(90, -1), DIGITS.labels("train")[:90]
-    other = DecisionTreeClassifier(max_depth=2, random_state=0).fit(x, y)
-    assert any("labels" in line for line in problems(store, at_hand(other, store)))
+    other = at_hand(DecisionTreeClassifier(max_depth=2, random_state=0).fit(x, y), store)
+    assert levels(store, other) == {"wrong"}
+    other = replace(other, fingerprint="f" * 64)
+    assert levels(store, other) == {"wrong"}
+    assert all("another fingerprint, ffff" in line and "another model" in line for line in problems(store, other))
+
+
+def test_a_model_whose_code_alone_is_another_makes_no_record_wrong(store: Store, tree: DecisionTreeClassifier) -> None:
+    """It gives the same labels; nor does it make a record re-verified. What changed since is said as far as known."""
+    record, _ = of(store, "fgsm")
+    then = record.run.model_copy(update={"versions": {"numpy": "1.0", "potemkin-bench": version("potemkin-bench")}})
+    store.replace(record.id, record.model_copy(update={"run": then}).json_text().encode())
+    model = replace(at_hand(tree, store), fingerprint="f" * 64)
+    assert levels(store, model) == {"other version"}
+    found = [
+        v for r, v in verified(store, lambda id: DIGITS, lambda record: model) if r is not None and r.id == record.id
+    ]
+    assert "same labels" in found[0].notes[0]
+    assert f"(numpy 1.0 then, {version('numpy')} now)" in found[0].notes[0]
+    assert found[0].examples == 20  # the arithmetic of which was checked
+
+
+def test_a_folder_with_two_versions_of_a_model_has_no_wrong_records_of_the_older_one(
+    store: Store, tree: DecisionTreeClassifier
+) -> None:
+    clean = next(found for found in store.records().values() if found.cell.craft.attack.name == "clean")
+    target = clean.cell.target.model_copy(update={"fingerprint": "f" * 64})
+    cell = Cell.model_validate(clean.cell.model_dump() | {"target": target})
+    store.publish(clean.model_copy(update={"id": cell.id, "cell": cell}))
+    model = replace(at_hand(tree, store), fingerprint="f" * 64)
+    found = {r.cell.target.fingerprint[:4]: v for r, v in verified(store, lambda id: DIGITS, lambda _: model) if r}
+    assert {fingerprint: verdict.level for fingerprint, verdict in found.items()} == {
+        "ffff": "re-verified",
+        clean.cell.target.fingerprint[:4]: "other version",
+    }
 
 
 def test_a_truncated_array(store: Store) -> None:
@@ -241,6 +278,7 @@ def test_a_note_is_bound_to_the_very_file_and_merge_leaves_it_behind(store: Stor
     assert verdicts.levels([into], ids) == {}
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(0.001, 0.5))
 def test_rounding_to_8_bits_stays_in_every_ball(seed: int, eps: float) -> None:
     draw = np.random.default_rng(seed)
@@ -289,3 +327,49 @@ def test_boards_show_the_least_verdict_of_a_row_and_none_where_nobody_verified(s
         "fgsm": "self-reported",
     }
     assert "Verified" in [table.title for table in tables(SUITE, after)]
+
+
+def test_the_command_tells_of_each_kind_of_note_in_a_line_and_adds_up_what_they_count(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from bench.cli.verify import _noted
+
+    pairs = []
+    for record in store.records().values():
+        for notes in (("3 of 16 mistakes last", "no data"), ("4 of 5 mistakes last", "7 labels are near-ties")):
+            verdict = verdicts.Verdict.model_construct(id=record.id, level="wrong", notes=notes)
+            pairs.append((record, verdict))
+    first = pairs[0][0]
+    like = f", such as {first.cell} ({first.id[:12]})"
+    assert _noted(pairs[:4]) == [
+        f"4 records: 14 of 42 mistakes last{like}",
+        f"2 records: no data{like}",
+        f"2 records: 14 labels are near-ties{like}",
+    ]
+
+
+def test_the_command_ends_with_1_where_a_record_is_wrong_or_a_model_at_hand_is_of_none(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import typer
+
+    from bench.cli.verify import command
+
+    def ended(**options: Any) -> int:
+        with pytest.raises(typer.Exit) as found:
+            command(store.folder.parent, isolate=False, **options)
+        return int(found.value.exit_code)
+
+    assert ended() == 0
+    (tmp_path / "mine.py").write_text(
+        "import adapters\nfrom sklearn.dummy import DummyClassifier\n\n\n"
+        "@adapters.register('mine', dataset='digits')\ndef mine():\n    raise AssertionError('nobody asks it')\n"
+    )
+    assert ended(model=[str(tmp_path / "mine.py")]) == 1
+    assert "NOT ASKED: no record here is of a model of" in capsys.readouterr().err
+    with pytest.raises(bench.UsageError, match="unknown model 'treee'"):
+        ended(model=["treee"])
+    assert ended(model=["knn"]) == 1
+    rewritten(store, of(store, "fgsm")[0], errors=0, successes=0)
+    assert ended() == 1
+    assert "WRONG: tree, fgsm, linf eps 0.1" in capsys.readouterr().out

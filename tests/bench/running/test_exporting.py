@@ -7,13 +7,14 @@ import json
 from pathlib import Path
 
 import pytest
-from handmade import cell, model, record
+from handmade import cell, model, record, run
 
 from bench.errors import UsageError
 from bench.progress import quiet
 from bench.records import verdicts
+from bench.records.record import DatasetId, Record
 from bench.records.store import Store
-from bench.running.exporting import SUMS, export
+from bench.running.exporting import SUMS, export, submitted
 
 EVIL = "<script>|evil\n# head"
 
@@ -49,6 +50,31 @@ def test_a_submission_says_what_it_is_about_and_names_of_others_are_text(store: 
     assert "bench verify" in text
     assert "<script>" not in text
     assert "\n# head" not in text
+    assert f"\n  - fingerprint: `{model('a').fingerprint}`\n" in text
+    assert "- [ ] Adversarial inputs were kept" in text
+    assert "\\`" not in text
+
+
+def test_a_submission_lists_the_models_that_are_no_reference_models_and_their_files(tmp_path: Path) -> None:
+    """And those by name alone, unless there are no others."""
+    digest = "a" * 64
+    store = Store(tmp_path / "out" / "results")
+    store.prepare()
+    data = DatasetId(name="mnist", checksum="c" * 64)
+
+    def of_mnist(name: str) -> Record:
+        asked = cell(model(name))
+        asked = asked.model_copy(update={"craft": asked.craft.model_copy(update={"dataset": data})})
+        return record(asked, run=run(files={name: digest}))
+
+    store.publish(of_mnist("knn"), quiet)
+    assert "- **knn**" in submitted(list(store.records().values()))
+    store.publish(of_mnist("my`net"), quiet)
+    text = submitted(list(store.records().values()))
+    assert "- **my\\`net** (network, gradient exact)" in text
+    assert f"\n  - SHA-256 of its file: my\\`net `{digest}`\n" in text
+    assert "- **knn**" not in text
+    assert "Beside reference models, whose records are here, too: knn." in text
 
 
 def test_verdicts_are_not_handed_on(store: Store, tmp_path: Path) -> None:
