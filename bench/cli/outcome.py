@@ -147,8 +147,8 @@ def _ran(session: Session, summary: Summary | None, failed: int) -> str:
         old = f"new to do: of {cells}, {failed} failed before" if failed else f"to do: all {cells} are done"
         return f"Nothing {old}."
     unsupported = f", {summary.unsupported} of them unsupported" if summary.unsupported else ""
-    failed = f"; {len(summary.failed)} failed" if summary.failed else ""
-    return f"Ran {summary.done} cell{'s' * (summary.done != 1)}{unsupported}{failed}."
+    lost = f"; {len(summary.failed)} failed" if summary.failed else ""
+    return f"Ran {summary.done} cell{'s' * (summary.done != 1)}{unsupported}{lost}."
 
 
 def _compared(summary: Summary | None) -> Iterator[str]:
