@@ -42,6 +42,8 @@ def command(
             raise unknown("model", name, list(found))
     wanted = {name: lines for name, lines in found.items() if lines and (not model or name in model)}
     if not wanted:
+        if any(row.robust_accuracy is not None for row in rows) and not model:
+            raise UsageError(f"nothing of suite {asked.suite} is proved; draw a worst-case suite, as digits-worst-case")
         raise UsageError(
             f"no brackets of suite {asked.suite} in ./results or {out / 'results'}; "
             f"run: {command_of('suite', suite, **place(out, data))}"
