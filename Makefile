@@ -8,6 +8,7 @@
 # make faults  kill, break and damage on purpose, some thousand times (half an hour); writes docs/faults.md
 # make docs    the site, into docs/_build/html; a warning is an error
 # make tutorials   run docs/tutorials anew and put what their commands print into the pages
+# make pictures  take the screenshots of docs/page.md anew, with Chromium
 # make publish run the published suites into results/ and leaderboard.md, and draw docs/figures/board.png
 #
 # All of them set themselves up. PYTHON chooses the interpreter, PIP_ARGS passes options to pip, such as an index, and
@@ -22,7 +23,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PUBLISHED := mnist-fgsm mnist-transfer mnist-rubbish mnist-worst-case mnist-anchors
 
-.PHONY: bench test test-lowest speed peers faults docs tutorials publish clean
+.PHONY: bench test test-lowest speed peers faults docs tutorials pictures publish clean
 
 bench: $(VENV)/.ready
 	$(BIN)/bench suite mnist-fgsm --ignore-published
@@ -57,6 +58,9 @@ docs: $(VENV)/.ready
 
 tutorials: $(VENV)/.ready
 	$(BIN)/python -m tests.tutorials
+
+pictures: $(VENV)/.ready
+	$(BIN)/python -m tests.page_pictures
 
 clean:
 	rm -rf .venv .venv-lowest .venv-lowest.txt .venv-speed .venv-peers .peers docs/_build bench-out

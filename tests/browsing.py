@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+SCREEN, PHONE = {"width": 1400, "height": 900}, {"width": 400, "height": 800}
+
 
 def chromium() -> str:
     """The path of the browser; skips, with a warning that the run shows at its end, where there is none."""
@@ -53,6 +55,12 @@ class Visit:
     """The URL of the folder."""
     complaints: list[str] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Leave what was open and forget what became of it."""
+        self.page.goto("about:blank")
+        self.complaints.clear()
+        self.outside.clear()
 
     def go(self, name: str) -> Visit:
         self.page.goto(self.root + name)

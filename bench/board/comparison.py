@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.board.paired import Paired
+from bench.board.ranking import NOT_RUN
 from bench.board.sides import Key, Outcome, Question, Side, outcomes
 from bench.board.statistics import holm
 
@@ -127,15 +128,12 @@ def _apart(key: Key, one: Outcome | None, other: Outcome | None, baseline: Side,
             return f"nothing certifies {side.called}"
         if found is None:
             return f"not asked of {side.called}"
-        if found.question.role in ("rubbish", "generated"):
-            return "generated inputs: records keep no verdict on each of them"
-        if found.status != "ok":
-            told = {"missing": "not run", "unsupported": "does not apply", "error": "error"}[found.status]
-            return f"{told} on {side.called}" + (f": {found.reason}" if found.reason else "")
+        if (why := unanswered(found, side.called)) is not None:
+            return why
     assert one is not None
     assert other is not None
     if one.slices != other.slices:
-        sizes = " and ".join(_over(found, side) for found, side in ((one, baseline), (other, candidate)))
+        sizes = " and ".join(over(found, side) for found, side in ((one, baseline), (other, candidate)))
         return f"slices differ: {sizes}"
     if one.source != other.source:
         return f"crafted on two versions of {one.question.source}"
@@ -144,12 +142,23 @@ def _apart(key: Key, one: Outcome | None, other: Outcome | None, baseline: Side,
     return None
 
 
+def unanswered(found: Outcome, called: str) -> str | None:
+    """Why an outcome of a model so called can be compared with nobody's; None where it can."""
+    if found.question.role in ("rubbish", "generated"):
+        return "generated inputs: records keep no verdict on each of them"
+    if found.status == "ok":
+        return None
+    told = {"missing": "not run", "unsupported": "does not apply", "error": "error"}[found.status]
+    known = found.reason if found.status != "missing" or not str(found.reason).startswith(NOT_RUN) else None
+    return f"{told} on {called}" + (f": {known}" if known else "")
+
+
 def _data(side: Side) -> str:
     return f"{side.view.dataset.name} {side.view.dataset.checksum[:12]}"
 
 
-def _over(found: Outcome, side: Side) -> str:
-    """Such as `a sample of 200 of 10000 for knn`."""
+def over(found: Outcome, side: Side) -> str:
+    """The examples of an outcome, such as `a sample of 200 of 10000 for knn`."""
     parts = [getattr(part, name, 0) for part in found.slices for name in ("n", "of")]
     size, whole = sum(parts[::2]), max(parts[1::2], default=0)
     sampled = any(getattr(part, "partial", False) for part in found.slices)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import ceil
 
 from bench.board.rows import BRACKET, Row
 from bench.report.layout import percent
+from bench.report.page.gallery import LINES, MOST
 
 COLOURS = 8
-"""Colours of curves; what more models there are is drawn in grey until it is looked at."""
+"""Colours of curves, for guests first; what more models there are is drawn in grey until it is looked at."""
+APART = 15
+"""Between the names at the ends of curves, one below the other."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Frame:
         return self.top + (self.height - self.bottom - self.top) * (1 - share)
 
 
-FRAMES = (Frame("wide", 760, 360, 44, 168, 24), Frame("narrow", 380, 320, 38, 104, 15))
+FRAMES = (Frame("wide", 776, 360, 44, 184, 24), Frame("narrow", 380, 320, 38, 118, 14))
 """For a screen and for a phone."""
 
 
@@ -69,10 +72,10 @@ def _step(percent: float) -> int:
 
 
 def scale() -> str:
-    """The style sheet that says what the classes of bars mean."""
-    return "".join(
-        f".{name}{step}{{--{name}:{100 * step / STEPS:g}%}}\n" for name in "vlhw" for step in range(STEPS + 2)
-    )
+    """The style sheet that says what the classes of bars and of places on sheets of pictures mean."""
+    bars = (f".{name}{step}{{--{name}:{100 * step / STEPS:g}%}}\n" for name in "vlhw" for step in range(STEPS + 2))
+    columns = (f".x{place}{{left:{-100 * place}%}}\n" for place in range(MOST))
+    return "".join([*bars, *columns, *(f".y{place}{{top:{-100 * place}%}}\n" for place in range(LINES))])
 
 
 def bar(row: Row | None, *, of_clean: bool = False) -> Bar | None:
@@ -94,10 +97,14 @@ class Line:
 
     model: str
     colour: int | None
+    own: bool
+    """Of a guest: of somebody who looks for it among the suite's models."""
     points: Sequence[tuple[float, float, str]]
     """Places on the drawing, with what each says."""
     label: float
     """Height of the name at the line's end."""
+    named: bool
+    """Whether there is room for the name before anybody asks for it."""
 
     @property
     def path(self) -> str:
@@ -127,13 +134,19 @@ class Chart:
         return self.drawings[0].lines
 
 
-def chart(title: str, curves: Mapping[str, Sequence[Row]], clean: Mapping[str, float | None]) -> Chart | None:
+def chart(
+    title: str,
+    curves: Mapping[str, Sequence[Row]],
+    clean: Mapping[str, float | None],
+    own: Collection[str] = (),
+) -> Chart | None:
     """Curves of models, in the order given; None where no model was attacked at two sizes.
 
     Args:
         title: which attack.
         curves: of each model its rows, of different sizes.
         clean: the clean accuracy of each, where it is known: the curve begins there.
+        own: those that are coloured first.
     """
     numbered = {model: sorted(_numbered(rows), key=lambda row: row.eps or 0) for model, rows in curves.items()}
     points = {
@@ -145,21 +158,29 @@ def chart(title: str, curves: Mapping[str, Sequence[Row]], clean: Mapping[str, f
         if rows
     }
     sizes = sorted({row.eps for rows in numbered.values() for row in rows if row.eps is not None})
-    return Chart(title, [_drawn(frame, points, sizes) for frame in FRAMES]) if len(sizes) > 1 else None
+    return Chart(title, [_drawn(frame, points, sizes, own) for frame in FRAMES]) if len(sizes) > 1 else None
 
 
 def _said(share: float | None, eps: float | None, n: int | None) -> str:
     return f"{percent(share)}% at {eps:g}" + (f", n={n}" if n else "")
 
 
-def _drawn(frame: Frame, points: Mapping[str, Sequence[tuple[float, float, str]]], sizes: Sequence[float]) -> Drawing:
-    far = sizes[-1]
+def _drawn(
+    frame: Frame,
+    points: Mapping[str, Sequence[tuple[float, float, str]]],
+    sizes: Sequence[float],
+    own: Collection[str],
+) -> Drawing:
+    far, bottom = sizes[-1], frame.height - frame.bottom + 4
+    colours = {model: place for place, model in enumerate(sorted(points, key=lambda name: name not in own)[:COLOURS])}
+    fits = len(points) <= (bottom - frame.top) // APART + 1
     lines = []
-    for place, (model, found) in enumerate(points.items()):
+    for model, found in points.items():
         drawn = [(frame.x(eps, far), frame.y(share), said) for eps, share, said in found]
-        lines.append(Line(model, place if place < COLOURS else None, drawn, drawn[-1][1]))
-    labelled = iter(spread([line.label for line in lines[:COLOURS]], 15, frame.height - frame.bottom + 4))
-    lines = [replace(line, label=next(labelled, line.label)) for line in lines]
+        named = fits or model in colours
+        lines.append(Line(model, colours.get(model), model in own, drawn, drawn[-1][1], named))
+    labelled = iter(spread([line.label for line in lines if line.named], APART, bottom))
+    lines = [replace(line, label=next(labelled)) if line.named else line for line in lines]
     ticks = [(frame.x(eps, far), f"{eps:.3g}") for eps in _apart([0.0, *sizes], far, 32 / (frame.width - frame.right))]
     levels = [(frame.y(share / 100), f"{share}") for share in (0, 25, 50, 75, 100)]
     return Drawing(frame, lines, ticks, levels)
@@ -198,13 +219,15 @@ def spread(heights: Sequence[float], gap: float, bottom: float) -> list[float]:
 
 @dataclass(frozen=True)
 class Bracket:
-    """What is proved, what is open, and what is fooled, in percent of the width."""
+    """What is proved, what is open, and what is fooled, in percent of the width, with the intervals of both ends."""
 
     certified: float | None
     attacked: float
     clean: float
     text: str
     n: int
+    ends: Sequence[tuple[str, float, float, str]]
+    """Of what is proved and of what is attacked: which it is, where its interval begins and ends, and its text."""
 
 
 def brackets(rows: Iterable[Row]) -> tuple[list[float], dict[str, dict[float, Bracket]]]:
@@ -215,9 +238,16 @@ def brackets(rows: Iterable[Row]) -> tuple[list[float], dict[str, dict[float, Br
             proved = None if row.certified is None else _hundred(row.certified)
             text = f"{'-' if row.certified is None else percent(row.certified)} to {percent(row.robust_accuracy)}"
             clean = _hundred(row.clean_accuracy or 0)
-            bracket = Bracket(proved, _hundred(row.robust_accuracy), clean, text, row.n)
+            bracket = Bracket(proved, _hundred(row.robust_accuracy), clean, text, row.n, list(_ends(row)))
             found.setdefault(row.model, {})[row.eps] = bracket
     return sorted({eps for sized in found.values() for eps in sized}), found
+
+
+def _ends(row: Row) -> Iterator[tuple[str, float, float, str]]:
+    proved, attacked = (row.certified_low, row.certified_high), (row.ci_low, row.ci_high)
+    for name, (low, high) in (("certified", proved), ("attacked", attacked)):
+        if low is not None and high is not None:
+            yield name, _hundred(low), _hundred(high), f"{percent(low)}–{percent(high)}"
 
 
 @dataclass(frozen=True)

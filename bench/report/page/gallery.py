@@ -1,14 +1,15 @@
 """Pictures of kept adversarial examples: the clean image, what was added to it, and what came of it.
 
 A perturbation is drawn around the middle of its own scale, which stands beside it: in one channel from blue (less)
-through white to red (more), in colours around grey. All pictures of a cell share one scale.
+through white to red (more), in colours around grey. All pictures of a cell share one scale. Those of many cells lie on
+one sheet, a line a cell, so that a model has a few files and not thousands.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,12 @@ from bench.board.measured import Measured
 from bench.records.examples import Kept
 from bench.report.page.given import Board
 
-MOST = 12
-"""Examples shown of a cell."""
+MOST = 16
+"""Examples shown of a cell: columns of a sheet."""
+LINES = 48
+"""Cells on a sheet, at most."""
+PIXELS = 4_000_000
+"""Of a sheet of more than one cell, at most: what a browser decodes to show any of it."""
 BLUE, RED = np.array([33, 102, 172]), np.array([178, 24, 43])
 """The ends of the scale of a perturbation in one channel."""
 
@@ -36,25 +41,30 @@ class Answer:
 
 @dataclass(frozen=True)
 class Strip:
-    """One example: three pictures beside each other, as one file."""
+    """One example: three pictures beside each other."""
 
-    file: str
+    column: int
+    """On its sheet."""
     number: int
     """Its position in the split."""
     true: str
     before: Answer
     after: Answer
-    width: int
-    """Of the file, in pixels, as is its height."""
-    height: int
 
 
 @dataclass(frozen=True)
 class Shown:
-    """The examples of a cell."""
+    """The examples of a cell, which are a line of a sheet."""
 
     title: str
     id: str
+    sheet: str
+    line: int
+    width: int
+    """Of a strip, in pixels, as is its height."""
+    height: int
+    frames: str
+    """The outlines of the three pictures, as a path."""
     scale: str
     """What the ends of the perturbation's scale stand for."""
     coloured: bool
@@ -62,11 +72,45 @@ class Shown:
     total: int
     """How many were kept."""
 
+    @property
+    def by_number(self) -> Mapping[int, Strip]:
+        return {strip.number: strip for strip in self.strips}
 
-def pictured(
-    board: Board, title: str, row: Measured, id: str, kept: Kept
-) -> tuple[Shown, list[tuple[str, bytes]]] | None:
-    """What is shown of a cell, and its files; None of what are no images, and of what has no clean inputs."""
+
+@dataclass
+class Sheets:
+    """The pictures of a model."""
+
+    slug: str
+    """Begins the names of its files."""
+    sheets: list[list[NDArray[np.uint8]]] = field(default_factory=list)
+
+    def put(self, pictures: Sequence[NDArray[np.uint8]]) -> tuple[str, int]:
+        """Add pictures of one size as a line: the file that they will be on, and which line of it."""
+        line = np.concatenate([*pictures, *[np.zeros_like(pictures[0])] * (MOST - len(pictures))], axis=1)
+        last = self.sheets[-1] if self.sheets else []
+        if not last or last[0].shape != line.shape or len(last) >= min(LINES, PIXELS // (line.size // 4)):
+            self.sheets.append([])
+        self.sheets[-1].append(line)
+        return self._name(len(self.sheets) - 1), len(self.sheets[-1]) - 1
+
+    def lines(self, name: str) -> int:
+        """How many lines a sheet has."""
+        return len(self.sheets[int(name.removesuffix(".png").rpartition("-")[2])])
+
+    def files(self) -> Iterator[tuple[str, bytes]]:
+        """Every sheet as a file."""
+        for number, lines in enumerate(self.sheets):
+            file = io.BytesIO()
+            Image.fromarray(np.concatenate(lines)).save(file, "PNG", compress_level=9)
+            yield self._name(number), file.getvalue()
+
+    def _name(self, number: int) -> str:
+        return f"gallery/{self.slug}-{number}.png"
+
+
+def pictured(board: Board, title: str, row: Measured, id: str, kept: Kept, sheets: Sheets) -> Shown | None:
+    """What is shown of a cell, its pictures put on a sheet; None of what are no images, or has no clean inputs."""
     data, split = board.dataset, row.cell.craft.slice.split
     clean_pass = board.view.clean_of(row)
     if (
@@ -88,25 +132,20 @@ def pictured(
     reach = float(np.abs(moved - clean).max())
     if row.threat.norm == "linf" and row.threat.eps is not None:
         reach = max(reach, row.threat.eps)
-    strips, files = [], []
+    strips, pictures = [], []
     for k, place in enumerate(chosen):
         number, before = int(kept.index[place]), int(clean_pass.predicted[places[place]])
         true, after = int(data.labels(split)[number]), int(kept.predicted[place])
-        picture = _strip(_shaded(clean[k], board), _perturbed(moved[k] - clean[k], reach), _shaded(moved[k], board))
-        name = f"gallery/{id}-{number}.png"
-        files.append((name, _png(picture)))
-        strips.append(
-            Strip(
-                name,
-                number,
-                data.classes[true],
-                _answer(board, before, true, _at(kept.clean_confidence, int(place))),
-                _answer(board, after, true, _at(kept.confidence, int(place))),
-                picture.shape[1],
-                picture.shape[0],
-            )
-        )
-    return Shown(title, id, f"{reach:.3g}", data.input_shape[0] == 3, strips, len(kept.index)), files
+        change = _perturbed(moved[k] - clean[k], reach)
+        pictures.append(_strip(_shaded(clean[k], board), change, _shaded(moved[k], board)))
+        first = _answer(board, before, true, _at(kept.clean_confidence, int(place)))
+        then = _answer(board, after, true, _at(kept.confidence, int(place)))
+        strips.append(Strip(k, number, data.classes[true], first, then))
+    height, width = pictures[0].shape[:2]
+    sheet, line = sheets.put(pictures)
+    coloured = data.input_shape[0] == 3
+    frames = _frames(*data.input_shape[1:])
+    return Shown(title, id, sheet, line, width, height, frames, f"{reach:.3g}", coloured, strips, len(kept.index))
 
 
 def _at(values: NDArray[np.float32] | None, place: int) -> float:
@@ -140,18 +179,25 @@ def _three(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _strip(*pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """`(H, W', 4)` pictures beside each other, nothing between them."""
+    """`(H', W', 4)` pictures beside each other with clear pixels around each, so that none runs into the next where a
+    browser scales a sheet.
+    """
     height, width = pictures[0].shape[:2]
-    gap = max(1, width // 14)
-    made = np.zeros((height, 3 * width + 2 * gap, 4), dtype=np.uint8)
+    half = _gap(width)
+    made = np.zeros((height + 2 * half, len(pictures) * (width + 2 * half), 4), dtype=np.uint8)
     for k, picture in enumerate(pictures):
-        start = k * (width + gap)
-        made[:, start : start + width, :3] = picture
-        made[:, start : start + width, 3] = 255
+        start = k * (width + 2 * half) + half
+        made[half:-half, start : start + width, :3] = picture
+        made[half:-half, start : start + width, 3] = 255
     return made
 
 
-def _png(picture: NDArray[np.uint8]) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG", optimize=True)
-    return file.getvalue()
+def _gap(width: int) -> int:
+    """Clear pixels on each side of a picture."""
+    return max(1, width // 28)
+
+
+def _frames(height: int, width: int) -> str:
+    gap = _gap(width)
+    starts = (k * (width + 2 * gap) + gap for k in range(3))
+    return "".join(f"M{start} {gap}h{width}v{height}h-{width}z" for start in starts)

@@ -11,7 +11,7 @@ from bench.records.record import ModelInfo
 from bench.report.layout import label as labelled
 from bench.report.layout import percent
 from bench.report.page.drawing import Chart
-from bench.report.page.gallery import Shown, pictured
+from bench.report.page.gallery import Sheets, Shown, pictured
 from bench.report.page.given import Board, Card, Given, slug
 from bench.report.page.ranking import Cell, rate_cell
 from bench.report.page.reproduce import Again, again, whole
@@ -64,8 +64,11 @@ class Model:
     """How its results were made."""
     gallery: list[Shown] = field(default_factory=list)
     """Its kept examples, a cell each."""
-    pictures: list[tuple[str, bytes]] = field(default_factory=list)
-    """The files of these."""
+    sheets: Sheets = field(init=False)
+    """The pictures of these."""
+
+    def __post_init__(self) -> None:
+        self.sheets = Sheets(self.slug)
 
     @property
     def flags(self) -> list[str]:
@@ -73,12 +76,17 @@ class Model:
         return sorted({flag for part in self.parts for flag in part.flags})
 
 
+def key_of(info: ModelInfo) -> tuple[str, str]:
+    """What a model of the page is known by: the same on all boards."""
+    return info.name, info.fingerprint
+
+
 def models(given: Given) -> dict[tuple[str, str], Model]:
     """All models of all boards, by name and fingerprint."""
     found: dict[tuple[str, str], Model] = {}
     for board in given.boards:
         for info in board.view.targets():
-            key = info.name, info.fingerprint
+            key = key_of(info)
             model = found.setdefault(key, Model(info, slug(*key)))
             model.parts.append(_part(board, info))
             model.card = given.cards.get(info.fingerprint, {})
@@ -92,10 +100,11 @@ def _picture(given: Given, board: Board, model: Model) -> None:
     for row, measured in board.measured(model.info.name):
         for cell in measured.cells:
             kept = None if any(shown.id == cell.id for shown in model.gallery) else given.kept(cell.id)
-            found = None if kept is None else pictured(board, _titled(board, row), measured, cell.id, kept)
+            if kept is None:
+                continue
+            found = pictured(board, _titled(board, row), measured, cell.id, kept, model.sheets)
             if found is not None:
-                model.gallery.append(found[0])
-                model.pictures += found[1]
+                model.gallery.append(found)
 
 
 def _titled(board: Board, row: Row) -> str:

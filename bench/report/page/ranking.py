@@ -14,6 +14,8 @@ from bench.report.robustness import place, stands, status
 
 BY_DISTANCE = ("minimum-norm", "certificate")
 """Roles of attacks that are run once for all sizes."""
+Ends = tuple[float | None, float | None]
+"""Of an interval."""
 
 
 @dataclass(frozen=True)
@@ -179,23 +181,28 @@ def rate_cell(row: Row, note: str = "", *, of_clean: bool = False) -> Cell:
         return Cell(text, title=row.reason or row.status)
     if row.robust_accuracy is None:
         return Cell("")
-    ends = "" if row.ci_low is None else f"95% {percent(row.ci_low)}–{percent(row.ci_high)}"
-    title = ", ".join(filter(None, (ends, f"n={row.n}", note)))
-    return Cell(percent(row.robust_accuracy), row.robust_accuracy, bar(row, of_clean=of_clean), title)
+    told = _told((row.ci_low, row.ci_high), row.n, note)
+    return Cell(percent(row.robust_accuracy), row.robust_accuracy, bar(row, of_clean=of_clean), told)
 
 
 def _clean(row: Row) -> Cell:
     if row.clean_accuracy is None:
         return Cell({"error": "error"}.get(row.status, ""), title=row.reason or row.status)
-    return Cell(percent(row.clean_accuracy), row.clean_accuracy, Bar(round(100 * row.clean_accuracy, 2)), f"n={row.n}")
+    return _measured(row.clean_accuracy, (row.ci_low, row.ci_high), row.n)
 
 
 def _certified(row: Row) -> Cell:
     if row.certified is None:
         return Cell("-", title="nothing certifies this model, which is not 0")
-    ends = [None if end is None else round(100 * end, 2) for end in (row.certified_low, row.certified_high)]
-    shown = Bar(round(100 * row.certified, 2), *ends)
-    risk = (
-        "" if row.certified_risk is None else f"each proof wrong with a probability of at most {row.certified_risk:g}"
-    )
-    return Cell(percent(row.certified), row.certified, shown, risk or f"n={row.n}")
+    risk = "" if row.certified_risk is None else f"each proof wrong with probability {row.certified_risk:g} at most"
+    return _measured(row.certified, (row.certified_low, row.certified_high), row.n, risk)
+
+
+def _measured(share: float, ends: Ends, n: int, note: str = "") -> Cell:
+    drawn = (None if end is None else round(100 * end, 2) for end in ends)
+    return Cell(percent(share), share, Bar(round(100 * share, 2), *drawn), _told(ends, n, note))
+
+
+def _told(ends: Ends, n: int, note: str) -> str:
+    interval = "" if ends[0] is None else f"95% {percent(ends[0])}–{percent(ends[1])}"
+    return ", ".join(filter(None, (interval, f"n={n}", note)))

@@ -16,8 +16,9 @@ from bench.files import replace_file
 from bench.report.boards import tables
 from bench.report.page import comparison, text, views
 from bench.report.page.drawing import brackets, scale
-from bench.report.page.given import Board, Given
-from bench.report.page.models import Model, models
+from bench.report.page.gallery import MOST
+from bench.report.page.given import Board, Given, slug
+from bench.report.page.models import Model, key_of, models
 from bench.report.page.ranking import ranking
 from bench.table import visible
 
@@ -38,17 +39,15 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals |= {"flag_text": text.flags(), "gradient_text": text.GRADIENTS, "definitions": text.definitions()}
+    made.globals |= {"flag_text": text.flags(), "gradient_text": text.GRADIENTS, "norm_text": text.NORMS}
+    made.globals |= {"definitions": text.definitions(), "columns": MOST}
     return made
 
 
 def files(given: Given) -> Iterator[tuple[str, bytes]]:
     """Every file of the page by its path within the folder."""
-    made, known = environment(), models(given)
-    slugs: dict[str, dict[str, str]] = {
-        board.name: {info.name: known[info.name, info.fingerprint].slug for info in board.view.targets()}
-        for board in given.boards
-    }
+    made = environment()
+    slugs = {board.name: {info.name: slug(*key_of(info)) for info in board.view.targets()} for board in given.boards}
 
     def page(template: str, root: str, **told: Any) -> bytes:
         return made.get_template(template).render(root=root, given=given, **told).encode()
@@ -58,13 +57,17 @@ def files(given: Given) -> Iterator[tuple[str, bytes]]:
         own = slugs[board.name]
         yield f"suites/{board.name}.html", page("suite.html", "../", slugs=own, **_suite(board))
         yield f"compare/{board.name}.html", page("compare.html", "../", slugs=own, board=board)
-        for name, slug in own.items():
-            key = f"{board.name}/{slug}"
-            yield f"data/{key}.js", comparison.script(key, comparison.data_of(board, name))
+    known = models(given)
+    for board in given.boards:
+        shared = f"{board.name}/examples"
+        yield f"data/{shared}.js", comparison.script(shared, comparison.truth_of(board))
+        for info in board.view.targets():
+            key = f"{board.name}/{slugs[board.name][info.name]}"
+            yield f"data/{key}.js", comparison.script(key, comparison.data_of(board, info.name, known[key_of(info)]))
     for model in known.values():
         yield f"models/{model.slug}.html", page("model.html", "../", model=model, slugs=slugs)
         yield from _reproducing(model)
-        yield from model.pictures
+        yield from model.sheets.files()
     yield from static()
 
 

@@ -28,6 +28,7 @@ GRADIENTS = {
     "itself judges what they find.",
     "none": "The model gives labels alone: noise, transfer and attacks that ask for labels are all that meets it.",
 }
+NORMS = {"linf": "L∞", "l2": "L2", "l1": "L1", "l0": "L0"}
 
 
 def definitions() -> list[Markup]:

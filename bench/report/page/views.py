@@ -31,7 +31,7 @@ def curves(board: Board) -> Chart | None:
     }
     worst = {name: [row for row in own if row.attack == BRACKET] for name, own in models.items()}
     if any(worst.values()):
-        return chart("the worst of all attacks", worst, clean)
+        return chart("the worst of all attacks", worst, clean, board.view.guests)
     kinds: dict[tuple[object, ...], dict[str, list[Row]]] = {}
     for name, own in models.items():
         for row in own:
@@ -42,7 +42,7 @@ def curves(board: Board) -> Chart | None:
         return None
     row = next(iter(best.values()))[0]
     told = label(row).replace(JOINED, "by all its losses")
-    return chart(told, {name: best[name] for name in models if name in best}, clean)
+    return chart(told, {name: best[name] for name in models if name in best}, clean, board.view.guests)
 
 
 def kind(row: Row) -> tuple[object, ...]:

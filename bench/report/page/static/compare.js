@@ -1,136 +1,35 @@
 "use strict";
-// Two models, example by example. Their data are script files that call `potemkin.receive`: they load from a folder
-// that was opened as a file, too, where a page may fetch nothing.
-const potemkin = (() => {
-  const waiting = new Map(), loaded = new Map();
-
-  function receive(key, data) {
-    loaded.set(key, data);
-    (waiting.get(key) || []).forEach((each) => each.resolve(data));
-    waiting.delete(key);
-  }
-
-  function load(key) {
-    if (loaded.has(key)) return Promise.resolve(loaded.get(key));
-    return new Promise((resolve, reject) => {
-      const others = waiting.get(key);
-      if (others) {
-        others.push({ resolve, reject });
-        return;
-      }
-      waiting.set(key, [{ resolve, reject }]);
-      const script = document.createElement("script");
-      script.src = `../data/${key}.js`;
-      const failed = () => {
-        (waiting.get(key) || []).forEach((each) => each.reject(new Error(`cannot load ${key}`)));
-        waiting.delete(key);
-        script.remove();
-      };
-      script.onerror = failed;
-      script.onload = () => { if (waiting.has(key)) failed(); };
-      document.head.append(script);
-    });
-  }
-
-  // -- statistics -----------------------------------------------------------------------------------------------------
-
-  const Z95 = 1.959963984540054;
-
-  // Two-sided p of the exact McNemar test (McNemar 1947): a binomial of one half over the pairs that differ.
-  function mcnemar(one, two) {
-    const n = one + two, least = Math.min(one, two);
-    if (n === 0) return 1;
-    let log = -n * Math.LN2; // of the term that counts 0
-    const logs = [log];
-    for (let k = 1; k <= least; k += 1) {
-      log += Math.log(n - k + 1) - Math.log(k);
-      logs.push(log);
-    }
-    const most = logs[least]; // terms grow up to the middle
-    let sum = 0;
-    for (const each of logs) sum += Math.exp(each - most);
-    return Math.min(1, 2 * Math.exp(most + Math.log(sum)));
-  }
-
-  // 95% score interval of the paired difference (second - first) / n (Tango 1998, Statistics in Medicine 17:891),
-  // as `bench compare` has it.
-  function tango(first, second, n) {
-    return n === 0 ? [-1, 1] : [-upper(second, first, n), upper(first, second, n)];
-  }
-
-  function upper(first, second, n) {
-    if (second === n) return 1;
-    let inside = (second - first) / n, outside = 1;
-    for (let halving = 0; halving < 60; halving += 1) {
-      const middle = (inside + outside) / 2;
-      if (score(second, first, n, middle) > -Z95) inside = middle;
-      else outside = middle;
-    }
-    return (inside + outside) / 2;
-  }
-
-  function score(more, less, n, gap) {
-    const b = -more - less + (2 * n - more + less) * gap;
-    const c = -less * gap * (1 - gap);
-    const share = (Math.sqrt(Math.max(b * b - 8 * n * c, 0)) - b) / (4 * n);
-    const variance = n * (2 * share + gap * (1 - gap));
-    const off = more - less - n * gap;
-    if (variance > 0) return off / Math.sqrt(variance);
-    return off ? Infinity * off : 0;
-  }
-
-  // Adjusted for their number (Holm 1979).
-  function holm(values) {
-    const order = values.map((_, place) => place).sort((one, two) => values[one] - values[two]);
-    const adjusted = new Array(values.length);
-    let least = 0;
-    order.forEach((place, rank) => {
-      least = Math.max(least, Math.min(1, (values.length - rank) * values[place]));
-      adjusted[place] = least;
-    });
-    return adjusted;
-  }
-
-  const bytes = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-
-  function placesOf(mask) {
-    const found = [];
-    mask.forEach((byte, at) => {
-      for (let bit = 0; bit < 8; bit += 1) if ((byte >> bit) & 1) found.push(8 * at + bit);
-    });
-    return found;
-  }
-
-  function paired(first, second) {
-    const theirs = new Map(second.rows.map((row) => [row.key, row]));
-    const sets = [first, second].map((model) => model.known.map(bytes));
-    return first.rows.filter((row) => theirs.has(row.key)).map((row) => {
-      const other = theirs.get(row.key);
-      const known = sets[0][row.known].map((byte, at) => byte & sets[1][other.known][at]);
-      const one = bytes(row.robust).map((byte, at) => byte & known[at]);
-      const two = bytes(other.robust).map((byte, at) => byte & known[at]);
-      const lost = placesOf(one.map((byte, at) => byte & ~two[at]));
-      const gained = placesOf(two.map((byte, at) => byte & ~one[at]));
-      const n = placesOf(known).length;
-      return {
-        label: row.label, n, lost, gained,
-        first: placesOf(one).length / n, second: placesOf(two).length / n,
-        ends: tango(lost.length, gained.length, n), p: mcnemar(lost.length, gained.length),
-      };
-    }).filter((row) => row.n > 0);
-  }
-
-  return { receive, load, paired, mcnemar, tango, holm };
-})();
-globalThis.potemkin = potemkin;
-
+// What the page of two models shows; nothing here makes HTML out of text.
 document.addEventListener("DOMContentLoaded", () => {
-  const place = document.getElementById("compare");
-  const a = document.getElementById("a"), b = document.getElementById("b"), said = document.getElementById("said");
-  const table = document.getElementById("pairs"), body = table.tBodies[0], foot = document.getElementById("foot");
+  const byId = (id) => document.getElementById(id);
+  const place = byId("compare"), a = byId("a"), b = byId("b"), said = byId("said"), at = byId("at");
   const SVG = "http://www.w3.org/2000/svg";
-  const percent = (share) => (100 * share).toFixed(1);
-  const points = (share) => (share > 0 ? "+" : share < 0 ? "−" : "") + Math.abs(100 * share).toFixed(1);
+
+  // -- numbers as the command writes them -----------------------------------------------------------------------------
+
+  // Rounded half to even, where a number lies in the very middle between two.
+  function fixed(value, digits) {
+    const middle = Number.isInteger(value * 2 ** (digits + 1)) && Math.abs(value * 2 * 10 ** digits) % 2 === 1;
+    if (!middle) return value.toFixed(digits);
+    const below = Math.floor(value * 10 ** digits);
+    return ((below % 2 ? below + 1 : below) / 10 ** digits).toFixed(digits);
+  }
+
+  function percent(share) {
+    if (share > 0 && share < 0.0005) return "<0.1";
+    return fixed(100 * share, share >= 0.9995 && share < 1 ? 2 : 1);
+  }
+
+  function points(share) {
+    const value = Math.abs(100 * share), text = fixed(value, value >= 0.1 ? 1 : 2);
+    return parseFloat(text) === 0 ? "0.0" : `${share > 0 ? "+" : "−"}${text}`;
+  }
+
+  const sure = (p) => (p < 0.001 ? "<0.001" : p < 0.995 ? String(Number(p.toPrecision(2))) : "1");
+  const count = (n) => n.toLocaleString("en");
+  const ends = (line) => `${points(line.ends[0])} to ${points(line.ends[1])}`;
+
+  // -- the tables -----------------------------------------------------------------------------------------------------
 
   const add = (to, kind, text, kindOf) => {
     const made = document.createElement(kind);
@@ -140,71 +39,222 @@ document.addEventListener("DOMContentLoaded", () => {
     return made;
   };
 
-  function drawn(row, scale) {
+  function drawn(line, scale) {
     const svg = document.createElementNS(SVG, "svg");
     svg.setAttribute("viewBox", "-100 0 200 10");
     svg.setAttribute("preserveAspectRatio", "none");
     svg.setAttribute("aria-hidden", "true");
     svg.setAttribute("class", "difference");
-    const at = (share) => (100 * share / scale).toFixed(2);
-    const gap = row.second - row.first;
-    const part = (name, path) => {
+    const reach = (share) => (100 * share / scale).toFixed(2);
+    for (const [name, path] of [
+      ["zero", "M0 0V10"],
+      [line.gap < 0 ? "down" : "up", `M0 5H${reach(line.gap)}`],
+      ["i", `M${reach(line.ends[0])} 5H${reach(line.ends[1])}`],
+    ]) {
       const made = document.createElementNS(SVG, "path");
       made.setAttribute("class", name);
       made.setAttribute("d", path);
       svg.append(made);
-    };
-    part("zero", "M0 0V10");
-    part(gap < 0 ? "down" : "up", `M0 5H${at(gap)}`);
-    part("i", `M${at(row.ends[0])} 5H${at(row.ends[1])}`);
+    }
     return svg;
   }
 
-  const MOST = 60;
-  function listed(to, row) {
-    if (row.lost.length + row.gained.length === 0) return;
-    const details = add(to, "details");
-    add(details, "summary", "which");
-    for (const [name, found] of [["lost", row.lost], ["gained", row.gained]]) {
-      if (!found.length) continue;
-      const rest = found.length > MOST ? ` and ${found.length - MOST} more` : "";
-      add(details, "p", `${name}: ${found.slice(0, MOST).join(", ")}${rest}`);
-    }
+  // Cells that all tables of differences begin with.
+  function begun(made, line, scale, apart) {
+    const row = add(made, "tr");
+    add(row, "th", line.asked.label).scope = "row";
+    for (const text of [count(line.n), percent(line.first), percent(line.second)]) add(row, "td", text, "r");
+    add(add(row, "td", undefined, "r"), apart ? "b" : "span", points(line.gap));
+    add(row, "td").append(drawn(line, scale));
+    add(row, "td", ends(line), "r");
+    return row;
   }
 
-  function show(first, second) {
-    const rows = potemkin.paired(first, second);
-    const sure = potemkin.holm(rows.map((row) => row.p));
-    const scale = Math.max(0.01, ...rows.flatMap((row) => row.ends.map(Math.abs)));
-    document.getElementById("name-a").textContent = first.model;
-    document.getElementById("name-b").textContent = second.model;
-    const made = document.createDocumentFragment();
-    rows.forEach((row, at) => {
-      const line = add(made, "tr");
-      add(line, "th", row.label).scope = "row";
-      add(line, "td", String(row.n), "r");
-      add(line, "td", percent(row.first), "r");
-      add(line, "td", percent(row.second), "r");
-      add(add(line, "td", undefined, "r"), sure[at] < 0.05 ? "b" : "span", points(row.second - row.first));
-      add(line, "td").append(drawn(row, scale));
-      add(line, "td", `${points(row.ends[0])} to ${points(row.ends[1])}`, "r");
-      add(line, "td", String(row.lost.length), "r");
-      add(line, "td", String(row.gained.length), "r");
-      add(line, "td", sure[at] < 0.001 ? "<0.001" : sure[at].toFixed(3), "r");
-      listed(add(line, "td"), row);
+  const widest = (lines) => Math.max(0.01, ...lines.flatMap((line) => line.ends.map(Math.abs)));
+
+  function fill(id, made, rows) {
+    byId(id).querySelector("tbody").replaceChildren(made);
+    byId(id).hidden = rows === 0;
+  }
+
+  function showPairs(found) {
+    const made = document.createDocumentFragment(), scale = widest(found.lines);
+    found.lines.forEach((line, place) => {
+      const row = begun(made, line, scale, line.p < 0.05);
+      add(row, "td", sure(line.p), "r");
+      add(row, "td", count(line.lost.length), "r");
+      add(row, "td", count(line.gained.length), "r");
+      const cell = add(row, "td");
+      if (!(line.lost.length + line.gained.length)) return;
+      const button = add(cell, "button", "show", "plainly");
+      button.type = "button";
+      button.setAttribute("aria-label", `Show the flipped examples at ${line.asked.label}`);
+      button.addEventListener("click", () => {
+        at.value = String(place);
+        showFlips();
+        byId("h-flipped").scrollIntoView();
+        at.focus({ preventScroll: true });
+      });
     });
-    body.replaceChildren(made);
-    table.hidden = foot.hidden = rows.length === 0;
-    const only = (one, two) => one.rows.filter((row) => !two.rows.some((other) => other.key === row.key)).length;
-    const apart = only(first, second) + only(second, first);
-    const rest = apart ? ` ${apart} rows of one have no like in the other.` : "";
-    said.textContent = rows.length ? `${rows.length} attacks in common.${rest}` : `Nothing to compare.${rest}`;
+    fill("pairs", made, found.lines.length);
   }
 
+  function showEqual(lines) {
+    const made = document.createDocumentFragment(), scale = widest(lines);
+    lines.forEach((line) => begun(made, line, scale, false));
+    fill("equal", made, lines.length);
+  }
+
+  function showApart(apart) {
+    const made = document.createDocumentFragment(), why = new Map();
+    apart.forEach((each) => why.set(each.why, (why.get(each.why) || new Set()).add(each.asked.label)));
+    for (const [reason, labels] of why) {
+      const row = add(made, "tr");
+      add(row, "th", [...labels].join(", ")).scope = "row";
+      add(row, "td", reason);
+    }
+    fill("apart", made, apart.length);
+  }
+
+  // -- flipped examples -----------------------------------------------------------------------------------------------
+
+  const FIRST = 10, PICTURES = 12;
+  let shown = null; // the two models, the lines, and what all models share
+
+  // The kept input of an example that a model fell for, of the attacks behind a line; undefined where none is kept.
+  function picture(model, row, example) {
+    const kept = (row.pictures || []).map((place) => model.pictures[place]).filter((sheet) => example in sheet.strips);
+    const wrong = (sheet, answer) => !sheet.strips[example][answer][2];
+    return kept.find((sheet) => wrong(sheet, 3)) || kept.find((sheet) => wrong(sheet, 2));
+  }
+
+  function figure(sheet, example) {
+    const [column, true_, before, after] = sheet.strips[example], [width, height, lines] = sheet.size;
+    const made = document.createElement("figure");
+    const head = add(made, "p");
+    add(head, "b", true_);
+    head.append(" ");
+    add(head, "small", `no. ${example}`);
+    const crop = add(made, "div", undefined, "crop");
+    const svg = document.createElementNS(SVG, "svg");
+    svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    svg.setAttribute("aria-hidden", "true");
+    const frames = document.createElementNS(SVG, "path");
+    frames.setAttribute("d", sheet.frames);
+    svg.append(frames);
+    const image = document.createElement("img");
+    image.loading = "lazy";
+    image.className = `x${column} y${sheet.line}`;
+    image.width = place.dataset.columns * width;
+    image.height = lines * height;
+    image.alt = `Example ${example}, true class ${true_}: clean, perturbation, adversarial`;
+    image.src = `../${sheet.file}`;
+    crop.append(svg, image);
+    const caption = add(made, "figcaption");
+    const answer = (name, [label, confidence, right]) => {
+      const part = add(caption, "span");
+      add(part, "small", name);
+      add(part, "b", label, right ? undefined : "wrong");
+      part.append(` ${confidence}`);
+    };
+    answer("clean", before);
+    const change = add(caption, "span", `±${sheet.scale}`);
+    change.prepend(Object.assign(document.createElement("small"), { textContent: "change" }));
+    answer("attacked", after);
+    add(made, "p", sheet.title, "under");
+    return made;
+  }
+
+  function listed(to, row, examples, falls) {
+    const { truth } = shown, taken = row.taken && potemkin.numbers(row.taken);
+    const under = row.under && potemkin.numbers(row.under);
+    const scroll = add(to, "div", undefined, "scroll");
+    scroll.tabIndex = 0;
+    scroll.setAttribute("role", "region");
+    scroll.setAttribute("aria-label", `Examples on which ${falls} falls`);
+    const table = add(scroll, "table", undefined, "flips"), head = add(add(table, "thead"), "tr");
+    for (const name of ["example", "class", ...(taken ? ["taken for", "under"] : [])]) add(head, "th", name).scope = "col";
+    const body = add(table, "tbody");
+    const lines = (some) => some.forEach((example) => {
+      const line = add(body, "tr");
+      add(line, "th", String(example)).scope = "row";
+      add(line, "td", truth.classes[truth.labels[example]]);
+      if (!taken) return;
+      const label = taken[example];
+      add(line, "td", label === 0 ? "" : label === 1 ? "no answer" : truth.classes[label - 2]);
+      add(line, "td", under[example] ? row.names[under[example] - 1] : "a smaller size");
+    });
+    lines(examples.slice(0, FIRST));
+    if (examples.length <= FIRST) return;
+    const more = add(to, "button", `all ${count(examples.length)}`, "plainly");
+    more.type = "button";
+    more.addEventListener("click", () => {
+      lines(examples.slice(FIRST));
+      more.remove();
+    });
+  }
+
+  function way(id, name, line, fallen) {
+    const to = byId(id), examples = line[id], model = shown.models[fallen], row = line.both[fallen];
+    const [holds, falls] = [shown.models[1 - fallen].model, model.model];
+    to.replaceChildren();
+    add(to, "h3", `${name}: ${count(examples.length)}`);
+    if (!examples.length) {
+      add(to, "p", `There is no example on which ${holds} holds and ${falls} falls.`, "note");
+      return;
+    }
+    add(to, "p", `${holds} holds, ${falls} falls.`, "note");
+    const found = examples.map((example) => [picture(model, row, example), example]).filter(([sheet]) => sheet);
+    if (found.length) {
+      const gallery = add(to, "div", undefined, "gallery");
+      gallery.append(...found.slice(0, PICTURES).map(([sheet, example]) => figure(sheet, example)));
+    }
+    const many = found.length > PICTURES ? `, the first ${PICTURES} shown` : "";
+    const kept = found.length ? `Of ${found.length} the input is kept${many}.` : "Of none the input is kept.";
+    add(to, "p", kept, "note");
+    listed(to, row, examples, falls);
+  }
+
+  function showFlips() {
+    const line = shown.lines[Number(at.value)];
+    byId("flipped").hidden = !line;
+    if (!line) return;
+    way("lost", "Lost", line, 1);
+    way("gained", "Gained", line, 0);
+  }
+
+  // -- both models ----------------------------------------------------------------------------------------------------
+
+  function name(id, model) {
+    const to = byId(id);
+    to.replaceChildren();
+    const link = add(to, "a", model.model);
+    link.href = `../models/${model.slug}.html`;
+    to.append(` ${model.told}`);
+  }
+
+  function show(truth, first, second) {
+    const found = potemkin.paired(first, second), { lines } = found;
+    shown = { models: [first, second], lines, truth: { ...truth, labels: potemkin.numbers(truth.true) } };
+    name("told-a", first);
+    name("told-b", second);
+    for (const each of document.querySelectorAll("[data-name]")) each.textContent = shown.models[each.dataset.name].model;
+    showPairs(found);
+    showEqual(found.equal);
+    showApart(found.apart);
+    at.replaceChildren(...lines.map((line, place) => new Option(line.asked.label, String(place))));
+    const ranked = lines.findIndex((line) => line.asked.what === "worst" && line.both[0].taken);
+    at.value = String(ranked < 0 ? lines.length - 1 : ranked);
+    showFlips();
+    const rest = found.apart.length ? `, ${found.apart.length} not comparable` : "";
+    said.textContent = lines.length ? `${lines.length} ${lines.length === 1 ? "row" : "rows"}${rest}` : `Nothing to compare${rest}`;
+  }
+
+  const parts = Array.from(document.querySelectorAll("[data-result]"));
   let asked = 0;
   async function compare() {
     const mine = asked += 1;
-    const keys = [a, b].map((field) => `${place.dataset.suite}/${field.value}`);
+    const keys = ["examples", a.value, b.value].map((key) => `${place.dataset.suite}/${key}`);
     said.textContent = "Loading…";
     history.replaceState(null, "", `#${a.value},${b.value}`);
     try {
@@ -212,18 +262,19 @@ document.addEventListener("DOMContentLoaded", () => {
       if (mine === asked) show(...found);
     } catch (error) {
       if (mine !== asked) return;
-      table.hidden = foot.hidden = true;
+      parts.forEach((part) => { part.hidden = true; });
       said.textContent = `${error.message}: the folder lacks a file of this page.`;
     }
   }
 
   // Names in the address choose among those offered; whatever else stands there chooses nothing.
-  location.hash.slice(1).split(",").forEach((name, at) => {
-    const field = [a, b][at];
-    if (field && Array.from(field.options).some((option) => option.value === name)) field.value = name;
+  location.hash.slice(1).split(",").forEach((value, index) => {
+    const field = [a, b][index];
+    if (field && Array.from(field.options).some((option) => option.value === value)) field.value = value;
   });
   for (const field of [a, b]) field.addEventListener("change", compare);
-  document.getElementById("swap").addEventListener("click", () => {
+  at.addEventListener("change", showFlips);
+  byId("swap").addEventListener("click", () => {
     [a.value, b.value] = [b.value, a.value];
     compare();
   });

@@ -1,5 +1,5 @@
 "use strict";
-// Sorting and filtering of tables, and the link between a table's lines and the curves of a drawing.
+// Sorting and filtering of tables.
 // Everything is there without it; nothing here makes HTML out of text.
 (() => {
   const number = (text) => {
@@ -72,6 +72,8 @@
         row.hidden = !fits;
         shown += fits;
       }
+      const left = rows.filter((row) => !row.hidden).map((row) => row.dataset.name);
+      table.dispatchEvent(new CustomEvent("filtered", { detail: shown === rows.length ? null : new Set(left) }));
       count.textContent = shown === rows.length ? `${shown} models` : `${shown} of ${rows.length} models`;
     };
     tools.hidden = false;
@@ -81,20 +83,5 @@
       table.classList.toggle("every", extra.checked);
     }
     filter(); // a browser may have kept what was typed
-  }
-
-  // -- one model in the table and in the drawing ----------------------------------------------------------------------
-
-  const lines = Array.from(document.querySelectorAll(".chart .line"));
-  const light = (name) => {
-    for (const line of lines) {
-      const it = name !== null && line.dataset.name === name;
-      line.classList.toggle("lit", it);
-      line.classList.toggle("dim", name !== null && !it);
-    }
-  };
-  for (const line of lines) {
-    line.addEventListener("pointerenter", () => light(line.dataset.name));
-    line.addEventListener("pointerleave", () => light(null));
   }
 })();

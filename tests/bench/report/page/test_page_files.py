@@ -5,18 +5,22 @@ from __future__ import annotations
 import html
 import json
 import re
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from handmade import viewed
 from paged import DATA, HOSTILE, MODELS, answer, board, given, suite
 
-from bench.board.rows import rows
+from bench.board.rows import BRACKET, rows
+from bench.board.statistics import wilson
 from bench.board.view import View
 from bench.errors import UsageError
 from bench.planning.plan import expand
 from bench.planning.suite import load_suite, parse_suite
 from bench.report.boards import DEFINITIONS
+from bench.report.page.drawing import COLOURS, brackets, chart
 from bench.report.page.given import Board, Given, slug
 from bench.report.page.reproduce import again, whole
 from bench.report.page.site import MANIFEST, files, write
@@ -88,6 +92,48 @@ def test_data_of_a_model_are_one_call_with_json(made: dict[str, str]) -> None:
     call = re.fullmatch(r'potemkin\.receive\("(toy-suite/[a-z0-9-]+)", (.*)\);\n', text)
     assert call is not None
     assert json.loads(call[2])["model"] == HOSTILE.replace("\u202e", "\\u202e")
+
+
+# -- what is drawn ----------------------------------------------------------------------------------------------------
+
+
+def test_brackets_have_the_intervals_of_both_ends() -> None:
+    """[0.25, 0.5] of 240: Wilson of what is proved and of what is attacked."""
+    row = next(row for row in board().rows if row.attack == "iterated-fgsm" and row.model == "steady")
+    proved, attacked = wilson(60, 240), wilson(120, 240)
+    told = replace(
+        row,
+        attack=BRACKET,
+        robust_accuracy=0.5,
+        **dict(zip(("ci_low", "ci_high"), attacked, strict=True)),
+        certified=0.25,
+        **dict(zip(("certified_low", "certified_high"), proved, strict=True)),
+    )
+    (eps,), found = brackets([told])
+    shown = found["steady"][eps]
+    assert (shown.certified, shown.attacked, shown.text) == (25, 50, "25.0 to 50.0")
+    assert [name for name, *_ in shown.ends] == ["certified", "attacked"]
+    for (_, low, high, _), ends in zip(shown.ends, (proved, attacked), strict=True):
+        assert (low, high) == pytest.approx([100 * end for end in ends], abs=0.01)
+    _, found = brackets([replace(told, certified=None, certified_low=None, certified_high=None)])
+    assert [name for name, *_ in found["steady"][eps].ends] == ["attacked"]
+
+
+@pytest.mark.parametrize(("count", "own"), [(3, ["m2"]), (12, ["m11", "m4"]), (60, ["m59"])])
+def test_guests_are_coloured_first_and_all_are_named_where_there_is_room(count: int, own: list[str]) -> None:
+    row = next(row for row in board().rows if row.attack == "fgsm" and row.model == "steady" and row.source == "steady")
+    curves = {f"m{k}": [replace(row, eps=eps, robust_accuracy=k / 60) for eps in (0.1, 0.2)] for k in range(count)}
+    drawn = chart("fgsm", curves, {}, own)
+    assert drawn is not None
+    for drawing in drawn.drawings:
+        lines = {line.model: line for line in drawing.lines}
+        coloured = sorted((line.colour, name) for name, line in lines.items() if line.colour is not None)
+        expected = [*sorted(own, key=list(curves).index), *(name for name in curves if name not in own)][:COLOURS]
+        assert [name for _, name in coloured] == expected
+        assert {name for name, line in lines.items() if line.own} == set(own)
+        named = sorted(line.label for line in lines.values() if line.named)
+        assert len(named) == (count if count < 17 else COLOURS)
+        assert all(high - low >= 14.999 for low, high in pairwise(named))
 
 
 # -- how a row is made again ------------------------------------------------------------------------------------------
