@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
 
 from bench.datasets.base import Dataset
 from bench.errors import UsageError
@@ -12,9 +11,7 @@ from bench.progress import Say
 from bench.records.identity import identity
 from bench.records.record import AttackId
 from bench.running.shelf import Contents, dataset_of, suite_here, suites_of
-
-if TYPE_CHECKING:
-    from bench.running.comparing import Wanted
+from bench.running.wanted import Wanted
 
 
 def versions(sides: Sequence[Wanted], contents: Sequence[Contents], warn: Say) -> list[tuple[Suite, Dataset]] | None:

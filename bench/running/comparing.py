@@ -1,16 +1,9 @@
-"""What `bench compare A B` names: models, versions and folders of results, found in records.
-
-NAME                  a model, in the records of the out folder and the published ones
-NAME@PREFIX           a version of it, by the first characters of its fingerprint
-FOLDER                all models of a folder of results, as --out names it
-FOLDER:NAME[@PREFIX]  a model in these records alone
-"""
+"""Two models, or all models of two folders, found in records and compared example by example."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 from bench.board.comparison import Comparison, compared
 from bench.board.rows import Row, rows
@@ -24,43 +17,11 @@ from bench.progress import Say, quiet
 from bench.records.examples import Kept
 from bench.records.record import Failure, ModelInfo, Record
 from bench.running.common_suite import common_suite, versions
-from bench.running.shelf import Contents, Shelf, dataset_of, view_of
+from bench.running.shelf import Contents, dataset_of, view_of
+from bench.running.wanted import Wanted
 
 SHOWN = 12
 """Characters of a fingerprint in an error."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Models to be compared, and the records that they are looked up in."""
-
-    text: str
-    """As it was named, for people."""
-    shelf: Shelf
-    models: Mapping[str, str] | None = None
-    """Beginnings of fingerprints by the models' names, empty for whatever the board shows; None for all models."""
-    of_board: bool = False
-    """Whether the text names no model, though these are some."""
-
-    def called(self, name: str) -> str:
-        """What people call a model of it."""
-        return f"{self.text}:{name}" if self.models is None or self.of_board else self.text
-
-
-def wanted(text: str, out: Path) -> Wanted:
-    """What an argument names.
-
-    Raises:
-        UsageError: a folder without results.
-    """
-    folder, colon, name = text.rpartition(":")
-    if colon and name:
-        return Wanted(text, _folder(folder), dict([_version(name)]))
-    if (Path(text) / "results").is_dir():
-        return Wanted(text, _folder(text))
-    if "/" in text or colon or text in (".", "..") or Path(text).is_dir():
-        raise UsageError(f"no results in {text}; give a folder that --out of bench suite named, or a model's name")
-    return Wanted(text, Shelf(out), dict([_version(text)]))
 
 
 def _there(*sides: Wanted) -> None:
@@ -74,17 +35,6 @@ def _there(*sides: Wanted) -> None:
         for name in side.models or ():
             if name not in known:
                 raise UsageError(f"{side.text}: no folder of results, and no model with records; check the path")
-
-
-def _folder(text: str) -> Shelf:
-    if not (Path(text) / "results").is_dir():
-        raise UsageError(f"no results in {text}; give FOLDER:NAME with a folder that --out of bench suite named")
-    return Shelf(Path(text), with_published=False)
-
-
-def _version(name: str) -> tuple[str, str]:
-    model, _, prefix = name.partition("@")
-    return model, prefix
 
 
 def comparison(
