@@ -13,48 +13,61 @@ from bench.records.record import AttackId
 from bench.running.shelf import Contents, dataset_of, suite_here, suites_of
 from bench.running.wanted import Wanted
 
-
-def versions(sides: Sequence[Wanted], contents: Sequence[Contents], warn: Say) -> list[tuple[Suite, Dataset]] | None:
-    """The suite of each of two folders, where these are two versions of one, and each was run on that alone."""
-    if any(side.shelf.with_published for side in sides):
-        return None
-    found = []
-    for each in contents:
-        suites, run = suites_of(each, warn)
-        found.append([fit for fit in suites if (fit[0].suite, fit[0].version) in run and fit[0].board != "paper"])
-    if any(len(fits) != 1 for fits in found):
-        return None
-    ((one,), (other,)) = found
-    alike = one[0].suite == other[0].suite and one[0].version != other[0].version
-    return [one, other] if alike else None
+Fit = tuple[Suite, Dataset]
+Known = tuple[list[Fit], set[tuple[str, int]]]
+"""The suites that may be meant, and which of them were run, by name and version."""
 
 
-def common_suite(
+def suites_of_sides(
     spec: str | Suite | None, sides: Sequence[Wanted], contents: Sequence[Contents], warn: Say
-) -> tuple[Suite, Dataset]:
-    """The suite that is asked for, or that both sides were run on, if it is one alone.
+) -> list[Fit]:
+    """The suite of each side: the one that is asked for, or that both were run on, or the version of it that each was.
 
     Raises:
         UsageError: there is none, or more than one to choose from.
     """
     if spec is not None:
         suite = suite_here(spec, None, *(side.shelf for side in sides))
-        return suite, dataset_of(suite)
-    run = [_run(found, side.models) for side, found in zip(sides, contents, strict=True)]
+        return [(suite, dataset_of(suite))] * 2
     known = [suites_of(found, warn) for found in contents]
+    alone = not any(side.shelf.with_published for side in sides)
+    return (_versions(known) if alone else None) or [_common(sides, contents, known, alone)] * 2
+
+
+def _versions(known: Sequence[Known]) -> list[Fit] | None:
+    """The suites of two folders, where these are two versions of one, and each was run on that alone."""
+    found = [
+        [fit for fit in suites if (fit[0].suite, fit[0].version) in run and fit[0].board != "paper"]
+        for suites, run in known
+    ]
+    if any(len(fits) != 1 for fits in found):
+        return None
+    ((one,), (other,)) = found
+    return [one, other] if one[0].suite == other[0].suite and one[0].version != other[0].version else None
+
+
+def _common(sides: Sequence[Wanted], contents: Sequence[Contents], known: Sequence[Known], alone: bool) -> Fit:
+    """The one suite whose attacks both sides were judged under or, in folders `alone`, that is noted of both."""
+    judged = [_run(found, side.models) for side, found in zip(sides, contents, strict=True)]
     suites = {(suite.suite, suite.version): (suite, data) for each, _ in known for suite, data in each}
     suites = {key: fit for key, fit in suites.items() if fit[0].board != "paper"}
-    noted = [fit for key, fit in suites.items() if all(key in ran for _, ran in known)]
-    fits = [fit for fit in suites.values() if all(_answers(asked, *fit) for asked in run)] or noted
+    noted = [fit for key, fit in suites.items() if all(key in run for _, run in known)]
+    fits = [fit for fit in suites.values() if all(_answers(asked, *fit) for asked in judged)] or noted
     fits = [fit for fit in fits if fit[0].rank_by] or fits
-    if len(fits) > 1 and not any(side.shelf.with_published for side in sides):
+    if len(fits) > 1 and alone:
         fits = [fit for fit in fits if fit in noted] or fits
     if len(fits) == 1:
         return fits[0]
     names = " and ".join(dict.fromkeys(side.text for side in sides))
     if not fits:
         raise UsageError(f"no suite was run on {names}, as far as is known; name one with --suite NAME|FILE.yaml")
-    raise UsageError(f"{names}: run on {', '.join(suite.suite for suite, _ in fits)}; name one with --suite")
+    raise UsageError(f"{names}: run on {', '.join(_called(suite, fits) for suite, _ in fits)}; name one with --suite")
+
+
+def _called(suite: Suite, among: Sequence[Fit]) -> str:
+    """Its name, with its version where that alone tells it from others."""
+    alike = sum(other.suite == suite.suite for other, _ in among) > 1
+    return f"{suite.suite} v{suite.version}" if alike else suite.suite
 
 
 Asked = set[tuple[str, str]]

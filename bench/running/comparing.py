@@ -16,7 +16,7 @@ from bench.planning.suite import Suite
 from bench.progress import Say, quiet
 from bench.records.examples import Kept
 from bench.records.record import Failure, ModelInfo, Record
-from bench.running.common_suite import common_suite, versions
+from bench.running.common_suite import suites_of_sides
 from bench.running.shelf import Contents, dataset_of, view_of
 from bench.running.wanted import Wanted
 
@@ -67,9 +67,7 @@ def comparison(
         raise UsageError("--model chooses among the models of two folders; here A and B name models themselves")
     contents = [side.shelf.contents(warn) for side in (baseline, candidate)]
     both = [baseline, candidate]
-    asked = (versions(both, contents, warn) if suite is None else None) or [
-        common_suite(suite, both, contents, warn)
-    ] * 2
+    asked = suites_of_sides(suite, both, contents, warn)
     sides = [_sides(side, found, *one) for side, found, one in zip(both, contents, asked, strict=True)]
     return _paired(sides[0], sides[1], only, named=baseline.models is not None)
 
