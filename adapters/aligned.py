@@ -35,6 +35,10 @@ class Aligned(Adapter):
         self.known_classes = tuple(sorted(positions)) if len(positions) < size else None
         self.inner, self.positions, self.size = inner, torch.tensor(positions), size
 
+    @property
+    def logits_decide(self) -> bool:
+        return self.inner.logits_decide and self.known_classes is None
+
     def _outputs(self, x: Tensor) -> Outputs:
         labels, scores, probabilities = self.inner.outputs(x)
         return Outputs(

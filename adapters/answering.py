@@ -158,6 +158,7 @@ def _info(adapter: Adapter) -> Reply:
             "confidence_kind": adapter.confidence_kind,
             "stochastic": bool(adapter.stochastic),
             "takes_missing": bool(adapter.takes_missing),
+            "logits_decide": bool(adapter.logits_decide),
             "input_shape": None if adapter.input_shape is None else [int(extent) for extent in adapter.input_shape],
             "classes": None if adapter.classes is None else list(_plain(adapter.classes)),
             "notes": [str(note) for note in adapter.notes],

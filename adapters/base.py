@@ -189,6 +189,11 @@ class Adapter(Movable, Identified):
         logits, values, gradient = self._climbed(x, both)
         return logits, values, gradient
 
+    @property
+    def logits_decide(self) -> bool:
+        """Whether the label is known to be the first argmax of `logits`, so that who has these need not ask for it."""
+        return False
+
     def structure(self, shape: tuple[int, ...]) -> Structure:
         """What decides the labels of inputs of this shape, opened, for exact answers (`bench.exact`).
 

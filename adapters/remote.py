@@ -55,6 +55,7 @@ class Told(NamedTuple):
     confidence_kind: str | None
     stochastic: bool
     takes_missing: bool
+    logits_decide: bool
     input_shape: tuple[int, ...] | None
     classes: tuple[Any, ...] | None
     bounds: tuple[np.ndarray, np.ndarray] | None
@@ -103,7 +104,7 @@ class Told(NamedTuple):
         low, high = reply.tensors.get("low"), reply.tensors.get("high")
         return cls(
             item("family", str), gradient, item("confidence_kind", str, none), item("stochastic", bool),
-            item("takes_missing", bool),
+            item("takes_missing", bool), item("logits_decide", bool),
             None if values.get("input_shape") is None else several("input_shape", int),
             None if values.get("classes") is None else several("classes", int, float, str, bool, none, most=100_000),
             None if low is None or high is None else (low.double().numpy(), high.double().numpy()),
@@ -173,6 +174,10 @@ class Remote(Adapter):
         if not fits:
             raise InvalidOutput(f"the model's process tells of a {found.kind} for no inputs of shape {tuple(shape)}")
         return found
+
+    @property
+    def logits_decide(self) -> bool:
+        return self.told.logits_decide
 
     @property
     def fingerprint(self) -> str:

@@ -27,6 +27,10 @@ class Scaled(Around):
         self.known_classes = inner.known_classes
         self.inner, self.scaling = inner, scaling
 
+    @property
+    def logits_decide(self) -> bool:
+        return self.inner.logits_decide
+
     def around(self, inner: Adapter) -> Scaled:
         """The same scaling and bounds around the model once more, of which more may be known by now."""
         scaled = Scaled(inner, self.scaling)

@@ -132,6 +132,13 @@ class TorchModule(Adapter):
         self.stochastic = STOCHASTIC in self.notes
 
     @property
+    def logits_decide(self) -> bool:
+        """Where the network returns them, in 32 bits at least, and normalises by no batch."""
+        kind = self._kind or self.output_kind
+        plain = type(self) is TorchModule and not self._narrow and BATCH_DEPENDENT not in self.notes
+        return plain and kind in ("logits", "logit")
+
+    @property
     def precision(self) -> torch.dtype | None:
         """The floating-point type of all its parameters; None where it has none, or of several types."""
         found = _dtypes(self.module)

@@ -89,6 +89,25 @@ def test_a_bout_counts_who_is_nearer_and_what_it_cost():
     assert (found.nearer, found.farther, found.better, found.cheaper) == (1, 1, True, True)
 
 
+def test_a_bout_is_met_by_no_fewer_successes_of_several_runs_at_no_higher_price_of_either_kind():
+    ours = {"fooled": [1.0, 0.75, 0.0], "gradients": 10, "queries": 20}
+    theirs = {"fooled": [1.0, 0.5, 0.25], "gradients": 10, "queries": 19}
+    both = {"n": 3, "ours": ours, "theirs": theirs}
+    (found,) = bouts("maxout", {"square": both})
+    assert (found.ours, found.theirs, found.nearer, found.farther) == ("1.75", "1.75", 1, 1)
+    assert (found.better, found.cheaper) == (True, False)
+    (found,) = bouts("maxout", {"square": {**both, "theirs": {**theirs, "gradients": 9, "queries": 20}}})
+    assert not found.cheaper
+
+
+@pytest.mark.parametrize(("ratio", "better"), [(1.0005, True), (1.002, False)])
+def test_searches_for_one_minimum_are_alike_to_a_thousandth_of_the_median(ratio, better):
+    theirs = {"distances": [1.0, 2.0, 3.0], "gradients": 9, "queries": 9}
+    ours = {**theirs, "distances": [ratio, 2 * ratio, 3 * ratio]}
+    (found,) = bouts("maxout", {"carlini-wagner": {"n": 3, "ours": ours, "theirs": theirs}})
+    assert found.better == better
+
+
 def test_a_piece_is_measured_once_and_again_where_what_it_depends_on_has_changed(tmp_path, monkeypatch):
     monkeypatch.setattr(pieces, "FOLDER", tmp_path)
     runs: list[int] = []

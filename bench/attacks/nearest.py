@@ -66,11 +66,16 @@ class Nearest:
     """`(N, *shape)` the nearest successes; the example itself where there is none."""
     distance: Tensor
     """`(N,)` float64, how far they are; infinite where there is none."""
+    drawn: Tensor
+    """`(N,)` float64, how far those were that have been drawn nearer; infinite before."""
+    logits: Tensor | None = None
+    """`(N, K)` those of the examples themselves, if they are known."""
 
     @classmethod
     def begun(cls, source: Adapter, x: Tensor, y: Tensor, threat: Threat, goals: Tensor | None) -> Nearest:
         """Nothing found yet."""
-        return cls(source, x, y, threat, goals, x.clone(), x.new_zeros(len(x)).double() + float("inf"))
+        none = x.new_zeros(len(x)).double() + float("inf")
+        return cls(source, x, y, threat, goals, x.clone(), none, none.clone())
 
     @property
     def unit(self) -> Tensor:
@@ -114,7 +119,7 @@ class Nearest:
         """`(N, R)` the other classes that the model can answer, the likeliest first, at most so many; or the goal."""
         if self.goals is not None:
             return self.goals[:, None]
-        logits = self.source.logits(self.x).detach()
+        logits = self.source.logits(self.x).detach() if self.logits is None else self.logits
         return likeliest(logits, self.y, self.source.known_classes)[:, :count]
 
     def entropy(self, logits: Tensor, rows: Tensor) -> Tensor:
@@ -133,13 +138,16 @@ class Nearest:
         return logits.masked_fill(own, -torch.inf).logsumexp(1) - logits.logsumexp(1)
 
     def look(self, rows: Tensor, points: Tensor, value: Value | None = None) -> Look:
-        """One gradient of each point, of the margin where no value is given, and a label where the margin says so.
+        """One gradient of each point, of the margin where no value is given, and whether the point is a success.
 
-        A model whose gradient is a stand-in's is asked for its label everywhere.
+        The logits of that pass tell, where they decide the label; a label is asked for where two of them are equal. Of
+        any other model it is asked for where the margin says so, and everywhere of one whose gradient is a stand-in's.
         """
         value = value or self.lead
         logits, found, gradient = self.source.slope(points, lambda logits: value(logits, rows))
         lead = self.lead(logits, rows)
+        if self.source.logits_decide:
+            return Look(found, lead, gradient, self._told(rows, points, lead))
         asked = (lead >= 0) if self.source.gradient == "exact" else lead == lead
         return Look(found, lead, gradient, self.ask(rows, points, asked))
 
@@ -154,31 +162,43 @@ class Nearest:
         labels, where = self.source.predict(points[hit]), rows[hit]
         success = labels != self.y[where] if self.goals is None else labels == self.goals[where]
         hit = torch.zeros_like(hit).masked_scatter(hit, success)
-        where, points = rows[hit], points[hit]
-        distance = self.threat.distance(self.x[where], points)
-        nearer = distance < self.distance[where]
-        self.distance[where[nearer]], self.points[where[nearer]] = distance[nearer], points[nearer]
+        self._keep(rows[hit], points[hit])
         return hit
+
+    def _told(self, rows: Tensor, points: Tensor, lead: Tensor) -> Tensor:
+        """`(n,)` as `ask`, by margins of logits that decide the label."""
+        hit = (lead > 0) & points.flatten(1).isfinite().all(1)
+        self._keep(rows[hit], points[hit])
+        tied = lead == 0
+        return hit | self.ask(rows, points, tied) if tied.any() else hit
+
+    def _keep(self, rows: Tensor, points: Tensor) -> None:
+        """Take note of successes that are nearer than those before."""
+        distance = self.threat.distance(self.x[rows], points)
+        nearer = distance < self.distance[rows]
+        self.distance[rows[nearer]], self.points[rows[nearer]] = distance[nearer], points[nearer]
 
     def draw_nearer(self) -> None:
         """Ask on the way from each success to its example: smaller and smaller perturbations, until one fails.
 
         Those on the way are the nearest in balls that shrink: in L_inf the largest changes go first, in L0 the least.
+        Of what was drawn nearer before, only what is nearer by now is again.
         """
-        rows = (self.distance.isfinite() & (self.distance > 0)).nonzero()[:, 0]
+        rows = ((self.distance < self.drawn) & (self.distance > 0)).nonzero()[:, 0]
         start, far = self.points[rows] - self.x[rows], self.distance[rows]
         near, least, step = far.clone(), far * 0, far * FIRST  # mislabelled, and not known to be
         for _ in range(QUESTIONS):
             open_ = near - least > (1 if self.threat.norm == "l0" else CLOSE * far)
             rows, start, far, near, least, step = (each[open_] for each in (rows, start, far, near, least, step))
             if not len(rows):
-                return
+                break
             tried = (near - step).clamp_min(0).where(least == 0, (near + least) / 2)
             if self.threat.norm == "l0":
                 tried = tried.floor()
             points = self.moved(rows, shrunk(self.threat.geometry, start, tried))
             hit = self.ask(rows, points)
             near, least, step = tried.where(hit, near), least.where(hit, tried), 2 * step
+        self.drawn = self.distance.clone()
 
 
 class MinimumNorm(AimedAttack):
@@ -201,7 +221,7 @@ class MinimumNorm(AimedAttack):
             raise Unsupported(f"it needs a gradient: {no_gradient(source.family, source.notes)}")
         if source.stochastic:
             raise Unsupported("a model that answers at random has no nearest mislabelled input")
-        labels = source.predict(x)
+        labels, scores, _ = source.outputs(x)
         left = (labels == y) if goals is None else (goals >= 0) & (labels != goals)
         rows = left.nonzero()[:, 0]
         for budget in budgets:
@@ -209,6 +229,7 @@ class MinimumNorm(AimedAttack):
             if len(rows):
                 aims = None if goals is None else goals[rows]
                 near = Nearest.begun(source, x[rows], y[rows], budget, aims)
+                near.logits = scores[rows] if scores is not None and source.logits_decide else None
                 self.search(near, draws.only(rows.cpu().numpy()))
                 near.draw_nearer()
                 found[rows] = near.points

@@ -8,7 +8,7 @@ FOLDER:NAME[@PREFIX]  a model in these records alone
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,11 +19,12 @@ from bench.board.versions import judged
 from bench.board.view import View
 from bench.datasets.base import Dataset
 from bench.errors import UsageError, unknown
-from bench.planning.suite import Suite, load_suite
+from bench.planning.suite import Suite
 from bench.progress import Say, quiet
+from bench.records.examples import Kept
 from bench.records.identity import identity
 from bench.records.record import AttackId, Failure, ModelInfo, Record
-from bench.running.shelf import Contents, Shelf, dataset_of, known_boards, view_of
+from bench.running.shelf import Contents, Shelf, dataset_of, suite_here, suites_of, view_of
 
 SHOWN = 12
 """Characters of a fingerprint in an error."""
@@ -38,6 +39,12 @@ class Wanted:
     shelf: Shelf
     models: Mapping[str, str] | None = None
     """Beginnings of fingerprints by the models' names, empty for whatever the board shows; None for all models."""
+    of_board: bool = False
+    """Whether the text names no model, though these are some."""
+
+    def called(self, name: str) -> str:
+        """What people call a model of it."""
+        return f"{self.text}:{name}" if self.models is None or self.of_board else self.text
 
 
 def wanted(text: str, out: Path) -> Wanted:
@@ -108,9 +115,23 @@ def comparison(
     if only and baseline.models is not None:
         raise UsageError("--model chooses among the models of two folders; here A and B name models themselves")
     contents = [side.shelf.contents(warn) for side in (baseline, candidate)]
-    asked, dataset = _suite(suite, [baseline, candidate], contents)
+    asked, dataset = _suite(suite, [baseline, candidate], contents, warn)
     sides = [_sides(side, found, asked, dataset) for side, found in zip((baseline, candidate), contents, strict=True)]
     return _paired(sides[0], sides[1], only, named=baseline.models is not None)
+
+
+def kept_of(sides: Sequence[Wanted], warn: Say = quiet) -> Callable[[str], Kept | None]:
+    """The adversarial inputs that were kept with a cell's record on one of the sides, by the cell's id."""
+
+    def kept(id: str) -> Kept | None:
+        for side in sides:
+            records = (store.record(id) for store in side.shelf.stores())
+            found = (side.shelf.examples(record, warn) for record in records if record is not None)
+            if (inputs := next((each for each in found if each is not None), None)) is not None:
+                return inputs
+        return None
+
+    return kept
 
 
 def of_suites(baseline: Wanted, candidate: Wanted, ours: Suite, theirs: Suite, warn: Say = quiet) -> Comparison:
@@ -162,25 +183,26 @@ def _only_met(side: Side | None) -> bool:
 # -- the suite --------------------------------------------------------------------------------------------------------
 
 
-def _suite(spec: str | Suite | None, sides: Sequence[Wanted], contents: Sequence[Contents]) -> tuple[Suite, Dataset]:
+def _suite(
+    spec: str | Suite | None, sides: Sequence[Wanted], contents: Sequence[Contents], warn: Say
+) -> tuple[Suite, Dataset]:
     if spec is not None:
-        suite = spec if isinstance(spec, Suite) else load_suite(spec)
+        suite = suite_here(spec, None, *(side.shelf for side in sides))
         return suite, dataset_of(suite)
     run = [_run(found, side.models) for side, found in zip(sides, contents, strict=True)]
-    fits = [
-        (suite, dataset)
-        for suite, dataset in known_boards()
-        if suite.board != "paper" and all(_answers(asked, suite, dataset) for asked in run)
-    ]
+    known = [suites_of(found, warn) for found in contents]
+    suites = {(suite.suite, suite.version): (suite, data) for each, _ in known for suite, data in each}
+    suites = {key: fit for key, fit in suites.items() if fit[0].board != "paper"}
+    noted = [fit for key, fit in suites.items() if all(key in ran for _, ran in known)]
+    fits = [fit for fit in suites.values() if all(_answers(asked, *fit) for asked in run)] or noted
     fits = [fit for fit in fits if fit[0].rank_by] or fits
+    if len(fits) > 1 and not any(side.shelf.with_published for side in sides):
+        fits = [fit for fit in fits if fit in noted] or fits
     if len(fits) == 1:
         return fits[0]
     names = " and ".join(dict.fromkeys(side.text for side in sides))
     if not fits:
-        raise UsageError(
-            f"no suite of those known was run on {names} as a whole; name one, or a file of yours, with "
-            "--suite NAME|FILE.yaml"
-        )
+        raise UsageError(f"no suite was run on {names}, as far as is known; name one with --suite NAME|FILE.yaml")
     raise UsageError(f"{names}: run on {', '.join(suite.suite for suite, _ in fits)}; name one with --suite")
 
 
@@ -218,15 +240,15 @@ def _sides(side: Wanted, found: Contents, suite: Suite, dataset: Dataset) -> dic
     if side.models is None:
         if not shown:
             raise UsageError(f"no records of {suite.suite} in {side.text}; run: bench suite {suite.suite}")
-        return {name: Side(view, head, f"{side.text}:{name}") for name, head in shown.items()}
+        return {name: Side(view, head, side.called(name)) for name, head in shown.items()}
     sides = {}
     for name, prefix in side.models.items():
         if name in shown and (not prefix or shown[name].fingerprint.startswith(prefix)):
-            sides[name] = Side(view, shown[name], side.text)
+            sides[name] = Side(view, shown[name], side.called(name))
             continue
         model = _model(name, prefix, found, dataset, shown)
         older = view_of(suite, dataset, replace(found, published=()), {name: model}, keep=keep)
-        sides[name] = Side(older, _of(older, name, suite), side.text)
+        sides[name] = Side(older, _of(older, name, suite), side.called(name))
     return sides
 
 

@@ -26,6 +26,10 @@ class Metered(Adapter):
         self.stochastic = inner.stochastic  # or attacks would take one answer for the model's last word
         self.forwards = self.gradients = self.queries = 0
 
+    @property
+    def logits_decide(self) -> bool:
+        return self.inner.logits_decide
+
     def costs(self) -> Costs:
         """What was asked since the last call."""
         found = Costs(forwards=self.forwards, gradients=self.gradients, queries=self.queries)

@@ -28,6 +28,10 @@ class NetAdapter(Adapter):
         self.confidence_kind = net.confidence_kind
         self.net = net.eval().requires_grad_(False)
 
+    @property
+    def logits_decide(self) -> bool:
+        return True
+
     def _outputs(self, x: Tensor) -> Outputs:
         logits = self._logits(x)
         return Outputs(logits.argmax(1), logits, self.net.probabilities(logits))

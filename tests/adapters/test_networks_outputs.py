@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import adapters
+from adapters.base import Outputs
 from adapters.errors import InvalidOutput, NotWrappable, Unclear
 from adapters.fitting import fit
 from adapters.torch_module import TorchModule
@@ -53,6 +55,15 @@ def ended(*layers: nn.Module) -> nn.Module:
 
 def end(function: Any) -> nn.Module:
     return Ending(function).eval()
+
+
+class Abstaining(TorchModule):
+    """Gives no label where it is not sure."""
+
+    def _outputs(self, x: Tensor) -> Outputs:
+        labels, scores, probabilities = super()._outputs(x)
+        assert probabilities is not None
+        return Outputs(labels.where(probabilities.amax(1) > 0.4, -1), scores, probabilities)
 
 
 # -- kinds ------------------------------------------------------------------------------------------------------------
@@ -169,6 +180,33 @@ def test_what_may_be_probabilities_or_not_is_asked(module: nn.Module, says: str)
 def test_what_was_said_and_is_not_so(module: nn.Module, said: Any, says: str) -> None:
     with pytest.raises(InvalidOutput, match=says):
         fitted(module, outputs=said).predict(X)
+
+
+DECIDED = {
+    "logits": (PLAIN, True),
+    "a single logit": (fitted(dense(12, 5, 1), ("a", "b")), True),
+    "in other units": (fit(adapters.wrap(NET, scale=255.0), SHAPE, NAMES), True),
+    "a softmax": (fitted(SOFTMAX["module"]), False),
+    "in 16 bits": (fitted(copy.deepcopy(NET).to(torch.bfloat16)), False),
+    "normalised by the batch": (
+        fitted(nn.Sequential(nn.Flatten(), nn.BatchNorm1d(12, track_running_stats=False), *NET[1:]).eval()),
+        False,
+    ),
+    "a label of its own": (Abstaining(NET), False),
+    "in another order": (fit(adapters.wrap(NET, classes=("c", "b", "a")), SHAPE, NAMES), True),
+    "of fewer classes": (fit(adapters.wrap(NET, classes=("c", "b", "a")), SHAPE, tuple("abcd")), False),
+    "not asked yet": (adapters.wrap(NET), False),
+}
+
+
+@pytest.mark.parametrize("name", DECIDED)
+def test_logits_decide_where_nothing_else_does(name: str) -> None:
+    adapter, decide = DECIDED[name]
+    assert adapter.logits_decide == decide
+    if decide:
+        logits = adapter.logits(X)
+        top = logits == logits.amax(1, keepdim=True)
+        assert torch.equal(adapter.predict(X), top.long().argmax(1))
 
 
 def test_without_a_dataset_the_first_batch_tells() -> None:

@@ -80,7 +80,7 @@ def test_every_answer_is_the_same_bit_for_bit(
     x, y = digits_test[0][:40], digits_test[1][:40]
     for said in (
         "family", "gradient", "confidence_kind", "stochastic", "takes_missing", "notes", "fingerprint", "classes",
-        "input_shape", "bounds",
+        "input_shape", "bounds", "logits_decide",
     ):  # fmt: skip
         assert getattr(there, said) == getattr(here, said), said
     for mine, theirs in zip(here.outputs(x), there.outputs(x), strict=True):

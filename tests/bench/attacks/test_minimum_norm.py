@@ -17,7 +17,7 @@ from adapters.base import Adapter, Outputs
 from adapters.errors import Unsupported
 from bench import registry
 from bench.attacks import attack_class, make_attack
-from bench.attacks.nearest import CLOSE, MinimumNorm
+from bench.attacks.nearest import CLOSE, QUESTIONS, MinimumNorm, Nearest
 from bench.running.judge import audit
 from bench.running.metered import Metered
 from bench.threats import Threat
@@ -239,6 +239,91 @@ class Divided(nn.Module):
         return x / self.by
 
 
-def test_a_choice_that_came_later_is_in_no_id_of_before() -> None:
-    assert "first" not in make_attack("fmn", {}).model_dump(mode="json")
-    assert make_attack("fmn", {"first": "one"}).model_dump(mode="json")["first"] == "one"
+def test_the_label_that_the_logits_of_a_gradient_tell_is_not_asked_for() -> None:
+    """One question at the start, one at the end, and those on the way back from the success."""
+    source = Metered(curved())
+    x, y = right(source)
+    source.costs()
+    crafted("fmn", source, x, y, [Threat(norm="l2", clip=UNIT)], steps=60)
+    costs = source.costs()
+    assert (costs.gradients, costs.forwards) == (60 * len(x), 0)
+    assert costs.queries <= (2 + QUESTIONS) * len(x)
+
+
+@pytest.mark.parametrize(("name", "norm"), PAIRS)
+def test_what_is_found_is_the_same_whether_logits_tell_labels_or_these_are_asked_for(name: str, norm: str) -> None:
+    told, asked = curved(), Asked(curved())
+    x, y = right(told, 12)
+    threat = Threat(norm=norm, clip=UNIT)
+    (one,), (other,) = (crafted(name, source, x, y, [threat], **FEWER.get(name, {})) for source in (told, asked))
+    assert torch.equal(one, other)
+    assert not torch.equal(one, x)
+
+
+class Asked(Metered):
+    """A model of which nobody knows that its logits decide."""
+
+    @property
+    def logits_decide(self) -> bool:
+        return False
+
+
+def test_two_logits_that_are_equal_leave_the_label_to_the_model() -> None:
+    """Of equal ones the first wins: class 0 stays at .5, where class 1 comes level, and class 1 leaves there."""
+    net = nn.Linear(1, 2)
+    with torch.no_grad():
+        net.weight.copy_(torch.tensor([[0.0], [1.0]]))
+        net.bias.copy_(torch.tensor([0.5, 0.0]))
+    source = adapters.wrap(net.eval())
+    source.predict(torch.zeros(2, 1))  # finds out what its outputs are
+    level, x = torch.full((2, 1), 0.5), torch.tensor([[0.25], [0.75]])
+    near = Nearest.begun(source, x, torch.tensor([0, 1]), Threat(norm="l2"), None)
+    assert source.logits_decide
+    assert near.look(torch.arange(2), level).hit.tolist() == [False, True]
+    assert near.distance.tolist() == [np.inf, 0.25]
+
+
+class Parabola(nn.Module):
+    """Class 1 above `1 - 2 a^2`, of inputs (a, b)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        above = x[:, 1] + 2 * x[:, 0].square() - 1
+        return torch.stack([-above, above], 1)
+
+
+def test_deepfool_goes_on_from_where_its_way_met_the_boundary_to_where_that_is_nearest() -> None:
+    source = adapters.wrap(Parabola().eval())
+    x = torch.stack([torch.linspace(0.02, 0.3, 15), torch.linspace(-0.2, 0.2, 15)], 1)
+    y = torch.zeros(15, dtype=torch.int64)
+    a = np.linspace(-1.5, 1.5, 300_001)
+    curve = np.stack([a, 1 - 2 * a**2], 1)
+    truth = np.array([np.linalg.norm(curve - point.numpy(), axis=1).min() for point in x])
+    threat = Threat(norm="l2")
+    (met,), (found,) = (crafted("deepfool", source, x, y, [threat], returns=many) for many in (0, 3))
+    assert np.mean(distances(source, x, y, met, threat) > 1.01 * truth) > 0.3
+    assert (distances(source, x, y, found, threat) <= 1.01 * truth).all()
+
+
+@pytest.mark.parametrize(("first", "features"), [("eighth", 4), ("linear", 32), ("one", 1)])
+def test_the_first_ball_of_fmn_in_l0_is_a_share_of_what_a_linear_model_needs(first: str, features: int) -> None:
+    """A step from 64 features of which 32 bring the logits level."""
+    seen: list[Tensor] = []
+
+    class Even(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            seen.append(x.detach().clone())
+            total = x.flatten(1).sum(1)
+            return torch.stack([32 - total, total - 32], 1)
+
+    source = adapters.wrap(Even().eval())
+    x = torch.zeros(2, 64)
+    source.predict(x)
+    seen.clear()
+    crafted("fmn", source, x, torch.zeros(2, dtype=torch.int64), [Threat(norm="l0", clip=UNIT)], first=first, steps=1)
+    changed = [int((points != 0).flatten(1).sum(1)[0]) for points in seen]
+    assert changed[-1] == features
+
+
+@pytest.mark.parametrize(("name", "revision"), [("fmn", 2), ("deepfool", 2)])
+def test_candidates_that_changed_are_of_another_revision(name: str, revision: int) -> None:
+    assert attack_class(name).revision == revision

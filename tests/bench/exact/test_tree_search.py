@@ -174,3 +174,14 @@ def test_merging_pairs_never_loosens_the_bound() -> None:
         assert few.most <= whole.most + 1e-12
         tighter += few.most < whole.most - 1e-9
     assert tighter > 5
+
+
+def test_an_example_that_is_mislabelled_as_it_is_has_radius_0() -> None:
+    """It is no error: behind a scaling, an input may come to be one by what is unknown of its own comparisons."""
+    told = stumps(0, 6, 3)
+    x = torch.rand(20, 3, generator=torch.Generator().manual_seed(0))
+    wrong = 1 - told.scores(x).argmax(1)
+    found = TreesCertificate().prove(told, x, wrong, Threat(norm="linf", clip=CLIP), Effort(sizes=(0.1, 0.3)))
+    assert not found.radius.any()
+    assert found.exact.all()
+    assert torch.equal(told.scores(found.witness).argmax(1), 1 - wrong)
