@@ -262,6 +262,16 @@ def test_distances_and_the_largest_of_them(store: Store) -> None:
     assert any("largest perturbation" in line for line in problems(store))
 
 
+def test_no_note_is_written_where_a_link_leads(store: Store, tmp_path: Path) -> None:
+    """A folder that was received may have one to anywhere."""
+    (tmp_path / "elsewhere").mkdir()
+    (store.folder / verdicts.FOLDER).symlink_to(tmp_path / "elsewhere")
+    found = [verdict for _, verdict in verified(store, lambda id: DIGITS)]
+    with pytest.raises(bench.UsageError, match="is a link, and nothing is written where it leads"):
+        verdicts.keep(store, found[0])
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
 def test_a_note_is_bound_to_the_very_file_and_merge_leaves_it_behind(store: Store, tmp_path: Path) -> None:
     from bench.running.merging import merge
 
