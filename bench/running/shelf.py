@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
+from adapters.errors import told
 from bench import registry, zoo
 from bench.board.rows import Row, rows
 from bench.board.view import View
@@ -248,8 +249,8 @@ def suites_of(found: Contents, warn: Say = quiet) -> tuple[list[tuple[Suite, Dat
                 raise UsageError(f"its text is of {suite.suite} v{suite.version}")
             if key not in known or suite != known[key][0]:  # one that ships may have been run on other data
                 own[key if suite.suite in shipped else (suite.suite, 0)] = suite, dataset_of(suite)
-        except UsageError as error:
-            warn(f"no board of suite {each.suite} v{each.version}: {error}")
+        except Exception as error:  # noqa: BLE001 - whatever a stranger's note provokes, the note is at fault
+            warn(f"no board of suite {each.suite} v{each.version}: {told(error)}")
         else:
             run.add(key)
     return list({**known, **own}.values()), run
