@@ -1,5 +1,6 @@
 # make bench   run the main suite for real and print our board beside the published one
 # make test    linters, types, tests, and whether leaderboard.md matches its records
+# make test-all   the same with the tests that are marked `thorough`, which take as long again
 # make test-lowest   the fast tests with the lowest versions that pyproject.toml claims; best with PYTHON=python3.11.
 #              TORCH=2.13.0 takes that torch in place of the lowest, of which there may be no small build without CUDA
 # make speed   compare with other libraries in an environment of its own; writes docs/performance.md
@@ -23,21 +24,22 @@ VENV := .venv
 BIN := $(VENV)/bin
 PUBLISHED := mnist-fgsm mnist-transfer mnist-rubbish mnist-worst-case mnist-anchors
 
-.PHONY: bench test test-lowest speed peers faults docs tutorials pictures publish clean
+.PHONY: bench test test-all test-lowest speed peers faults docs tutorials pictures publish clean
 
 bench: $(VENV)/.ready
 	$(BIN)/bench suite mnist-fgsm --ignore-published
 	$(BIN)/bench compare . bench-out --suite mnist-fgsm
 
-test: $(VENV)/.ready
+test: CHOSEN := -m "not thorough"
+test test-all: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SHARED)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(CHOSEN) $(SHARED)
 	$(BIN)/bench leaderboard --check
 
 test-lowest: .venv-lowest/.ready
-	OMP_NUM_THREADS=1 .venv-lowest/bin/python -m pytest -m "not slow" $(SHARED)
+	OMP_NUM_THREADS=1 .venv-lowest/bin/python -m pytest -m "not slow and not thorough" $(SHARED)
 
 publish: $(VENV)/.ready
 	for suite in $(PUBLISHED); do $(BIN)/bench suite $$suite --out . || exit; done

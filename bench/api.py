@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bench.board.rows import Row
     from bench.planning.suite import Suite
     from bench.records.record import Failure
-    from bench.running import comparing
+    from bench.running.wanted import Wanted
     from bench.table import Table
 
 
@@ -137,22 +137,23 @@ def compare(
     """
     from bench.running import comparing
 
-    sides = [_wanted(side, Path(out)) for side in (a, b)]
+    sides = [_wanted(side, Path(out), called) for side, called in ((a, "baseline"), (b, "candidate"))]
     boards = [side.suite for side in (a, b) if isinstance(side, Board)]
     if suite is None and len(boards) == 2 and boards[0] != boards[1]:
         return Compared(comparing.of_suites(sides[0], sides[1], boards[0], boards[1]))
     return Compared(comparing.comparison(sides[0], sides[1], suite or next(iter(boards), None), models))
 
 
-def _wanted(side: str | Path | Board, out: Path) -> comparing.Wanted:
-    from bench.running.comparing import Wanted, wanted
+def _wanted(side: str | Path | Board, out: Path, called: str) -> Wanted:
+    """Models and their records; those of a board, whose folder may be a temporary one, are `called` by their part."""
     from bench.running.shelf import Shelf
+    from bench.running.wanted import Wanted, wanted
 
     if not isinstance(side, Board):
         return wanted(str(side), out)
     if side.out is None:
         raise UsageError("a board that was not made by bench.run has no records to compare; give its folder")
-    return Wanted(side.out.name, Shelf(side.out), side.asked)
+    return Wanted(called, Shelf(side.out), side.asked, of_board=True)
 
 
 def _frame(rows: list[dict[str, Any]]) -> pandas.DataFrame:
@@ -234,7 +235,7 @@ def _board(suite: str | Suite, style: Style, rerun: Rerun | None, **options: Any
     with telling(style) as teller, closing(Session(suite, progress=teller, **options)) as session:
         missing = session.missing(rerun)
         summary = session.run(missing) if missing else None
-        write_leaderboard(session.shelf, session.suite, session.only or ())
+        write_leaderboard(session.shelf)
         if summary is not None and summary.interrupted:
             raise KeyboardInterrupt
         lost = {name: str(each) for name, each in session.models.lost.items()}

@@ -21,6 +21,9 @@ SETTLED = 1.0
 ENOUGH = 0.02
 """and the share."""
 
+BAR = 10
+"""Columns of the bar."""
+
 Say = Callable[[str], None]
 """Told a line."""
 Doing = Callable[[str, float], None]
@@ -108,7 +111,7 @@ class _Bar(Progress):
 
         left = TextColumn("{task.fields[left]}", markup=False)
         text = TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, overflow="fold"))
-        columns = BarColumn(10), TaskProgressColumn(), left, text
+        columns = BarColumn(BAR), TaskProgressColumn(), left, text
         self.rich = RichProgress(*columns, console=Console(stderr=True), transient=True, expand=True)
         self._task = self.rich.add_task("planning", total=1.0, left="")
         self._pace = Pace()
@@ -118,11 +121,18 @@ class _Bar(Progress):
 
     def starting(self, text: str) -> None:
         self._pace.begin()
-        self.rich.update(self._task, description=visible(text), left="")
+        self.rich.update(self._task, description=self._fitting(text, ""), left="")
 
     def doing(self, text: str, share: float) -> None:
         left = to_go(self._pace.left(share))
-        self.rich.update(self._task, completed=share, description=visible(text), left=left)
+        self.rich.update(self._task, completed=share, description=self._fitting(text, left), left=left)
+
+    def _fitting(self, text: str, left: str) -> str:
+        """Text as lines that end between words, beside the bar, the share and the time to go."""
+        from bench.screen import NARROWEST, broken
+
+        beside = BAR + len("100%") + len(left) + 3  # and the blanks between
+        return broken(visible(text), max(self.rich.console.width - beside, NARROWEST))
 
 
 @contextmanager

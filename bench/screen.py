@@ -20,6 +20,11 @@ NARROWEST = 20
 """Columns of the narrowest terminal that is reckoned with."""
 PROSE = 14
 """Columns of the narrowest prose."""
+NAME = 24
+"""Columns that a name has in any case, or a third of a narrower screen; a longer one goes on in the next line after a
+mark such as a hyphen."""
+MARKS = re.compile(r"[^-_.,:/@]*[-_.,:/@]?")
+"""Pieces of a name."""
 
 
 def draw(table: Table, console: Console, *, explain: bool = False) -> None:
@@ -31,7 +36,7 @@ def draw(table: Table, console: Console, *, explain: bool = False) -> None:
     from rich.text import Text
 
     console.print(Text("\n".join(["", *wrapped(visible(table.title), console.width)]), style="bold"))
-    pieces, left_out = fitted(table, console.width)
+    pieces, left_out = fitted(table, console.width) if table.headers else ([], ())
     for piece in pieces:
         console.print()
         console.print(piece if table.rows else "(none)")
@@ -80,7 +85,7 @@ def _sides(table: Table, width: int) -> list[int]:
 
     Where not all of it fits, names and numbers are as wide as they are, and what there is besides goes to prose.
     """
-    found = [_measured(table, place) for place in range(len(table.headers))]
+    found = [_measured(table, place, min(NAME, width // 3)) for place in range(len(table.headers))]
     gaps = GAP * (len(found) - 1)
     if sum(column.most for column in found) + gaps <= width:
         return [column.most for column in found]
@@ -92,15 +97,40 @@ def _sides(table: Table, width: int) -> list[int]:
     return sides
 
 
-def _measured(table: Table, place: int) -> _Column:
+def _measured(table: Table, place: int, name: int) -> _Column:
     from rich.cells import cell_len
 
     header, cells = visible(table.headers[place]), [one_line(row[place]) for row in table.rows]
     most = max(map(cell_len, [header, *cells]))
-    words = max(map(cell_len, " ".join([header, *cells]).split()), default=0)
-    if table.right_aligned[place] or not any(" " in cell for cell in cells):
-        return _Column(max([words, *map(cell_len, cells)]), most, False)
-    return _Column(max(words, min(most, PROSE)), most, True)
+    if table.right_aligned[place]:
+        return _Column(max(map(cell_len, [*header.split(), *cells])), most, False)
+    words = max((_least(word, name) for word in " ".join([header, *cells]).split()), default=0)
+    if any(" " in cell for cell in cells):
+        return _Column(max(words, min(most, PROSE)), most, True)
+    return _Column(words, most, words < max(map(cell_len, cells), default=0))
+
+
+def _least(word: str, name: int) -> int:
+    """The width that a word needs, if it is broken after marks where it is longer than a name has in any case."""
+    from rich.cells import cell_len
+
+    return min(cell_len(word), max([name, *map(cell_len, MARKS.findall(word))]))
+
+
+def broken(text: str, width: int) -> str:
+    """Text with lines that end between words, and after the marks of a word that is wider than it may be."""
+    from rich.cells import cell_len
+
+    lines = [""]
+    for word in text.split(" "):
+        wide = cell_len(word) > width
+        for number, piece in enumerate(MARKS.findall(word)[:-1] if wide else [word]):
+            gap = " " if number == 0 and lines[-1] else ""
+            if lines[-1] and cell_len(lines[-1] + gap + piece) > width:
+                lines.append(piece)
+            else:
+                lines[-1] += gap + piece
+    return "\n".join(lines)
 
 
 def _rich(table: Table, sides: list[int]) -> RichTable:
@@ -113,7 +143,7 @@ def _rich(table: Table, sides: list[int]) -> RichTable:
     for header, side, right in zip(table.headers, sides, table.right_aligned, strict=True):
         drawn.add_column(Text(visible(header)), justify=SIDES[right], overflow="fold", width=side)
     for row in table.rows:
-        drawn.add_row(*(Text(one_line(cell)) for cell in row))
+        drawn.add_row(*(Text(broken(one_line(cell), side)) for cell, side in zip(row, sides, strict=True)))
     return drawn
 
 

@@ -30,7 +30,7 @@ SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
 
 @dataclass(frozen=True)
 class Table:
-    """Headed columns of text, with a title and lines below."""
+    """Headed columns of text, with a title and lines below; without headers these lines are all there is."""
 
     title: str
     headers: tuple[str, ...]
@@ -65,9 +65,10 @@ class Table:
         cells = [[safe(cell) for cell in row] for row in self.rows]
         headers = [safe(header) for header in self.headers]
         note = "\n".join(map(safe, self._below.splitlines()))
-        body = tabulate(cells, headers, tablefmt="pipe", colalign=align, disable_numparse=True) if cells else "(none)"
+        body = tabulate(cells, headers, tablefmt="pipe", colalign=align, disable_numparse=True) if cells else ""
+        body = body or ("(none)" if headers else "")
         title = safe(self.title).replace("\\|", "|")  # which divides no cells there
-        return "\n".join(part for part in (f"### {title}\n", body, note and f"\n{note}") if part)
+        return "\n".join(part for part in (f"### {title}\n", body, note and (f"\n{note}" if body else note)) if part)
 
     def html(self) -> str:
         """An HTML table; all text of it is escaped, whoever wrote it."""
@@ -77,7 +78,7 @@ class Table:
             texts = zip(cells, sides, strict=True)
             return f"<tr>{''.join(f'<{tag}{side}>{escape(one_line(cell))}</{tag}>' for cell, side in texts)}</tr>"
 
-        note = f"<p>{escape(self._below)}</p>" if self._below else ""
+        note = "".join(f"<p>{escape(line)}</p>" for line in self._below.splitlines())
         body = "".join(line("td", row) for row in self.rows)
         head = f"<caption>{escape(visible(self.title))}</caption><thead>{line('th', self.headers)}</thead>"
         return f"<table>{head}<tbody>{body}</tbody></table>{note}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from handmade import failure, model, suite_of, toy, viewed
+from handmade import failure, model, result, suite_of, toy, viewed
 
 from bench.board.rows import rows
 from bench.board.view import View
@@ -61,6 +61,22 @@ def answer(asked: Cell) -> Any:
 
 def suite() -> Suite:
     return suite_of(ATTACKS, ["steady", "brittle", "middling"], 0.2, summary="three models and a guest")
+
+
+def rubbish() -> Board:
+    """A suite that ranks nothing: inputs made from nothing, of which one model is confident about three of four, and
+    the other has no probabilities.
+    """
+
+    def sure(asked: Cell) -> Any:
+        if asked.craft.attack.name == "clean":
+            return answer(asked)
+        successes = 3 if asked.target.name == "steady" else None
+        return result(asked, [0, 2, 2, 1], None, successes=successes, margin=[0.1] * 4)
+
+    asked = suite_of("  - {attack: gaussian-rubbish, n: 4}", ["steady", "brittle"], board="rubbish")
+    made = viewed(asked, sure, dataset=DATA, references=MODELS[:2])
+    return Board(made, rows(made))
 
 
 def view() -> View:

@@ -6,6 +6,7 @@ import importlib
 import re
 import subprocess
 import sys
+from difflib import unified_diff
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from tutorials import pages as tutorials
-from tutorials import run_page
+from tutorials import run_page, settled
 
 from bench import registry
 from bench.attacks import attack_class
@@ -180,5 +181,15 @@ def test_the_site_is_built_without_a_warning_and_every_link_in_it_leads_somewher
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", tutorials(), ids=lambda path: path.stem)
-def test_a_tutorial_does_what_it_says(page: Path, tmp_path: Path) -> None:
-    run_page(page.read_text(encoding="utf-8"), tmp_path)
+def test_a_tutorial_does_what_it_says_and_prints_what_it_shows(page: Path, tmp_path: Path) -> None:
+    """But for times and paths. Where it prints something else: make tutorials, and read what has changed."""
+    text = page.read_text(encoding="utf-8")
+    shown, printed = (settled(each, tmp_path).splitlines() for each in (text, run_page(text, tmp_path)))
+    assert list(unified_diff(shown, printed, "shown", "printed", lineterm="", n=0)) == []
+
+
+def test_times_and_folders_alone_are_left_out_of_what_is_compared(tmp_path: Path) -> None:
+    text = f"$ bench suite x\n3.2 s, 12 seconds, 5 min in {tmp_path}/out\n| 97.5 | 4051f03f340c | n = 599 |\n"
+    assert settled(text, tmp_path) == (
+        "$ bench suite x\nTIME, TIME, TIME in FOLDER/out\n| 97.5 | 4051f03f340c | n = 599 |\n"
+    )

@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "tutorials"
 BLOCK = re.compile(r"^```(\w+)((?: \w+=\S+)*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BENCH = [sys.executable, "-c", "from bench.cli.app import main; main()"]
+TIME = re.compile(r"\b\d+(?:\.\d+)? ?(?:ms|s|seconds|min|minutes|h|hours)\b(?!\w)")
 LONGEST = 600
 """Seconds that one command may take."""
 
@@ -66,6 +67,11 @@ def run_page(text: str, folder: Path) -> str:
         return f"```console{found[2]}\n{_printed(block, folder)}```"
 
     return BLOCK.sub(anew, text)
+
+
+def settled(text: str, folder: Path) -> str:
+    """A page without what differs from run to run: times, and where it was run."""
+    return TIME.sub("TIME", text.replace(str(folder.resolve()), "FOLDER").replace(str(folder), "FOLDER"))
 
 
 def _block(found: re.Match[str]) -> Block:

@@ -122,7 +122,7 @@ class _Walk:
             noise = self.x[:, None] + (reach * (2 * uniform - 1)).to(self.x.dtype)
         else:
             noise = (self.threat.clip[0] + reach * uniform).to(self.x.dtype)
-        far = torch.cat([given, self.threat.cut(noise)], dim=1)
+        far = self.threat.cut(torch.cat([given, noise], dim=1))
         rows = self.rows[~wrong]
         far = far[rows, : int(self.asking.left.max())]
         if not far[:1].numel():

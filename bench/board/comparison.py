@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.board.paired import Paired
+from bench.board.ranking import NOT_RUN
 from bench.board.sides import Key, Outcome, Question, Side, outcomes
 from bench.board.statistics import holm
 
@@ -148,7 +149,8 @@ def unanswered(found: Outcome, called: str) -> str | None:
     if found.status == "ok":
         return None
     told = {"missing": "not run", "unsupported": "does not apply", "error": "error"}[found.status]
-    return f"{told} on {called}" + (f": {found.reason}" if found.reason else "")
+    known = found.reason if found.status != "missing" or not str(found.reason).startswith(NOT_RUN) else None
+    return f"{told} on {called}" + (f": {known}" if known else "")
 
 
 def _data(side: Side) -> str:

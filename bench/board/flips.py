@@ -24,10 +24,19 @@ class Flip:
     way: Way
     """`lost`: the baseline alone holds; `gained`: the candidate alone does."""
     true: int
-    label: int | None
-    """What the model that falls takes it for, -1 where it abstains; None where records do not tell."""
-    under: Measured | None
-    """The first that it falls for, the clean pass before all attacks."""
+    falls: tuple[tuple[Measured, int], ...]
+    """All that the other one falls for, the clean pass before all attacks, and what it then takes the example for, -1
+    where it abstains; nothing where records do not tell."""
+
+    @property
+    def under(self) -> Measured | None:
+        """The first that it falls for."""
+        return self.falls[0][0] if self.falls else None
+
+    @property
+    def label(self) -> int | None:
+        """What it takes the example for under that."""
+        return self.falls[0][1] if self.falls else None
 
 
 def shown(pair: Pair) -> Line | None:
@@ -52,5 +61,4 @@ def _of(way: Way, fallen: Outcome, positions: list[int]) -> Iterator[Flip]:
     for position in positions:
         true = int(clean.true[np.searchsorted(clean.index, position)])
         labels = ((row, int(row.predicted[np.searchsorted(row.index, position)])) for row in fallen.by)
-        under, label = next(((row, label) for row, label in labels if label != true), (None, None))
-        yield Flip(position, way, true, label, under)
+        yield Flip(position, way, true, tuple((row, label) for row, label in labels if label != true))

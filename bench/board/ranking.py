@@ -17,6 +17,9 @@ from bench.planning.suite import RankBy
 from bench.records.record import ModelInfo
 from bench.threats import Threat
 
+NOT_RUN = "not run yet"
+"""How the reason of a worst case begins that lacks a cell."""
+
 
 @dataclass(frozen=True)
 class Worst:
@@ -126,7 +129,7 @@ def worst_case(view: View, target: ModelInfo, by: RankBy) -> Worst | None:
     gap = next((row for row in (clean, *due) if row.status in ("error", "missing")), clean)
     status, reason = gap.status, gap.reason
     if gap is not clean:
-        reason = reason or f"not run yet: {gap.cell}"
+        reason = reason or f"{NOT_RUN}: {gap.cell}"
     absent = [name for name in view.suite.models if name not in view.references]
     if status == "ok" and absent and any(entry.sources == "all" for entry in view.suite.attacks):
         status, reason = "missing", f"no transfer from {', '.join(absent)} yet"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -16,6 +17,7 @@ from bench.errors import UsageError
 
 if TYPE_CHECKING:
     from bench.board.comparison import Comparison
+    from bench.records.examples import Kept
 
 A = Annotated[
     str, Argument(metavar="A", help="The baseline: NAME, NAME@FINGERPRINT, FOLDER or FOLDER:NAME[@FINGERPRINT].")
@@ -62,21 +64,23 @@ def command(
 ) -> None:
     """Compare two models, versions or runs, example by example; docs/compare.md."""
     from bench.board.gate import regressions
-    from bench.running.comparing import comparison, wanted
-    from bench.running.shelf import suite_at
+    from bench.running.comparing import comparison, kept_of
+    from bench.running.shelf import suite_here
+    from bench.running.wanted import wanted
 
     points, most = fail_on_regression, _number(examples)
     if points is not None and not (math.isfinite(points) and 0 <= points <= 100):
         raise UsageError(f"{GATE} {points:g}: give percentage points from 0 to 100")
     if data is not None and suite is None:
         raise UsageError("--data is of one suite: name it with --suite")
-    asked = None if suite is None else suite_at(suite, data)
-    found = comparison(wanted(a, out), wanted(b, out), asked, model or (), warn)
+    sides = wanted(a, out), wanted(b, out)
+    asked = None if suite is None else suite_here(suite, data, *(side.shelf for side in sides))
+    found = comparison(*sides, asked, model or (), warn)
     failures = None if points is None else regressions(found, points)
     _print(found, format, failures, most, explain)
     _write(found, failures, most, junit, json, summary)
     if figure is not None:
-        _draw(found, figure)
+        _draw(found, figure, kept_of(sides, warn))
     if failures is not None and points is not None:
         if format == "md":
             say(_verdict(found, failures, points))
@@ -117,9 +121,10 @@ def _print(found: Comparison, format: str, failures: dict[str, str] | None, most
     from bench.report.comparison_formats import as_junit, as_plain, as_summary
 
     if format == "md":
-        for table in tables(found, most):
+        shown = tables(found, most)
+        for table in shown:
             print_table(table, explain=explain)
-        if sys.stdout.isatty() and not explain:
+        if sys.stdout.isatty() and not explain and any(table.terms for table in shown):
             say(["What the columns mean: the same with --explain, or docs/compare.md"])
     elif format == "json":
         print_json(as_plain(found, failures))
@@ -149,7 +154,7 @@ def _write(
         replace_file(summary, before + as_summary(found, failures, most).encode())
 
 
-def _draw(found: Comparison, path: Path) -> None:
+def _draw(found: Comparison, path: Path, kept: Callable[[str], Kept | None]) -> None:
     from importlib.util import find_spec
 
     if find_spec("matplotlib") is None:
@@ -161,7 +166,7 @@ def _draw(found: Comparison, path: Path) -> None:
     if len(found.pairs) != 1:
         raise UsageError(f"--figure draws one pair of models, and here are {len(found.pairs)}; choose with --model")
     with styled():
-        image = png(flips_figure(found.pairs[0]))
+        image = png(flips_figure(found.pairs[0], kept))
     replace_file(path, image)
     typer.echo(f"drawn: {path}", err=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
@@ -14,6 +14,9 @@ from bench.cli.hints import place
 from bench.cli.options import DEFAULT_OUT, Data, Out
 from bench.cli.output import say, warn
 from bench.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from bench.planning.suite import Suite as Asked
 
 Suite = Annotated[str, Argument(metavar="SUITE|FILE.yaml", help="A suite with certificates, such as mnist-worst-case.")]
 Names = Annotated[list[str] | None, Option("--model", help="Of this model alone; more than once for several.")]
@@ -32,20 +35,18 @@ def command(
     from bench.files import replace_file
     from bench.report.bracket_figure import board_figure, bracket_figure, brackets_of
     from bench.report.figure_style import png, styled
-    from bench.running.shelf import Shelf, board_of, dataset_of, suite_at
+    from bench.running.shelf import Shelf, board_of, dataset_of, suite_here
 
-    asked = suite_at(suite, data)
-    rows = board_of(asked, dataset_of(asked), Shelf(out), warn)
+    shelf = Shelf(out)
+    asked = suite_here(suite, data, shelf)
+    rows = board_of(asked, dataset_of(asked), shelf, warn)
     found = {name: brackets_of(rows, name) for name in dict.fromkeys(row.model for row in rows)}
     for name in model or ():
         if name not in found:
             raise unknown("model", name, list(found))
     wanted = {name: lines for name, lines in found.items() if lines and (not model or name in model)}
     if not wanted:
-        raise UsageError(
-            f"no brackets of suite {asked.suite} in ./results or {out / 'results'}; "
-            f"run: {command_of('suite', suite, **place(out, data))}"
-        )
+        raise UsageError(_nothing(asked, suite, model, data, out))
     if together is not None:
         with styled():
             replace_file(together, png(board_figure(list(wanted.values()))))
@@ -57,6 +58,23 @@ def command(
             image = png(bracket_figure(lines))
         replace_file(path, image)
         say([str(path)])
+
+
+def _nothing(asked: Asked, spec: str, models: list[str] | None, data: Path | None, out: Path) -> str:
+    """Why there is nothing to draw, and what draws something."""
+    if any(entry.made.proves for entry in asked.attacks):
+        missed = f"{', '.join(models)} in " if models else ""
+        run = command_of("suite", spec, model=models, **place(out, data))
+        return f"no brackets of {missed}suite {asked.suite} in ./results or {out / 'results'}; run: {run}"
+    from bench.planning.suite import load_suite, names
+
+    proving = [each for each in map(load_suite, names()) if any(entry.made.proves for entry in each.attacks)]
+    here = [each.suite for each in proving if each.dataset.name == asked.dataset.name]
+    told = f"suite {asked.suite} certifies nothing, so there are no brackets to draw"
+    if here:
+        return f"{told}; one that does, on the same data: {command_of('suite', here[0], **place(out, None))}"
+    others = ", ".join(each.suite for each in proving)
+    return f"{told}; such as {others} do, by an entry such as {{attack: worst-case, norm: linf}}"
 
 
 def _file(name: str, fingerprint: str) -> str:

@@ -6,9 +6,12 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from bench.cli.options import DEFAULT_OUT
+
+if TYPE_CHECKING:
+    from bench.planning.suite import DatasetChoice
 
 
 def shell(word: object) -> str:
@@ -77,9 +80,9 @@ class Call:
         """The command that shows its board."""
         return command("leaderboard", self.suite, **place(self.out, self.data))
 
-    def check(self, spec: str, dataset: str) -> str:
-        """The command that checks a model."""
-        return command("check", spec, dataset=dataset, data=self.data)
+    def check(self, spec: str, dataset: DatasetChoice) -> str:
+        """The command that checks a model on the data of a suite."""
+        return command("check", spec, dataset=dataset.name, data=dataset.options.get("path"))
 
     def meanings(self) -> list[str]:
         """How to have explained what stands on the board."""

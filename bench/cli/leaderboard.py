@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from typer import Argument, Option
@@ -15,7 +15,12 @@ from bench.cli.options import DEFAULT_OUT, Data, Explain, Out
 from bench.cli.output import print_board, print_definitions, say, warn
 from bench.errors import UsageError
 
-Suite = Annotated[str | None, Argument(metavar="[SUITE|FILE.yaml]", help="One suite; without, all that have records.")]
+if TYPE_CHECKING:
+    from bench.board.rows import Row
+    from bench.planning.suite import Suite
+    from bench.running.shelf import Shelf
+
+Name = Annotated[str | None, Argument(metavar="[SUITE|FILE.yaml]", help="One suite; without, all that have records.")]
 Format = Annotated[
     Literal["md", "csv", "json", "html"] | None,
     Option(
@@ -31,7 +36,7 @@ Site = Annotated[
 
 
 def command(
-    suite: Suite = None,
+    suite: Name = None,
     format: Format = None,
     check: Check = False,
     explain: Explain = False,
@@ -69,37 +74,45 @@ def _write_page(only: str | None, data: Path | None, out: Path, site: Path) -> N
     _check_data(only, data)
     count = page_of(Shelf(out), site, only, data, warn)
     if count is None:
-        raise _nothing(only, data, out)
+        raise _nothing(only, only, data, out)
     typer.echo(f"{count} files in {site}; open {site / 'index.html'}")
 
 
 def _print(only: str | None, data: Path | None, format: str | None, out: Path, explain: bool) -> None:
     from bench import table
-    from bench.report.boards import DEFINITIONS, begun, tables
-    from bench.running.shelf import Shelf, board_of, dataset_of, known_boards, leaderboard, suite_at
+    from bench.report.boards import DEFINITIONS, render, tables
+    from bench.running.shelf import Shelf
 
     _check_data(only, data)
-    shelf = Shelf(out)
-    suites = known_boards() if only is None else [((suite := suite_at(only, data)), dataset_of(suite))]
-    boards = [board_of(suite, dataset, shelf, warn) for suite, dataset in suites]
-    rows = [row.as_dict() for board in boards for row in board]
+    boards = _boards(only, data, Shelf(out))
+    rows = [row.as_dict() for _, board in boards for row in board]
     if format in ("json", "csv"):
         typer.echo(table.as_json(rows) if format == "json" else table.as_csv(rows), nl=format == "json")
     elif not rows:
-        raise _nothing(suites[0][0].suite if only else None, data, out)
+        raise _nothing(boards[0][0].suite if only else None, only, data, out)
     elif format is None and sys.stdout.isatty():
-        for (suite, _), board in zip(suites, boards, strict=True):
-            if begun(board):
-                print_board(suite, board, explain=explain)
+        for suite, board in boards:
+            print_board(suite, board, explain=explain)
         if explain:
             print_definitions()
         else:
             say(meanings(only, out, data))
     elif only is None:
-        typer.echo(leaderboard(shelf), nl=False)
+        typer.echo(render(boards), nl=False)
     else:
-        typer.echo("\n\n".join(each.markdown() for each in tables(suites[0][0], boards[0])) + "\n")
+        ((suite, board),) = boards
+        typer.echo("\n\n".join(each.markdown() for each in tables(suite, board)) + "\n")
         typer.echo(DEFINITIONS, nl=False)
+
+
+def _boards(only: str | None, data: Path | None, shelf: Shelf) -> list[tuple[Suite, list[Row]]]:
+    """One suite's, or all of the shelf."""
+    from bench.running.shelf import board_of, boards, dataset_of, suite_here
+
+    if only is None:
+        return [(view.suite, board) for view, board in boards(shelf.contents(warn), warn)]
+    suite = suite_here(only, data, shelf)
+    return [(suite, board_of(suite, dataset_of(suite), shelf, warn))]
 
 
 def _check_data(only: str | None, data: Path | None) -> None:
@@ -107,9 +120,9 @@ def _check_data(only: str | None, data: Path | None) -> None:
         raise UsageError("--data is of one suite: name it, bench leaderboard SUITE --data PATH")
 
 
-def _nothing(only: str | None, data: Path | None, out: Path) -> UsageError:
-    """There is no record to show."""
+def _nothing(name: str | None, only: str | None, data: Path | None, out: Path) -> UsageError:
+    """There is no record to show of a suite, by its name and as it was asked for, or of any."""
     return UsageError(
-        f"no records of {f'suite {only}' if only else 'any suite'} yet in ./results or "
+        f"no records of {f'suite {name}' if name else 'any suite'} yet in ./results or "
         f"{out / 'results'}; make some with: {command_of('suite', only or 'digits-fgsm', **place(out, data))}"
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from bench.board.flags import unranked as reason_of
+from bench.board.versions import REFITTED
 from bench.planning.plan import Planned, attack_of, can_craft, jobs
 from bench.progress import lasting
 from bench.running.estimate import Asked
@@ -95,10 +96,11 @@ def outcome(session: Session, summary: Summary | None, call: Call) -> tuple[list
     board = "" if session.suite.board == "paper" else f", board in {session.shelf.out / 'leaderboard.md'}"
     lines += [f"Results in {results}{board}.", *_next(session, call)]
     if session.only and any(row.status == "missing" and row.model in session.suite.models for row in rows):
-        lines += ["Incomplete models were only met in transfer; to run them:", f"  {call.again(model=None)}"]
-    if any(row.flags for row in rows):
-        lines.append("What to do about a model's flags says: bench check MODEL")
-    return [*lines, *call.meanings()], int(wrong)
+        lines += [
+            "Incomplete models were only met in transfer; to run them:",
+            f"  {call.again(model=None, fail_under=None)}",
+        ]
+    return [*lines, *_checks(session, rows, lines, call), *call.meanings()], int(wrong)
 
 
 def _short(session: Session) -> list[str]:
@@ -123,10 +125,20 @@ def unranked(session: Session, summary: Summary | None, rows: Sequence[Row], cal
             remedy = next((text for words, text in REMEDIES.items() if reason.startswith(words)), "")
             told = f"NOT RANKED: {name}: {reason}: {remedy}"
             if name in session.models.specs:
-                lines += [f"{told}; see", f"  {call.check(session.models.specs[name], session.dataset.name)}"]
+                lines += [f"{told}; see", f"  {call.check(session.models.specs[name], session.suite.dataset)}"]
             else:
                 lines.append(told)
     return lines
+
+
+def _checks(session: Session, rows: Sequence[Row], told: Sequence[str], call: Call) -> list[str]:
+    """The commands that say what to do about flags, of each model that was asked for and has some; none of it twice."""
+    flagged = dict.fromkeys(row.model.removesuffix(REFITTED) for row in rows if row.flags)
+    specs = [session.models.specs.get(name, name) for name in flagged if name in session.asked]
+    lines = [f"  {call.check(spec, session.suite.dataset)}" for spec in specs]
+    lines = [line for line in lines if line not in told]
+    more = [f"  and of {len(lines) - SHOWN} more models"] if len(lines) > SHOWN else []
+    return ["What to do about flags:", *lines[:SHOWN], *more] if lines else []
 
 
 def _ran(session: Session, summary: Summary | None, failed: int) -> str:
@@ -135,7 +147,8 @@ def _ran(session: Session, summary: Summary | None, failed: int) -> str:
         old = f"new to do: of {cells}, {failed} failed before" if failed else f"to do: all {cells} are done"
         return f"Nothing {old}."
     unsupported = f", {summary.unsupported} of them unsupported" if summary.unsupported else ""
-    return f"Ran {summary.done} cells{unsupported}{f'; {len(summary.failed)} failed' if summary.failed else ''}."
+    lost = f"; {len(summary.failed)} failed" if summary.failed else ""
+    return f"Ran {summary.done} cell{'s' * (summary.done != 1)}{unsupported}{lost}."
 
 
 def _compared(summary: Summary | None) -> Iterator[str]:

@@ -108,7 +108,7 @@ def command(
             summary = session.run(missing) if missing else None
     if shard is None:  # of a share a board is next to empty
         _show(session, explain)
-    write_leaderboard(session.shelf, session.suite, session.only or ())
+    write_leaderboard(session.shelf)
     told: dict[str, tuple[object, object]] = {"limit": (limit, None), "budget": (budget, "full")}
     told |= {"device": (device, "auto"), "ignore_published": (ignore_published, False), "jobs": (jobs, 1)}
     told |= {"no_isolate": (not isolate, False), "memory_limit": (memory_limit, None), "fail_under": (fail_under, None)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -14,9 +15,12 @@ from bench.errors import UsageError, unknown
 from bench.planning.entry import Entry, Part
 from bench.strict_yaml import Path as Where
 from bench.strict_yaml import read_yaml, text_of
+from bench.table import one_line
 from bench.threats import Criterion, Epsilon, Norm, norm_named
 
 ARCHIVE = resources.files("suites") / "archive"
+NAME = "[A-Za-z0-9._-]{1,80}"
+"""What a suite may be called."""
 
 
 class DatasetChoice(Part):
@@ -55,7 +59,7 @@ class RankBy(Part):
 class Suite(Part):
     """A suite file."""
 
-    suite: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,80}$")]
+    suite: Annotated[str, Field(pattern=f"^{NAME}$")]
     """Its name: letters, digits, `.`, `_` and `-`, and none that ships with the program."""
     version: Annotated[int, Field(ge=1)] = 1
     """Raised when the suite is changed, so that boards of two versions are told apart."""
@@ -149,6 +153,36 @@ def parse_suite(text: str, origin: str) -> Suite:
     except UsageError as error:
         place = f"{origin}, line {lines[where]}" if where else origin
         raise UsageError(f"{place}: {error}") from None
+
+
+def as_text(suite: Suite) -> str:
+    """A suite as JSON, from which `of_text` makes the same."""
+    plain = suite.model_dump(exclude_defaults=True)
+    entries = (entry | entry.pop("parameters", {}) for entry in plain["attacks"])
+    return json.dumps({**plain, "attacks": list(entries)}, sort_keys=True)
+
+
+def of_text(text: str) -> Suite:
+    """The suite that was written by `as_text`.
+
+    Raises:
+        UsageError: it is none that this program knows.
+    """
+    try:
+        suite = Suite.model_validate(json.loads(text))
+    except (ValueError, RecursionError) as error:  # pydantic's is one
+        raise UsageError(one_line(str(error))[:200]) from None
+    if suite.suite in names():
+        known = map(load_suite, (suite.suite, *earlier(suite.suite)))
+        if not any(_on_other_data(suite, each) == each for each in known):
+            raise UsageError(f"{suite.suite} is a suite that ships, and this is another")
+    return suite
+
+
+def _on_other_data(suite: Suite, known: Suite) -> Suite:
+    """The suite with the options of another's dataset, such as its path."""
+    same = (suite.dataset.name, suite.dataset.split) == (known.dataset.name, known.dataset.split)
+    return suite.model_copy(update={"dataset": known.dataset}) if same else suite
 
 
 def _of_set(data: dict[str, Any]) -> dict[str, Any]:

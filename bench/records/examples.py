@@ -25,6 +25,10 @@ FOLDER = "examples"
 """Beside `cells`."""
 LARGEST = 2_000_000_000
 """Bytes of a file, and of all of its arrays unpacked."""
+FREE = 64_000_000
+RATIO = 100
+"""A file that unpacks to more than `FREE` bytes is at least the `RATIO`-th part of these: inputs that compress further
+are kept as they are, so that one which does so is nobody's result."""
 HEADER = 4096
 """Bytes of an array's header, at most."""
 DTYPES = {"index": "<i8", "adversarial": "<f4", "predicted": "<i8", "confidence": "<f4", "clean_confidence": "<f4"}
@@ -69,15 +73,27 @@ class Kept:
 
 def encode(kept: Kept) -> bytes:
     """The file of kept inputs: the same bytes for the same arrays, wherever zlib is of one version."""
+    content, size = _archive(kept, zipfile.ZIP_DEFLATED)
+    return content if size <= _most(content) else _archive(kept, zipfile.ZIP_STORED)[0]
+
+
+def _most(content: bytes) -> int:
+    """Bytes that a file may unpack to."""
+    return max(FREE, RATIO * len(content))
+
+
+def _archive(kept: Kept, how: int) -> tuple[bytes, int]:
+    """A file, and the bytes that it unpacks to."""
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(file, "w", how) as archive:
         for name, dtype in DTYPES.items():
             values = getattr(kept, name)
             if values is not None:
                 body = io.BytesIO()
                 np.lib.format.write_array(body, np.ascontiguousarray(values, dtype=dtype), allow_pickle=False)
-                archive.writestr(zipfile.ZipInfo(f"{name}.npy", _EPOCH), body.getvalue(), zipfile.ZIP_DEFLATED, 6)
-    return file.getvalue()
+                archive.writestr(zipfile.ZipInfo(f"{name}.npy", _EPOCH), body.getvalue(), how, 6)
+        size = sum(member.file_size for member in archive.infolist())
+    return file.getvalue(), size
 
 
 def decode(content: bytes, cap: int = LARGEST) -> Kept:
@@ -99,8 +115,11 @@ def decode(content: bytes, cap: int = LARGEST) -> Kept:
                 raise ValueError(f"it holds {', '.join(repr(name[:40]) for name in names[:5])}")
             if any(member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in members):
                 raise ValueError("it is compressed in another way than deflated")
-            if sum(member.file_size for member in members) > cap:
+            size = sum(member.file_size for member in members)
+            if size > cap:
                 raise ValueError(f"its arrays have more than {cap} bytes")
+            if size > _most(content):
+                raise ValueError(f"it unpacks to more than {RATIO} times its size")
             return Kept(**{member.filename[:-4]: _array(archive, member) for member in members})
     except (zipfile.BadZipFile, EOFError, KeyError, NotImplementedError, RuntimeError, OSError) as error:
         raise ValueError(f"it is no whole archive of arrays ({str(error)[:100]})") from None
@@ -119,10 +138,9 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
         raise ValueError(f"{member.filename} is of another version")
     shape, fortran, dtype = np.lib.format.read_array_header_1_0(text, max_header_size=HEADER)
     wanted = np.dtype(DTYPES[member.filename[:-4]])
-    rest = body[text.tell() :]
-    if fortran or dtype != wanted or math.prod(shape) * wanted.itemsize != len(rest):
+    if fortran or dtype != wanted or math.prod(shape) * wanted.itemsize != len(body) - text.tell():
         raise ValueError(f"{member.filename} is no whole array of {wanted}")
-    return np.frombuffer(rest, wanted).reshape(shape)
+    return np.frombuffer(body, wanted, offset=text.tell()).reshape(shape)
 
 
 def sha256(content: bytes) -> str:

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
+from bench.errors import UsageError
 from bench.files import Refused, read_file, replace_file
 from bench.records.cell import Block, Text
 from bench.records.store import Store
@@ -50,7 +51,11 @@ def keep(store: Store, verdict: Verdict) -> None:
 
     Raises:
         DiskError: it cannot be written.
+        UsageError: the folder of notes is a link: in a folder that was received it would lead anywhere.
     """
+    folder = store.folder / FOLDER
+    if folder.is_symlink():
+        raise UsageError(f"{folder} is a link, and nothing is written where it leads; remove it, or give --no-note")
     replace_file(_path(store, verdict.id), (verdict.model_dump_json(indent=1) + "\n").encode())
 
 

@@ -46,6 +46,12 @@ def begun(rows: Sequence[Row]) -> bool:
     return any(row.status != "missing" for row in proofs or rows)
 
 
+def whole(rows: Sequence[Row]) -> bool:
+    """Whether a model has all that the suite asks of it by itself: another suite of the same data shares some."""
+    made = [row for row in rows if row.role not in (None, "clean") and row.source in (None, row.model)]
+    return not {row.model for row in made} <= {row.model for row in made if row.status == "missing"}
+
+
 def elsewhere(suite: Suite, rows: Sequence[Row], boards: Sequence[tuple[Suite, Sequence[Row]]]) -> list[str]:
     """A line for each other suite of the same data whose attacks leave less of the same models at the same size."""
     here = {row.fingerprint: row for row in rows if row.attack == WORST and row.robust_accuracy is not None}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from bench.board.comparison import Apart, Comparison, Line, Pair
+from bench.board.comparison import Comparison, Line, Pair
 from bench.board.flips import Flip, flips, shown
 from bench.board.losses import JOINED
 from bench.board.measured import Measured
@@ -83,8 +84,12 @@ def _largest(pair: Pair) -> float:
 
 
 def _apart_of_all(found: Comparison) -> list[Table]:
-    lines = [(pair.candidate.name, *line) for pair in found.pairs for line in _reasons(pair.apart)]
-    return [Table("Not comparable", ("model", "asked", "why"), tuple(lines))] if lines else []
+    """A line a reason and the rows that it concerns, with the models that it is the same of."""
+    models: dict[tuple[str, str], list[str]] = {}
+    for pair in found.pairs:
+        for reason in _reasons(pair):
+            models.setdefault(reason, []).append(pair.candidate.name)
+    return _apart_told([f"{', '.join(names)}: {why} ({rows})" for (why, rows), names in models.items()])
 
 
 # -- two models -------------------------------------------------------------------------------------------------------
@@ -92,12 +97,12 @@ def _apart_of_all(found: Comparison) -> list[Table]:
 
 def pair_tables(pair: Pair, examples: int | None = EXAMPLES) -> list[Table]:
     """Every row of two models, at equal clean accuracy where they differ in it, what flipped, and what is apart."""
-    made = [_rows(pair)]
+    made = [_rows(pair)] if pair.lines else []
     if pair.clean is not None and not pair.clean.paired.interval[0] <= 0 <= pair.clean.paired.interval[1]:
         made += _at_equal_clean(pair)
     made += _flipped(pair, examples)
-    apart = tuple(_reasons(pair.apart))
-    return [*made, *([Table("Not comparable", ("asked", "why"), apart)] if apart else [])]
+    apart = _apart_told([f"{why} ({rows})" for why, rows in _reasons(pair)], "" if made else _title(pair))
+    return [*made, *apart] or [Table(_title(pair), (), (), "No row is on either side.")]
 
 
 def _rows(pair: Pair) -> Table:
@@ -114,9 +119,12 @@ def _rows(pair: Pair) -> Table:
     terms = f"Right when clean and under what was asked, %. {METHOD}, Holm over these {len(pair.lines)} rows."
     note = f"Baseline: {side_told(pair.baseline)}. Candidate: {side_told(pair.candidate)}. "
     note += f"n = {n} but where it says otherwise."
+    return drawn(_title(pair), pair.lines, columns, terms, note=note)
+
+
+def _title(pair: Pair) -> str:
     suite = " and ".join(dict.fromkeys((pair.baseline.suite, pair.candidate.suite)))
-    title = f"{suite}: {pair.candidate.called} beside {pair.baseline.called}"
-    return drawn(title, pair.lines, columns, terms, note=note)
+    return f"{suite}: {pair.candidate.called} beside {pair.baseline.called}"
 
 
 def side_told(side: Side) -> str:
@@ -177,7 +185,12 @@ def _flipped(pair: Pair, examples: int | None) -> list[Table]:
 
 def taken_for(flip: Flip, names: Sequence[str]) -> str:
     """The class that the falling model gives."""
-    return "" if flip.label is None else "no answer" if flip.label < 0 else names[flip.label]
+    return given(flip.label, names)
+
+
+def given(label: int | None, names: Sequence[str]) -> str:
+    """A label's class, as people read it."""
+    return "" if label is None else "no answer" if label < 0 else names[label]
 
 
 def under(flip: Flip, told: Sequence[Question]) -> str:
@@ -194,21 +207,47 @@ def row_called(row: Measured, told: Sequence[Question]) -> str:
     return f"{row.made.name}{'' if eps is None else ' ' + sizes(told).get(eps, f'{eps:g}')}{source}"
 
 
-def _reasons(apart: Sequence[Apart]) -> list[tuple[str, str]]:
-    """What cannot be compared, by the reason."""
-    found: dict[str, list[str]] = {}
-    questions = [each.question for each in apart]
-    for each in apart:
-        found.setdefault(each.why, []).append(called(each.question, questions))
-    return [(", ".join(dict.fromkeys(names)), why) for why, names in found.items()]
+# -- what cannot be compared -------------------------------------------------------------------------------------------
+
+
+def _apart_told(lines: Sequence[str], of: str = "") -> list[Table]:
+    """Lines below a title, as none of them has columns."""
+    title = f"{of}: no row can be compared" if of else "Not comparable"
+    return [Table(title, (), (), "\n".join(f"- {line}" for line in lines))] if lines else []
+
+
+def _reasons(pair: Pair) -> list[tuple[str, str]]:
+    """Every reason, and the rows that it concerns."""
+    found: dict[str, list[Question]] = {}
+    for each in pair.apart:
+        found.setdefault(each.why, []).append(each.question)
+    count = len(pair.apart) + len(pair.lines)
+    told = sizes(each.question for each in pair.apart)
+    return [(why, f"all {count} rows" if len(rows) == count else _rows_told(rows, told)) for why, rows in found.items()]
+
+
+def _rows_told(rows: Sequence[Question], told: Mapping[float | None, str]) -> str:
+    """Such as `clean; fgsm 0.1, 0.25 from maxout, knn`: sizes of one attack and source, then sources, together."""
+    at: dict[tuple[str, str], dict[str, None]] = {}
+    for row in rows:
+        # The place of the size is kept by a character that no name has.
+        asked = called(replace(row, source=None), [replace(row, n=0)], {row.eps: "\0"})
+        at.setdefault((asked, row.source or ""), {})[told[row.eps]] = None
+    sources: dict[str, list[str]] = {}
+    for (asked, source), found in at.items():
+        sources.setdefault(asked.replace("\0", ", ".join(found)), []).append(source)
+    return "; ".join(f"{asked} from {', '.join(names)}" if names[0] else asked for asked, names in sources.items())
 
 
 # -- the text of cells ------------------------------------------------------------------------------------------------
 
 
-def called(question: Question, among: Sequence[Question]) -> str:
-    """Such as `clean`, `worst 0.25`, `fgsm 0.1 from maxout`, `iterated-fgsm 0.25 (n=500)`."""
-    told = sizes(among)
+def called(question: Question, among: Sequence[Question], told: Mapping[float | None, str] | None = None) -> str:
+    """Such as `clean`, `worst 0.25`, `fgsm 0.1 from maxout`, `iterated-fgsm 0.25 (n=500)`.
+
+    `told` are the texts of sizes, by default those that tell apart all that it is `among`.
+    """
+    told = sizes(among) if told is None else told
     if question.what in ("worst", "certified"):
         clip = "" if question.clip is not False else " unclipped"
         norm = "" if question.norm in (None, "linf") else f" {question.norm}"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from adapters.errors import InvalidOutput, told
 from bench.progress import Say
-from bench.records import listing
+from bench.records import listing, ran
 from bench.records.asked import unite
 from bench.records.examples import decode
 from bench.records.part import Part
@@ -68,6 +68,7 @@ def merge(into: Store, sources: Sequence[Store], warn: Say, *, keep: bool = Fals
             into.publish_part(part)  # also of a cell that failed elsewhere: what it lacks may be tried again
     into.sweep(parts)
     unite(into, sources)
+    ran.unite(into, sources)
     return found
 
 

@@ -10,11 +10,10 @@ from bench.board.rows import rows
 from bench.progress import Say, quiet
 from bench.records.examples import Kept
 from bench.records.record import Record
-from bench.records.usable import Unusable
 from bench.report.boards import begun
 from bench.report.page.given import Board, Given
 from bench.report.page.site import write
-from bench.running.shelf import Contents, Shelf, dataset_of, known_boards, suite_at, view_of
+from bench.running.shelf import Contents, Shelf, boards, dataset_of, suite_here, view_of
 
 
 def page_of(
@@ -30,35 +29,24 @@ def page_of(
         DiskError: a file cannot be written.
     """
     found = shelf.contents(warn)
-    boards = _boards(found, only, data)
+    boards = _boards(shelf, found, only, data, warn)
     given = Given(boards, found.records, _cards(boards), lambda id: _kept(shelf, found.records.get(id), warn))
     return write(site, given) if boards else None
 
 
 def _kept(shelf: Shelf, record: Record | None, warn: Say) -> Kept | None:
-    """The examples of a record from the first folder that has them; of a cell that was not run there are none."""
-    if record is None:
-        return None
-    for store in shelf.stores():
-        try:
-            if (kept := store.examples(record)) is not None:
-                return kept
-        except Unusable as error:
-            warn(f"ignored {store.examples_path(record)}: {error}")
-    return None
+    """The examples of a record; of a cell that was not run there are none."""
+    return None if record is None else shelf.examples(record, warn)
 
 
-def _boards(found: Contents, only: str | None, data: Path | None) -> list[Board]:
+def _boards(shelf: Shelf, found: Contents, only: str | None, data: Path | None, warn: Say) -> list[Board]:
     """The boards that have something to show; those of the paper's numbers where one is asked for."""
-    suites = known_boards() if only is None else [((suite := suite_at(only, data)), dataset_of(suite))]
-    boards = []
-    for suite, dataset in suites:
-        if suite.board != "paper" or only:
-            view = view_of(suite, dataset, found)
-            made = rows(view)
-            if begun(made):
-                boards.append(Board(view, made))
-    return boards
+    if only is None:
+        return [Board(view, made) for view, made in boards(found, warn)]
+    suite = suite_here(only, data, shelf)
+    view = view_of(suite, dataset_of(suite), found)
+    made = rows(view)
+    return [Board(view, made)] if begun(made) else []
 
 
 def _cards(boards: list[Board]) -> dict[str, dict[str, str]]:

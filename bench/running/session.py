@@ -13,8 +13,9 @@ from bench.board.rows import Row
 from bench.choices import Rerun
 from bench.errors import LostModels, UsageError, unknown
 from bench.planning.plan import Job, Planned, expand, jobs
-from bench.planning.suite import Suite
+from bench.planning.suite import Suite, as_text
 from bench.progress import SILENT, Progress, quiet
+from bench.records import ran
 from bench.records.asked import note
 from bench.records.record import Failure, ModelInfo
 from bench.running.absent import rows_of
@@ -110,6 +111,9 @@ class Session:
         self._tell_apart()
         if load:
             note(self.shelf.own, self.dataset.checksum, self.asked.values())
+            if self.suite.board != "paper":  # which bench paper shows
+                suite, named = self.suite, [name for name in self.only or () if name not in self.suite.models]
+                ran.note(self.shelf.own, suite.suite, suite.version, as_text(suite), self.dataset.checksum, named)
 
     def _check_references(self) -> None:
         known = zoo.names(self.dataset.name)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
+from adapters.errors import told
 from bench import registry, zoo
 from bench.board.rows import Row, rows
 from bench.board.view import View
@@ -14,13 +17,17 @@ from bench.datasets import open_dataset, options_of
 from bench.datasets.base import Dataset
 from bench.errors import UsageError, unknown
 from bench.files import replace_file
-from bench.planning.suite import DatasetChoice, Suite, load_suite
+from bench.planning.suite import NAME, DatasetChoice, Suite, load_suite, names, of_text
 from bench.progress import Say, quiet
+from bench.records import ran
 from bench.records.asked import Asked, notes
+from bench.records.examples import Kept
+from bench.records.ran import Ran
 from bench.records.record import Failure, ModelInfo, Record
 from bench.records.store import Store
+from bench.records.usable import Unusable
 from bench.records.verdicts import Level, levels
-from bench.report.boards import render
+from bench.report.boards import begun, render, whole
 
 PUBLISHED = Path("results")
 """Records that a folder publishes; read wherever the command is run, written by `--out .` alone."""
@@ -41,6 +48,8 @@ class Contents:
     asked: Sequence[Asked]
     verdicts: Mapping[str, Level] = field(default_factory=dict)
     """What `bench verify` found of records, by id."""
+    ran: Sequence[Ran] = ()
+    """Which suites were run."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +89,9 @@ class Shelf:
         published = {*shown.ids("cells", ""), *shown.ids("failures", "")} if self._reads_published else set()
         asked = [found for store in self.stores() for found in notes(store)]
         records = self.records(warn)
-        return Contents(records, self.failures(warn), published, asked, levels(self.stores(), records))
+        verdicts = levels(self.stores(), records)
+        suites = [found for store in self.stores() for found in ran.notes(store)]
+        return Contents(records, self.failures(warn), published, asked, verdicts, suites)
 
     def stores(self) -> list[Store]:
         """The folders that are read, the own one first."""
@@ -90,9 +101,24 @@ class Shelf:
         """Names, sizes and times of all files that are read: what it tells of has changed where this has."""
         return frozenset(found for store in self.stores() for found in store.state())
 
+    def examples(self, record: Record, warn: Say = quiet) -> Kept | None:
+        """The inputs that were kept with a record, from the first folder that has them; None where there are none."""
+        for store in self.stores():
+            try:
+                if (kept := store.examples(record)) is not None:
+                    return kept
+            except Unusable as error:
+                warn(f"ignored {store.examples_path(record)}: {error}")
+        return None
+
+    @property
+    def publishes(self) -> bool:
+        """Whether the out folder is the one that publishes."""
+        return self.published.resolve() == (self.root / "results").resolve()
+
     @property
     def _reads_published(self) -> bool:
-        return self.with_published and self.published.resolve() != (self.root / "results").resolve()
+        return self.with_published and not self.publishes
 
 
 def suite_at(spec: str | Suite, data: Path | None) -> Suite:
@@ -108,6 +134,19 @@ def suite_at(spec: str | Suite, data: Path | None) -> Suite:
         raise UsageError(f"dataset {suite.dataset.name} is read from no path; leave out --data")
     chosen = {**suite.dataset.model_dump(), "path": str(data)}
     return suite.model_copy(update={"dataset": DatasetChoice.model_validate(chosen)})
+
+
+def suite_here(spec: str | Suite, data: Path | None, *shelves: Shelf) -> Suite:
+    """As `suite_at`, also by the name of a user's suite that was run into one of these shelves.
+
+    Raises:
+        UsageError: as there.
+    """
+    if isinstance(spec, str) and spec not in names() and re.fullmatch(NAME, spec):
+        ran_here = [each for shelf in shelves for store in shelf.stores() for each in ran.notes(store)]
+        texts = [each.text for each in sorted(ran_here, key=lambda each: each.at) if each.suite == spec]
+        return suite_at(of_text(texts[-1]) if texts else spec, data)
+    return suite_at(spec, data)
 
 
 def dataset_of(suite: Suite) -> Dataset:
@@ -140,7 +179,12 @@ def view_of(
     met: Mapping[str, ModelInfo] | None = None,
     keep: Collection[str] = (),
 ) -> View:
-    """What a shelf's contents say of a suite; `current`, `met` and `keep` as in `board_of`."""
+    """What a shelf's contents say of a suite; `current`, `met` and `keep` as in `board_of`.
+
+    Models that a run of the suite named are kept as well.
+    """
+    named = [each.models for each in found.ran if (each.suite, each.version) == (suite.suite, suite.version)]
+    keep = {*keep, *chain.from_iterable(named)}
     if suite.board == "paper" and current is not None:  # shows what was just run, whatever else there is
         return View(suite, dataset, found.records, found.failures, {**(met or {}), **current})
     return View(
@@ -189,26 +233,58 @@ def known_boards() -> list[tuple[Suite, Dataset]]:
     return list(registry.each("suite", lambda name: ((suite := load_suite(name)), dataset_of(suite))))
 
 
-def leaderboard(shelf: Shelf, warn: Say = quiet, extra: Suite | None = None, keep: Collection[str] = ()) -> str:
-    """`leaderboard.md` of all suites that the records know, and of one more, with models to `keep` on its board.
+def suites_of(found: Contents, warn: Say = quiet) -> tuple[list[tuple[Suite, Dataset]], set[tuple[str, int]]]:
+    """The suites that may have boards, those that ship first, and names and versions of those that were run here.
 
-    The numbers of the paper are left to `bench paper`.
+    Of a user's suite of several versions the last run counts; one that cannot be made here is told of in a line.
     """
-    suites = {(suite.suite, suite.version): (suite, dataset) for suite, dataset in known_boards()}
-    if extra is not None:
-        suites[extra.suite, extra.version] = extra, dataset_of(extra)  # one that ships may have been run on other data
-    found = shelf.contents(warn)
+    known = {(suite.suite, suite.version): (suite, dataset) for suite, dataset in known_boards()}
+    shipped, own = {name for name, _ in known}, {}
+    run = set()
+    for each in sorted(found.ran, key=lambda each: (each.at, each.sha256)):
+        key = each.suite, each.version
+        try:
+            suite = of_text(each.text)
+            if (suite.suite, suite.version) != key:
+                raise UsageError(f"its text is of {suite.suite} v{suite.version}")
+            if key not in known or suite != known[key][0]:  # one that ships may have been run on other data
+                own[key if suite.suite in shipped else (suite.suite, 0)] = suite, dataset_of(suite)
+        except Exception as error:  # noqa: BLE001 - whatever a stranger's note provokes, the note is at fault
+            warn(f"no board of suite {each.suite} v{each.version}: {told(error)}")
+        else:
+            run.add(key)
+    return list({**known, **own}.values()), run
+
+
+def boards(found: Contents, warn: Say = quiet) -> list[tuple[View, list[Row]]]:
+    """The boards that have something to show: of every suite that was run, and of those that are whole for a model.
+
+    The numbers of the paper are left to `bench paper`. `warn` is told in a line of a suite that cannot be made here.
+    """
+    suites, run = suites_of(found, warn)
     cells = [*(record.cell for record in found.records.values()), *(one.cell for one in found.failures.values())]
     checksums = {cell.craft.dataset.checksum for cell in cells}
-    boards = [
-        (suite, rows(view_of(suite, dataset, found, keep=keep if suite is extra else ())))
-        for suite, dataset in suites.values()
+    made = [
+        ((view := view_of(suite, dataset, found)), rows(view))
+        for suite, dataset in suites
         if suite.board != "paper" and dataset.checksum in checksums
     ]
-    return render(boards)
+    return [
+        (view, board)
+        for view, board in made
+        if begun(board) and ((view.suite.suite, view.suite.version) in run or whole(board))
+    ]
 
 
-def write_leaderboard(shelf: Shelf, extra: Suite | None = None, keep: Collection[str] = ()) -> Path:
+def leaderboard(shelf: Shelf, warn: Say = quiet) -> str:
+    """`leaderboard.md` of all boards of a shelf; of one that is published, without what its keeper verified."""
+    found = shelf.contents(warn)
+    if shelf.publishes:  # a function of the records, which others can make from them
+        found = replace(found, verdicts={})
+    return render([(view.suite, board) for view, board in boards(found, warn)])
+
+
+def write_leaderboard(shelf: Shelf) -> Path:
     """Bring the out folder's leaderboard up to date; again where other runs have published meanwhile.
 
     Whoever writes last has then seen all records, however many write at once.
@@ -216,7 +292,7 @@ def write_leaderboard(shelf: Shelf, extra: Suite | None = None, keep: Collection
     path = shelf.root / "leaderboard.md"
     for _ in range(AT_MOST):
         before = shelf.state()
-        replace_file(path, leaderboard(shelf, extra=extra, keep=keep).encode())
+        replace_file(path, leaderboard(shelf).encode())
         if shelf.state() == before:
             break
     return path

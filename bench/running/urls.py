@@ -13,7 +13,7 @@ from adapters.errors import told
 from bench.errors import UsageError
 from bench.files import size_text
 from bench.progress import Say
-from bench.records import asked, examples, listing, part, record
+from bench.records import asked, examples, listing, part, ran, record
 
 KINDS = {
     "cells": (r"[0-9a-f]{32}\.json", record.LARGEST),
@@ -21,6 +21,7 @@ KINDS = {
     "parts": (r"[0-9a-zA-Z][0-9a-zA-Z_-]{0,120}\.json", part.LARGEST),
     examples.FOLDER: (r"[0-9a-f]{32}-[0-9a-f]{16}\.npz", examples.LARGEST),
     asked.FOLDER: (r"[0-9a-f]{32}\.json", asked.CAP),
+    ran.FOLDER: (r"[0-9a-f]{32}\.json", ran.CAP),
 }
 """Names of the files of each folder of a result, and the bytes that one may have: those of a folder on this machine."""
 AT_ONCE = 16

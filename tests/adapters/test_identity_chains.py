@@ -130,7 +130,7 @@ def made(chain: Sequence[str], end: str, number: float) -> tuple[str, Tensor]:
     return adapter.fingerprint, adapter.logits(x).detach()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.sampled_from(sorted(CHAIN)), min_size=1, max_size=4),
     st.sampled_from(sorted(ENDS)),

@@ -52,6 +52,7 @@ def boundary(model: SklearnAdapter, x: torch.Tensor, count: int) -> np.ndarray:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.on_mnist])
 def test_labels_of_mnist_test_images_are_the_estimators_own(name: str) -> None:
     """Of 500, and random ones; `make speed` compares all 10,000 for one estimator of every family."""

@@ -8,7 +8,7 @@ from sklearn_cases import CASES, LABELLINGS, adapter, digits
 
 from bench.testing import check_adapter
 
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
+pytestmark = [pytest.mark.thorough, pytest.mark.filterwarnings("ignore::FutureWarning")]
 
 
 @pytest.mark.parametrize("name", CASES)

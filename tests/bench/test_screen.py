@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from bench.screen import COMMAND, draw, fitted, wrapped
+from bench.screen import COMMAND, broken, draw, fitted, wrapped
 from bench.table import Table
 
 PROSE = st.lists(st.integers(1, 12).map(lambda length: "abcdefghijkl"[:length]), min_size=1, max_size=6).map(" ".join)
@@ -76,6 +78,28 @@ def test_headers_give_way_before_cells_and_then_prose() -> None:
     assert [line.split() for line in screen(table, 22)[3:7]] == [["a"], ["header"], ["of"], ["name", "words"]]
     prose = Table("T", ("name", "why"), (("one-name", "a reason of many words that go on"),))
     assert sum(line.startswith("one-name") for line in screen(prose, 30)) == 1
+
+
+LONG = "a-rather-long-model-name-of-a-careful-person-with-version-2026-11"
+
+
+def test_a_long_name_goes_on_in_the_next_line_after_a_hyphen() -> None:
+    """Before columns are put below each other; no other word is cut for it, and a short name is never broken."""
+    row = ("4", LONG, "surrogate", *("88.8",) * 2, "ok, 1 flag")
+    table = board(2)
+    drawn = screen(replace(table, rows=(*table.rows, row), least=()), 80)
+    words = [word for line in drawn for word in line.split()]
+    assert "".join(word for word in words if word in LONG and len(word) > 5 and word != "model") == LONG
+    assert words.count("softmax-regression") == words.count("rank") == 1
+    assert words.count("surrogate") == 2
+    assert max(map(len, drawn)) <= 80
+
+
+@given(st.text("ab-_. ", max_size=60).map(lambda text: " ".join(text.split())), st.integers(4, 30))
+def test_text_is_broken_between_words_and_after_marks(text: str, width: int) -> None:
+    lines = broken(text, width).split("\n")
+    assert "".join("".join(lines).split()) == "".join(text.split())
+    assert all(len(line) <= width or not re.search(r"[-_. ].", line[:-1]) for line in lines)
 
 
 def test_what_columns_mean_is_told_where_it_is_asked_for() -> None:

@@ -70,7 +70,7 @@ def _wrong(place: Path, code: int | None, expected: dict[str, str]) -> str | Non
     if records(place) != expected:
         return "the records are not those of a run that nobody disturbed"
     there = [path for path in results.rglob("*") if path.is_file()]
-    if left := [path.name for path in there if path.parent.name not in ("cells", "asked")]:
+    if left := [path.name for path in there if path.parent.name not in ("cells", "asked", "suites")]:
         return f"left behind: {left}"
     if hidden := [path.name for path in (place / "out").rglob(".*")]:
         return f"half-written files left behind: {hidden}"

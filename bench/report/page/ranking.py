@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.board.losses import JOINED
 from bench.board.rows import BRACKET, WORST, Row
@@ -29,6 +29,8 @@ class Cell:
     bar: Bar | None = None
     title: str = ""
     """The interval, n, or the reason."""
+    bad: bool = False
+    """Whether it is a rate of what should not be."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,14 @@ class Ranking:
     entrants: Sequence[Entrant]
     columns: Sequence[Column]
     ranked: bool
-    """Whether the suite ranks."""
+    """Whether any model was attacked within the threat that the suite ranks by."""
+    generated: bool
+    """Whether there are rates of generated inputs."""
+
+    @property
+    def told(self) -> bool:
+        """Whether there is more to show than clean accuracy."""
+        return len(self.columns) > 1
 
 
 def ranking(board: Board) -> Ranking:
@@ -85,7 +94,9 @@ def ranking(board: Board) -> Ranking:
                 head.versions_tried,
             )
         )
-    return Ranking(entrants, _columns(board, models), by is not None)
+    made = _generated(models, board.varied)
+    ranked = any(row.attack == WORST for row in board.rows)
+    return Ranking(entrants, [*_columns(board, models), *made], ranked, bool(made))
 
 
 def _columns(board: Board, models: Mapping[str, Sequence[Row]]) -> list[Column]:
@@ -104,7 +115,7 @@ def _columns(board: Board, models: Mapping[str, Sequence[Row]]) -> list[Column]:
     for name, own in models.items():
         whole = max(row.n for row in own)
         for row in _own(own):
-            at = by is not None and (row.norm, row.eps) == (by.norm, by.eps)
+            at = by is None or (row.norm, row.eps) == (by.norm, by.eps)
             _, cells_of = grouped.setdefault(_called(row, told, whole), (not at or _is_part(row, own), {}))
             if name not in cells_of or cells_of[name].n < row.n:
                 cells_of[name] = row
@@ -172,6 +183,24 @@ def _robust(row: Row) -> float:
 def _transfer_column(size: str, best: Mapping[str, Row]) -> Column:
     cells = {name: rate_cell(row, f"crafted on {row.source}") for name, row in best.items()}
     return Column(f"best transfer {size}", False, cells)
+
+
+def _generated(models: Mapping[str, Sequence[Row]], apart: Mapping[str, set[str]]) -> list[Column]:
+    """A column for each kind of generated inputs, of which models should be confident about none."""
+    found: dict[str, dict[str, Cell]] = {}
+    for name, own in models.items():
+        for row in own:
+            if row.role == "generated" and row.source in (None, row.model):
+                called = label(row, always=apart[row.attack])
+                found.setdefault(f"{called} {'fooled' if row.source else 'confident'}", {})[name] = _wrong(row)
+    return [Column(head, False, cells) for head, cells in found.items()]
+
+
+def _wrong(row: Row) -> Cell:
+    if row.error is None:
+        return Cell("n/a", title=row.reason or "it gives no softmax or sigmoid probabilities")
+    above = "" if row.threshold is None else f"probability above {row.threshold:g}"
+    return replace(_measured(row.error, (row.ci_low, row.ci_high), row.n, above), bad=True)
 
 
 def rate_cell(row: Row, note: str = "", *, of_clean: bool = False) -> Cell:

@@ -10,7 +10,6 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from bench.board.rows import WORST
 from bench.errors import UsageError
 from bench.files import replace_file
 from bench.report.boards import tables
@@ -84,7 +83,6 @@ def _suite(board: Board) -> dict[str, Any]:
     return {
         "board": board,
         "ranking": ranking(board),
-        "has_ranks": any(row.attack == WORST for row in board.rows),
         "chart": views.curves(board),
         "sizes": sizes,
         "brackets": shown,

@@ -119,7 +119,7 @@ def test_a_model_that_does_not_fit_the_dataset(bench: Bench) -> None:
     assert "model wide: it takes inputs neither of the dataset's shape (1, 8, 8) nor flat" in said.err
 
 
-@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("width", [80, pytest.param(120, marks=pytest.mark.thorough)])
 def test_on_a_terminal_no_line_is_wider(width: int, bench: Bench, tmp_path: Path) -> None:
     master, slave = pty.openpty()
     code = "import sys; from bench.cli.app import main; main(sys.argv[1:])"

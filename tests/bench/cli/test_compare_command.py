@@ -129,10 +129,26 @@ def test_versions_and_folders_are_named_and_nearest_names_told(project: Bench) -
     refused(project("compare", "baseline", "mine", *call, "--out", "baseline"), "baseline:mine")
     refused(project("compare", "baseline", "nowhere", *call), "nowhere: no folder of results", "check the path")
     refused(project("compare", "nowhere:mine", "mine", *call), "no results in nowhere")
+    assert "robustness v1" in project("compare", "baseline", "baseline").out  # whose text is in the folder
+    assert "robustness v1" in project("compare", "baseline", "baseline", "--suite", "robustness").out
+    next(Path("baseline/results/suites").iterdir()).unlink()
     refused(project("compare", "baseline", "baseline"), "--suite NAME|FILE.yaml")
     refused(project("compare", "baseline", "baseline", *call, "--model", "mien"), "did you mean mine?")
     refused(project("compare", "baseline", "baseline", *call, "--fail-on-regression", "nan"), "percentage points")
     refused(project("compare", "baseline", "baseline", *call, "--examples", "few"), "--examples few")
+
+
+def test_two_versions_of_a_suite_are_told_apart_by_name(project: Bench) -> None:
+    """What was asked in both is compared; the worst cases are of different attacks, so that the gate fails."""
+    later = SUITE.replace("eps: 0.1}\nrank", "eps: [0.1, 0.2]}\nrank") + "version: 2\n"
+    Path("robustness.yaml").write_text(later)
+    assert project("suite", "robustness.yaml", "--model", "model.py", "--out", "candidate").code == 0
+    said = project("compare", "baseline", "candidate", "--fail-on-regression")
+    assert said.code == 1
+    assert said.out.startswith("### robustness v1 and robustness v2: candidate:mine beside baseline:mine")
+    assert "- not asked of baseline:mine (fgsm 0.2)" in said.out
+    assert "suite versions differ: the worst is of other attacks in robustness v1 and robustness v2" in said.out
+    assert "FAILED: candidate:mine: nothing is comparable" in said.out
 
 
 def test_a_picture_and_files_for_programs(project: Bench) -> None:
@@ -164,7 +180,7 @@ def test_in_python_as_the_document_says(elsewhere: Path, digits: Dataset) -> Non
     exec(text.replace('"digits-fgsm"', '"tiny.yaml"'), given)
     found = given["found"]
     assert isinstance(found, package.Compared)
-    assert "after beside before" in str(found)
+    assert "candidate:mine beside baseline:mine" in str(found)
     assert "<table" in found._repr_html_()
     assert np.allclose(given["frame"].difference, 0)
     other = package.run("tiny.yaml", models={"mine": new}, out="after")
@@ -176,7 +192,10 @@ def test_in_python_as_the_document_says(elsewhere: Path, digits: Dataset) -> Non
     assert plain["suite"] == "robustness v1 and robustness v2"
     assert [row["label"] for row in plain["pairs"][0]["rows"]] == ["clean", "fgsm 0.1"]
     apart = {each["attack"]: each["why"] for each in plain["pairs"][0]["not_comparable"]}
-    assert apart["fgsm"].startswith("not asked of before")
+    assert apart["fgsm"] == "not asked of baseline:mine"
     assert apart["worst-of-all"].startswith("suite versions differ")
+    two = package.run("tiny.yaml", models={"mine": old, "other": new}, out="two")
+    short = package.run("tiny.yaml", models={"mine": old, "other": new}, out="short", limit=50)
+    assert set(package.compare(two, short).regressions()) == {"candidate:mine", "candidate:other"}
     with pytest.raises(package.UsageError, match="no records to compare"):
         package.compare(package.Board(other.suite, other.rows, []), other)

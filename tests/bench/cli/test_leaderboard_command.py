@@ -94,3 +94,33 @@ def test_a_stale_leaderboard_fails_its_check(bench: Bench) -> None:
     stale = bench("leaderboard", "--check")
     assert stale.code == 1
     assert "does not match the records" in stale.out
+
+
+def test_the_leaderboard_is_of_the_suites_that_were_run(bench: Bench) -> None:
+    """An own suite, also where the folder came from elsewhere; none of digits-fgsm, which shares a clean pass."""
+    bench("suite", "tiny.yaml", "--model", "mine.py:net", "--model", "linear-svm")
+    for name in ("digits-fgsm", "digits-worst-case"):
+        assert name not in Path("bench-out/leaderboard.md").read_text()
+    tiny = Path("tiny.yaml").read_text()
+    Path("tiny.yaml").unlink()
+    for call in ((), ("tiny",)):  # without its file
+        said = bench("leaderboard", *call)
+        assert "### tiny v1" in said.out
+        assert "| linear-svm" in said.out  # which the suite does not name, and the run did
+    assert {row["suite"] for row in json.loads(bench("leaderboard", "--format", "json").out)} == {"tiny"}
+    bench("merge", "united", "bench-out")
+    assert "## tiny" in Path("united/leaderboard.md").read_text()
+    assert bench("leaderboard", "--out", "united").out.partition("## Definitions")[0].count("| linear-svm") > 1
+    Path("tiny.yaml").write_text(tiny.replace("version: 1", "version: 2"))
+    (note,) = Path("united/results/suites").iterdir()
+    text = note.read_text()
+    note.write_text(text.replace("0.1", "0.2"))  # another text than its digest says
+    assert "no records of any suite" in bench("leaderboard", "--out", "united").err
+
+
+def test_a_folder_from_before_suites_were_noted_shows_what_is_whole(bench: Bench) -> None:
+    bench("suite", "tiny.yaml", "--model", "mine.py:net")
+    for note in Path("bench-out/results/suites").iterdir():
+        note.unlink()
+    assert "no records of any suite" in bench("leaderboard").err  # none of those that ship is
+    assert "### tiny v1" in bench("leaderboard", "tiny.yaml").out

@@ -112,9 +112,14 @@ def test_hints_can_be_run_as_they_stand(bench: Bench, photos: Path) -> None:
     assert "Ran 2 cells" in said.out
     assert said.out.isprintable() or all(line.isprintable() for line in said.out.splitlines())
     where = ["--data", "$ph\\xe9 x", "--out", "o o"]  # as shlex reads what is quoted for bash
-    whole, explain = hints(said.out)
+    whole, check, explain = hints(said.out)
     assert whole == ["suite", "photos.yaml", "--model", "$gr\\xe9y.py:grey", "--no-isolate", *where]
     assert explain == ["leaderboard", "photos.yaml", "--explain", *where]
+    assert check[0] == "check"
+    assert check[1].startswith("$/")
+    assert check[1].endswith("gr\\xe9y.py:grey")
+    assert check[2:] == ["--dataset", "image-folder", "--data", "$ph\\xe9 x"]
+    assert "photos v1" in bench("leaderboard", "--out", "o o").out
     assert bench("leaderboard", "photos.yaml", "--data", photos, "--out", "o o").code == 0
     assert "no records of suite photos" in bench("leaderboard", "photos.yaml", "--data", photos).err
 

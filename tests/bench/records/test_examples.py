@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.records import examples
 from bench.records.cell import Slice
 from bench.records.examples import Kept, chosen, chosen_of_part, decode, encode, order_of, sha256, united
 
@@ -72,6 +73,24 @@ def test_the_bytes_of_a_file_tell_no_time() -> None:
 def test_what_is_no_file_of_ours_is_refused(content: bytes, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         decode(content)
+
+
+@pytest.mark.parametrize("honest", [True, False])
+def test_what_unpacks_to_a_hundred_times_its_size_is_a_bomb_unless_it_is_small(
+    honest: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Inputs that are all alike are written as they are, so that nobody's result is one."""
+    monkeypatch.setattr(examples, "FREE", 1_000_000)
+    alike = Kept(np.arange(3), np.zeros((3, 100_000), np.float32), np.zeros(3, np.int64))
+    content = encode(alike)
+    assert len(content) > alike.adversarial.nbytes
+    if honest:
+        assert (decode(content).adversarial == 0).all()
+        return
+    with zipfile.ZipFile(io.BytesIO(content)) as whole:
+        bomb = archive(**{name[:-4]: whole.read(name) for name in whole.namelist()})
+    with pytest.raises(ValueError, match="unpacks to more than 100 times its size"):
+        decode(bomb)
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked() -> None:

@@ -17,7 +17,8 @@ from bench.board.gate import regressions
 from bench.board.rows import rows
 from bench.board.sides import Side
 from bench.errors import UsageError
-from bench.report.comparison import p_value, points, tables
+from bench.records.examples import Kept
+from bench.report.comparison import p_value, pair_tables, points, tables
 from bench.report.comparison_formats import as_junit, as_plain, as_summary
 
 WEAK = {("m", 0.2): [1, 1, 2, 1, 2, 1]}
@@ -77,8 +78,29 @@ def test_many_models_have_a_line_each_and_say_which_were_refitted() -> None:
     assert "bit for bit: b." in table.note
     assert "than the baseline's: a." in table.note
     assert "c is gone (no records)" in table.note
-    assert apart.rows[0][0] == "b"
-    assert apart.rows[0][2] == "crafted on two versions of a"
+    assert (apart.title, apart.headers) == ("Not comparable", ())
+    assert apart.note.splitlines() == ["- b: crafted on two versions of a (fgsm 0.1 from a)"]
+    assert apart.markdown() == f"### Not comparable\n\n{apart.note}"
+    assert "<p>- b: crafted" in apart.html()
+    assert "(none)" not in apart.text()
+
+
+def test_what_cannot_be_compared_is_a_line_a_reason_with_its_rows() -> None:
+    """Sizes of one attack together, then sources; of all rows only how many there are."""
+    suite = suite_of("\n".join([GRID, TRANSFER, NOISE]), ["a", "b"], 0.2)
+    first = viewed(suite, answers({}), references=[A, B])
+    short = compared(side({}), side({}, limit=3, answer=lambda asked: CLEAN[:3]))
+    (alone,) = pair_tables(short)
+    assert alone.title.endswith("m beside m: no row can be compared")
+    assert re.fullmatch(r"- slices differ: 6 of 6 for m and a sample of 3 of 6 for m \(all \d+ rows\)", alone.note)
+    fgsm = {"a": None}
+    second = viewed(
+        suite, lambda asked: fgsm.get(asked.target.name, CLEAN) if asked.craft.attack.name == "fgsm" else CLEAN,
+        references=[A, B],
+    )  # fmt: skip
+    heads = [{row.model: row for row in rows(view)}["a"] for view in (first, second)]
+    lacking = compared(Side(first, heads[0], "x:a"), Side(second, heads[1], "y:a"))
+    assert pair_tables(lacking)[-1].note == "- not run on y:a (worst 0.2; fgsm 0.1, 0.2; fgsm 0.1 from b)"
 
 
 def test_json_has_every_number() -> None:
@@ -148,6 +170,31 @@ def test_the_picture_has_an_image_for_each_example_with_its_classes() -> None:
     parts = figure.subfigs
     assert [part.get_suptitle().partition(":")[0] for part in parts] == ["Lost"]
     drawn = [panel for panel in parts[0].axes if panel.get_images()]
-    assert [panel.get_xlabel() for panel in drawn] == ["0 → 1\nno. 0", "0 → 1\nno. 3"]
+    assert [panel.get_xlabel() for panel in drawn] == ["0 → 1\nfgsm 0.2", "0 → 1\nfgsm 0.1"]
+    assert [panel.get_title() for panel in drawn] == ["no. 0", "no. 3"]
+    assert parts[0].get_suptitle().endswith("no attacked inputs of these were kept")
     with pytest.raises(UsageError, match="toy has no images"):
         flips_figure(pair({}, WEAK))
+
+
+def test_the_picture_shows_what_was_kept_as_attacked_before_others() -> None:
+    """Of the cell that the falling model falls for; an input of another shape, or of another example, is none."""
+    pytest.importorskip("matplotlib")
+    from bench.report.flips_figure import flips_figure
+
+    pair = images()
+    ids = {row.threat.eps: row.cells[0].id for row in pair.candidate.view.of("m") if row.made.role == "gradient"}
+
+    def kept(id: str, shape: tuple[int, ...] = (1, 5, 5)) -> Kept | None:
+        index = np.array([1, 3]) if id == ids[0.1] else np.array([2])
+        return Kept(index, np.ones((len(index), *shape), np.float32), index) if id in ids.values() else None
+
+    (part,) = flips_figure(pair, kept).subfigs
+    numbers, captions = part.axes[:10], part.axes[10:]
+    assert [panel.get_title() for panel in numbers[:3]] == ["no. 3", "no. 0", ""]
+    assert [panel.get_xlabel() for panel in captions[:2]] == ["0 → 1\nfgsm 0.1", "0 → 1\nfgsm 0.2"]
+    assert [panel.get_images()[0].get_array().max() for panel in (numbers[0], captions[0])] == [0, 1]
+    assert [text.get_text() for panel in captions for text in panel.texts] == ["not kept"]
+    assert "kept" not in part.get_suptitle()
+    (part,) = flips_figure(pair, lambda id: kept(id, (1, 4, 4))).subfigs
+    assert part.get_suptitle().endswith("no attacked inputs of these were kept")

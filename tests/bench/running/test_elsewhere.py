@@ -145,6 +145,7 @@ def test_a_part_that_always_kills_its_process_fails_its_cells_and_no_other(
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_model_that_ends_its_process_takes_no_other_down(digits_net: nn.Module, tmp_path: Path) -> None:
     class Exits(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -161,6 +162,7 @@ def test_a_model_that_ends_its_process_takes_no_other_down(digits_net: nn.Module
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore")  # of a library that loses a worker
 def test_a_dask_cluster_gives_the_same_records_though_a_worker_is_killed(
     suite: Suite, digits_net: nn.Module, expected: dict[str, str], tmp_path: Path

@@ -178,4 +178,4 @@ def test_data_at_a_path_for_datasets_that_are_read_from_one(tmp_path: Path) -> N
 def test_the_leaderboard_leaves_the_numbers_of_the_paper_to_their_own_document(tmp_path: Path) -> None:
     """None of its suites is looked up, whatever the records are of."""
     suite = load_suite("paper-mnist")
-    assert suite.suite not in leaderboard(Shelf(Path(__file__).parents[3]), extra=suite)
+    assert suite.suite not in leaderboard(Shelf(Path(__file__).parents[3]))

@@ -17,7 +17,13 @@ from bench.zoo.kinds import ESTIMATORS
 from bench.zoo.models import SHIPPED
 
 NETS = ["softmax-regression", "maxout", "rbf-network"]
-REFITTED = [name for name in zoo.names("mnist") if recipe("mnist", name).kind in ESTIMATORS]
+QUICK = ("decision-tree", "linear-svm")
+REFITTED = [
+    pytest.param(name, marks=[] if name in QUICK else [pytest.mark.thorough])
+    for name in zoo.names("mnist")
+    if recipe("mnist", name).kind in ESTIMATORS
+]
+"""Those that take seconds each to fit and to ask are of the thorough tests; `make bench` fits the boards' ones, too."""
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from handmade import viewed
-from paged import DATA, HOSTILE, MODELS, answer, board, given, suite
+from paged import DATA, HOSTILE, MODELS, answer, board, given, rubbish, suite
 
 from bench.board.rows import BRACKET, rows
 from bench.board.statistics import wilson
@@ -20,8 +20,9 @@ from bench.errors import UsageError
 from bench.planning.plan import expand
 from bench.planning.suite import load_suite, parse_suite
 from bench.report.boards import DEFINITIONS
-from bench.report.page.drawing import COLOURS, brackets, chart
+from bench.report.page.drawing import COLOURS, Bar, brackets, chart
 from bench.report.page.given import Board, Given, slug
+from bench.report.page.ranking import ranking
 from bench.report.page.reproduce import again, whole
 from bench.report.page.site import MANIFEST, files, write
 from bench.report.page.text import flags, prose
@@ -134,6 +135,23 @@ def test_guests_are_coloured_first_and_all_are_named_where_there_is_room(count: 
         named = sorted(line.label for line in lines.values() if line.named)
         assert len(named) == (count if count < 17 else COLOURS)
         assert all(high - low >= 14.999 for low, high in pairwise(named))
+
+
+def test_a_suite_that_ranks_nothing_has_a_table_of_its_models_too() -> None:
+    """Clean accuracy, and in another colour the share of rubbish that a model is confident about, with its interval."""
+    shown = rubbish()
+    found = ranking(shown)
+    assert (found.ranked, found.told, found.generated) == (False, True, True)
+    clean, confident = found.columns
+    assert (clean.head, confident.head) == ("clean", "gaussian-rubbish confident")
+    cell = confident.cells["steady"]
+    low, high = wilson(3, 4)
+    assert (cell.text, cell.bad, cell.bar) == ("75.0", True, Bar(75.0, round(100 * low, 2), round(100 * high, 2)))
+    assert confident.cells["brittle"].text == "n/a"
+    page = next(content.decode() for name, content in files(Given([shown], {})) if name.startswith("suites/"))
+    assert 'id="board"' in page
+    assert 'class="rank' not in page
+    assert "bars bad v150" in page
 
 
 # -- how a row is made again ------------------------------------------------------------------------------------------

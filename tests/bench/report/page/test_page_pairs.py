@@ -14,7 +14,7 @@ from bench.board.comparison import compared
 from bench.board.paired import tango
 from bench.board.sides import Side
 from bench.board.statistics import holm, mcnemar
-from bench.report.comparison import pair_tables
+from bench.report.comparison import called, pair_tables
 from bench.table import visible
 
 pytestmark = pytest.mark.browser
@@ -40,15 +40,20 @@ def test_it_says_what_the_command_says(visit: Visit, names: tuple[str, str]) -> 
     choose(visit, *names)
     shown = board()
     first, second = (Side(shown.view, shown.by_model[name][0], name) for name in names)
-    told = {table.title.partition(":")[0]: table for table in pair_tables(compared(first, second), None)}
+    pair = compared(first, second)
+    told = {table.title.partition(":")[0]: table for table in pair_tables(pair, None)}
     pairs = next(table for title, table in told.items() if title.startswith("toy-suite"))
     drawn = [[line[place].replace("\u2212", "-") for place in (0, 2, 3, 4, 6, 7)] for line in lines(visit, "#pairs")]
     assert drawn == [[visible(cell) for cell in row] for row in pairs.rows]
     equal = told.get("At equal clean accuracy")
     drawn = [[line[place].replace("\u2212", "-") for place in (0, 1, 2, 3, 4, 6)] for line in lines(visit, "#equal")]
     assert drawn == ([] if equal is None else [list(row) for row in equal.rows])
-    apart = told.get("Not comparable")
-    assert lines(visit, "#apart") == ([] if apart is None else [[visible(cell) for cell in row] for row in apart.rows])
+    asked = [each.question for each in pair.apart]
+    apart: dict[str, list[str]] = {}
+    for each in pair.apart:
+        apart.setdefault(each.why, []).append(called(each.question, asked))
+    expected = [[", ".join(dict.fromkeys(names)), why] for why, names in apart.items()]
+    assert lines(visit, "#apart") == [[visible(cell) for cell in row] for row in expected]
     for button in visit.page.locator(".ways button").all():
         button.click()
     flips = [["lost", *line] for line in lines(visit, "#lost")] + [
