@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bench.board.rows import Row
     from bench.planning.suite import Suite
     from bench.records.record import Failure
-    from bench.running import comparing
+    from bench.running.wanted import Wanted
     from bench.table import Table
 
 
@@ -144,10 +144,10 @@ def compare(
     return Compared(comparing.comparison(sides[0], sides[1], suite or next(iter(boards), None), models))
 
 
-def _wanted(side: str | Path | Board, out: Path, called: str) -> comparing.Wanted:
+def _wanted(side: str | Path | Board, out: Path, called: str) -> Wanted:
     """Models and their records; those of a board, whose folder may be a temporary one, are `called` by their part."""
-    from bench.running.comparing import Wanted, wanted
     from bench.running.shelf import Shelf
+    from bench.running.wanted import Wanted, wanted
 
     if not isinstance(side, Board):
         return wanted(str(side), out)

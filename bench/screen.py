@@ -21,7 +21,8 @@ NARROWEST = 20
 PROSE = 14
 """Columns of the narrowest prose."""
 NAME = 24
-"""Columns that a name has in any case; a longer one goes on in the next line after a mark such as a hyphen."""
+"""Columns that a name has in any case, or a third of a narrower screen; a longer one goes on in the next line after a
+mark such as a hyphen."""
 MARKS = re.compile(r"[^-_.,:/@]*[-_.,:/@]?")
 """Pieces of a name."""
 
@@ -84,7 +85,7 @@ def _sides(table: Table, width: int) -> list[int]:
 
     Where not all of it fits, names and numbers are as wide as they are, and what there is besides goes to prose.
     """
-    found = [_measured(table, place) for place in range(len(table.headers))]
+    found = [_measured(table, place, min(NAME, width // 3)) for place in range(len(table.headers))]
     gaps = GAP * (len(found) - 1)
     if sum(column.most for column in found) + gaps <= width:
         return [column.most for column in found]
@@ -96,24 +97,24 @@ def _sides(table: Table, width: int) -> list[int]:
     return sides
 
 
-def _measured(table: Table, place: int) -> _Column:
+def _measured(table: Table, place: int, name: int) -> _Column:
     from rich.cells import cell_len
 
     header, cells = visible(table.headers[place]), [one_line(row[place]) for row in table.rows]
     most = max(map(cell_len, [header, *cells]))
     if table.right_aligned[place]:
         return _Column(max(map(cell_len, [*header.split(), *cells])), most, False)
-    words = max(map(_least, " ".join([header, *cells]).split()), default=0)
+    words = max((_least(word, name) for word in " ".join([header, *cells]).split()), default=0)
     if any(" " in cell for cell in cells):
         return _Column(max(words, min(most, PROSE)), most, True)
     return _Column(words, most, words < max(map(cell_len, cells), default=0))
 
 
-def _least(word: str) -> int:
+def _least(word: str, name: int) -> int:
     """The width that a word needs, if it is broken after marks where it is longer than a name has in any case."""
     from rich.cells import cell_len
 
-    return min(cell_len(word), max([NAME, *map(cell_len, MARKS.findall(word))]))
+    return min(cell_len(word), max([name, *map(cell_len, MARKS.findall(word))]))
 
 
 def broken(text: str, width: int) -> str:

@@ -22,7 +22,7 @@ from bench.records.cell import Block, Name
 from bench.records.store import Store
 
 FOLDER = "suites"
-CAP = 1_000_000
+CAP = 300_000
 """Bytes; more are no note of ours."""
 
 

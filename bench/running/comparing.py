@@ -1,16 +1,9 @@
-"""What `bench compare A B` names: models, versions and folders of results, found in records.
-
-NAME                  a model, in the records of the out folder and the published ones
-NAME@PREFIX           a version of it, by the first characters of its fingerprint
-FOLDER                all models of a folder of results, as --out names it
-FOLDER:NAME[@PREFIX]  a model in these records alone
-"""
+"""Two models, or all models of two folders, found in records and compared example by example."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 from bench.board.comparison import Comparison, compared
 from bench.board.rows import Row, rows
@@ -22,45 +15,13 @@ from bench.errors import UsageError, unknown
 from bench.planning.suite import Suite
 from bench.progress import Say, quiet
 from bench.records.examples import Kept
-from bench.records.identity import identity
-from bench.records.record import AttackId, Failure, ModelInfo, Record
-from bench.running.shelf import Contents, Shelf, dataset_of, suite_here, suites_of, view_of
+from bench.records.record import Failure, ModelInfo, Record
+from bench.running.common_suite import suites_of_sides
+from bench.running.shelf import Contents, dataset_of, view_of
+from bench.running.wanted import Wanted
 
 SHOWN = 12
 """Characters of a fingerprint in an error."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Models to be compared, and the records that they are looked up in."""
-
-    text: str
-    """As it was named, for people."""
-    shelf: Shelf
-    models: Mapping[str, str] | None = None
-    """Beginnings of fingerprints by the models' names, empty for whatever the board shows; None for all models."""
-    of_board: bool = False
-    """Whether the text names no model, though these are some."""
-
-    def called(self, name: str) -> str:
-        """What people call a model of it."""
-        return f"{self.text}:{name}" if self.models is None or self.of_board else self.text
-
-
-def wanted(text: str, out: Path) -> Wanted:
-    """What an argument names.
-
-    Raises:
-        UsageError: a folder without results.
-    """
-    folder, colon, name = text.rpartition(":")
-    if colon and name:
-        return Wanted(text, _folder(folder), dict([_version(name)]))
-    if (Path(text) / "results").is_dir():
-        return Wanted(text, _folder(text))
-    if "/" in text or colon or text in (".", "..") or Path(text).is_dir():
-        raise UsageError(f"no results in {text}; give a folder that --out of bench suite named, or a model's name")
-    return Wanted(text, Shelf(out), dict([_version(text)]))
 
 
 def _there(*sides: Wanted) -> None:
@@ -76,17 +37,6 @@ def _there(*sides: Wanted) -> None:
                 raise UsageError(f"{side.text}: no folder of results, and no model with records; check the path")
 
 
-def _folder(text: str) -> Shelf:
-    if not (Path(text) / "results").is_dir():
-        raise UsageError(f"no results in {text}; give FOLDER:NAME with a folder that --out of bench suite named")
-    return Shelf(Path(text), with_published=False)
-
-
-def _version(name: str) -> tuple[str, str]:
-    model, _, prefix = name.partition("@")
-    return model, prefix
-
-
 def comparison(
     baseline: Wanted,
     candidate: Wanted,
@@ -99,7 +49,8 @@ def comparison(
     Args:
         baseline: what the other is measured against.
         candidate: compared with it.
-        suite: whose questions are compared; None for the one that both were run on, if it is one alone.
+        suite: whose questions are compared; None for the one that both were run on, if it is one alone, or the version
+            of it that each was.
         only: names of models, where folders are compared; all without.
         warn: told in a line of records that cannot be read.
 
@@ -115,8 +66,9 @@ def comparison(
     if only and baseline.models is not None:
         raise UsageError("--model chooses among the models of two folders; here A and B name models themselves")
     contents = [side.shelf.contents(warn) for side in (baseline, candidate)]
-    asked, dataset = _suite(suite, [baseline, candidate], contents, warn)
-    sides = [_sides(side, found, asked, dataset) for side, found in zip((baseline, candidate), contents, strict=True)]
+    both = [baseline, candidate]
+    asked = suites_of_sides(suite, both, contents, warn)
+    sides = [_sides(side, found, *one) for side, found, one in zip(both, contents, asked, strict=True)]
     return _paired(sides[0], sides[1], only, named=baseline.models is not None)
 
 
@@ -178,55 +130,6 @@ def _only_met(side: Side | None) -> bool:
         return True
     own = [row for row in side.view.of(side.name) if row.source is None or row.cell.white_box]
     return side.view.is_reference(side.model) and any(row.status == "missing" for row in own)
-
-
-# -- the suite --------------------------------------------------------------------------------------------------------
-
-
-def _suite(
-    spec: str | Suite | None, sides: Sequence[Wanted], contents: Sequence[Contents], warn: Say
-) -> tuple[Suite, Dataset]:
-    if spec is not None:
-        suite = suite_here(spec, None, *(side.shelf for side in sides))
-        return suite, dataset_of(suite)
-    run = [_run(found, side.models) for side, found in zip(sides, contents, strict=True)]
-    known = [suites_of(found, warn) for found in contents]
-    suites = {(suite.suite, suite.version): (suite, data) for each, _ in known for suite, data in each}
-    suites = {key: fit for key, fit in suites.items() if fit[0].board != "paper"}
-    noted = [fit for key, fit in suites.items() if all(key in ran for _, ran in known)]
-    fits = [fit for fit in suites.values() if all(_answers(asked, *fit) for asked in run)] or noted
-    fits = [fit for fit in fits if fit[0].rank_by] or fits
-    if len(fits) > 1 and not any(side.shelf.with_published for side in sides):
-        fits = [fit for fit in fits if fit in noted] or fits
-    if len(fits) == 1:
-        return fits[0]
-    names = " and ".join(dict.fromkeys(side.text for side in sides))
-    if not fits:
-        raise UsageError(f"no suite was run on {names}, as far as is known; name one with --suite NAME|FILE.yaml")
-    raise UsageError(f"{names}: run on {', '.join(suite.suite for suite, _ in fits)}; name one with --suite")
-
-
-Asked = set[tuple[str, str]]
-"""Of data by their checksum, the attacks that some models were judged under, by the hash of all that they are."""
-
-
-def _run(found: Contents, models: Collection[str] | None) -> Asked:
-    cells = [item.cell for kind in (found.records, found.failures) for item in kind.values()]
-    return {
-        (cell.craft.dataset.checksum, identity(cell.craft.attack))
-        for cell in cells
-        if models is None or cell.target.name in models
-    }
-
-
-def _answers(asked: Asked, suite: Suite, dataset: Dataset) -> bool:
-    """Whether each attack of a suite that is run on every model was run."""
-    for entry in suite.attacks:
-        made = entry.made
-        attack = AttackId(name=made.name, revision=made.revision, parameters=made.model_dump(mode="json"))
-        if entry.gradient is None and entry.models is None and (dataset.checksum, identity(attack)) not in asked:
-            return False
-    return True
 
 
 # -- the models -------------------------------------------------------------------------------------------------------

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
+from adapters.errors import told
 from bench import registry, zoo
 from bench.board.rows import Row, rows
 from bench.board.view import View
@@ -111,8 +112,13 @@ class Shelf:
         return None
 
     @property
+    def publishes(self) -> bool:
+        """Whether the out folder is the one that publishes."""
+        return self.published.resolve() == (self.root / "results").resolve()
+
+    @property
     def _reads_published(self) -> bool:
-        return self.with_published and self.published.resolve() != (self.root / "results").resolve()
+        return self.with_published and not self.publishes
 
 
 def suite_at(spec: str | Suite, data: Path | None) -> Suite:
@@ -243,8 +249,8 @@ def suites_of(found: Contents, warn: Say = quiet) -> tuple[list[tuple[Suite, Dat
                 raise UsageError(f"its text is of {suite.suite} v{suite.version}")
             if key not in known or suite != known[key][0]:  # one that ships may have been run on other data
                 own[key if suite.suite in shipped else (suite.suite, 0)] = suite, dataset_of(suite)
-        except UsageError as error:
-            warn(f"no board of suite {each.suite} v{each.version}: {error}")
+        except Exception as error:  # noqa: BLE001 - whatever a stranger's note provokes, the note is at fault
+            warn(f"no board of suite {each.suite} v{each.version}: {told(error)}")
         else:
             run.add(key)
     return list({**known, **own}.values()), run
@@ -271,8 +277,11 @@ def boards(found: Contents, warn: Say = quiet) -> list[tuple[View, list[Row]]]:
 
 
 def leaderboard(shelf: Shelf, warn: Say = quiet) -> str:
-    """`leaderboard.md` of all boards of a shelf."""
-    return render([(view.suite, board) for view, board in boards(shelf.contents(warn), warn)])
+    """`leaderboard.md` of all boards of a shelf; of one that is published, without what its keeper verified."""
+    found = shelf.contents(warn)
+    if shelf.publishes:  # a function of the records, which others can make from them
+        found = replace(found, verdicts={})
+    return render([(view.suite, board) for view, board in boards(found, warn)])
 
 
 def write_leaderboard(shelf: Shelf) -> Path:

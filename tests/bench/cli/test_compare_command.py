@@ -138,6 +138,19 @@ def test_versions_and_folders_are_named_and_nearest_names_told(project: Bench) -
     refused(project("compare", "baseline", "baseline", *call, "--examples", "few"), "--examples few")
 
 
+def test_two_versions_of_a_suite_are_told_apart_by_name(project: Bench) -> None:
+    """What was asked in both is compared; the worst cases are of different attacks, so that the gate fails."""
+    later = SUITE.replace("eps: 0.1}\nrank", "eps: [0.1, 0.2]}\nrank") + "version: 2\n"
+    Path("robustness.yaml").write_text(later)
+    assert project("suite", "robustness.yaml", "--model", "model.py", "--out", "candidate").code == 0
+    said = project("compare", "baseline", "candidate", "--fail-on-regression")
+    assert said.code == 1
+    assert said.out.startswith("### robustness v1 and robustness v2: candidate:mine beside baseline:mine")
+    assert "- not asked of baseline:mine (fgsm 0.2)" in said.out
+    assert "suite versions differ: the worst is of other attacks in robustness v1 and robustness v2" in said.out
+    assert "FAILED: candidate:mine: nothing is comparable" in said.out
+
+
 def test_a_picture_and_files_for_programs(project: Bench) -> None:
     pytest.importorskip("matplotlib")
     written(0.7)
