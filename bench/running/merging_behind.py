@@ -20,7 +20,7 @@ from typing import Any
 from adapters.errors import told
 from bench.errors import UsageError
 from bench.progress import Say
-from bench.records import asked, examples, verdicts
+from bench.records import examples, verdicts
 from bench.records.store import Store
 from bench.running.merging import Merged, merge
 from bench.running.shelf import Shelf, write_leaderboard
@@ -32,8 +32,8 @@ ASIDE = "set-aside"
 HERE = KINDS | {verdicts.FOLDER: (r"[0-9a-f]{32}\.json", verdicts.CAP)}
 NAMES = {examples.FOLDER: KINDS[examples.FOLDER], ASIDE: (r"[0-9a-f]{32}\.json\.[0-9]{1,6}", 0)}
 """Folders of which the names and sizes are enough: nothing in them is read."""
-ORDER = (examples.FOLDER, ASIDE, "cells", "failures", "parts", asked.FOLDER)
-"""In which folders are written: a record after the inputs that it tells of."""
+ORDER = (examples.FOLDER, ASIDE, "cells", *(kind for kind in KINDS if kind not in (examples.FOLDER, "cells")))
+"""In which folders are written: a record after the inputs that it tells of, and whatever else a result has after it."""
 BOARD = "leaderboard.md"
 TAKEN = {errno.EINVAL, errno.EBUSY, errno.EEXIST}
 """How S3 file systems of several ages say that a condition does not hold."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import TypeVar
@@ -112,8 +112,13 @@ class Shelf:
         return None
 
     @property
+    def publishes(self) -> bool:
+        """Whether the out folder is the one that publishes."""
+        return self.published.resolve() == (self.root / "results").resolve()
+
+    @property
     def _reads_published(self) -> bool:
-        return self.with_published and self.published.resolve() != (self.root / "results").resolve()
+        return self.with_published and not self.publishes
 
 
 def suite_at(spec: str | Suite, data: Path | None) -> Suite:
@@ -272,8 +277,11 @@ def boards(found: Contents, warn: Say = quiet) -> list[tuple[View, list[Row]]]:
 
 
 def leaderboard(shelf: Shelf, warn: Say = quiet) -> str:
-    """`leaderboard.md` of all boards of a shelf."""
-    return render([(view.suite, board) for view, board in boards(shelf.contents(warn), warn)])
+    """`leaderboard.md` of all boards of a shelf; of one that is published, without what its keeper verified."""
+    found = shelf.contents(warn)
+    if shelf.publishes:  # a function of the records, which others can make from them
+        found = replace(found, verdicts={})
+    return render([(view.suite, board) for view, board in boards(found, warn)])
 
 
 def write_leaderboard(shelf: Shelf) -> Path:

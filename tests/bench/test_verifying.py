@@ -320,9 +320,12 @@ def test_the_path_uses_no_attack_and_no_judge() -> None:
     assert found.stdout.strip() == "[]"
 
 
-def test_boards_show_the_least_verdict_of_a_row_and_none_where_nobody_verified(store: Store) -> None:
+def test_boards_show_the_least_verdict_of_a_row_and_none_where_nobody_verified(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But for the leaderboard.md of a folder that publishes, which others can make from its records."""
     from bench.report.boards import tables
-    from bench.running.shelf import Shelf, board_of
+    from bench.running.shelf import Shelf, board_of, leaderboard
 
     shelf = Shelf(store.folder.parent, with_published=False)
     before = board_of(SUITE, DIGITS, shelf)
@@ -337,6 +340,11 @@ def test_boards_show_the_least_verdict_of_a_row_and_none_where_nobody_verified(s
         "fgsm": "self-reported",
     }
     assert "Verified" in [table.title for table in tables(SUITE, after)]
+    assert "### Verified" in leaderboard(shelf)
+    monkeypatch.chdir(store.folder.parent)
+    published = leaderboard(Shelf(Path()))
+    assert "### verified v1" in published
+    assert "### Verified" not in published
 
 
 def test_the_command_tells_of_each_kind_of_note_in_a_line_and_adds_up_what_they_count(

@@ -11,10 +11,11 @@ import fsspec
 import numpy as np
 import pytest
 import typer
-from handmade import cell, failure, model, record, run
+from handmade import CHECKSUM, cell, failure, model, record, run
 
 from bench.cli import merge as command
 from bench.errors import UsageError
+from bench.records import asked, ran
 from bench.records.examples import Kept, encode, sha256
 from bench.records.record import Record
 from bench.records.store import Store
@@ -86,11 +87,15 @@ def folder(path: Path, *records: Record, failures: tuple[Record, ...] = ()) -> S
 def three(path: Path) -> list[Store]:
     """Folders that overlap: equal copies, a failure beside a record, and inputs that one copy alone kept."""
     bare = record(ATTACKED.cell)
-    return [
+    found = [
         folder(path / "1", A, bare, failures=(C,)),
         folder(path / "2", AGAIN, B, ATTACKED, failures=(C,)),
         folder(path / "3", B, C),
     ]
+    for store in found[:2]:
+        asked.note(store, CHECKSUM, [A.cell.target])
+        ran.note(store, "toy", 1, "{}", CHECKSUM)
+    return found
 
 
 def on_disk(out: Path) -> dict[str, bytes]:
@@ -123,7 +128,7 @@ def told(sources: list[Store], path: Path) -> str | None:
 def test_three_folders_that_overlap_come_to_the_same_bytes_as_on_this_machine(url: str, tmp_path: Path) -> None:
     sources = three(tmp_path)
     wanted = united(tmp_path / "here", sources)
-    assert len(wanted) == 6  # four records, inputs, a board
+    assert len(wanted) == 8  # four records, inputs, two notes, a board
     for number, order in enumerate(itertools.permutations(sources)):
         out = f"{url}/{number}"
         for step, source in enumerate(order):
