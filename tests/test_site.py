@@ -180,7 +180,11 @@ def test_the_site_is_built_without_a_warning_and_every_link_in_it_leads_somewher
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", tutorials(), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=[pytest.mark.thorough] * (page.stem != "pipeline")) for page in tutorials()],
+    ids=lambda path: path.stem,
+)
 def test_a_tutorial_does_what_it_says_and_prints_what_it_shows(page: Path, tmp_path: Path) -> None:
     """But for times and paths. Where it prints something else: make tutorials, and read what has changed."""
     text = page.read_text(encoding="utf-8")

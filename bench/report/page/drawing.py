@@ -1,11 +1,10 @@
-"""What is drawn, as numbers for the templates: bars with intervals, curves, brackets and heat maps."""
+"""What is drawn, as numbers for the templates: bars with intervals, curves and brackets."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import ceil
 
 from bench.board.rows import BRACKET, Row
 from bench.report.layout import percent
@@ -248,28 +247,3 @@ def _ends(row: Row) -> Iterator[tuple[str, float, float, str]]:
     for name, (low, high) in (("certified", proved), ("attacked", attacked)):
         if low is not None and high is not None:
             yield name, _hundred(low), _hundred(high), f"{percent(low)}–{percent(high)}"
-
-
-@dataclass(frozen=True)
-class Heat:
-    """A matrix of errors under transfer: a line for each source, a column for each target."""
-
-    title: str
-    targets: Sequence[str]
-    lines: Sequence[tuple[str, str, Sequence[tuple[str, int | None, bool]]]]
-    """Of each the source, what is said of it, and its cells: text, shade from 0 to 10, whether it is white-box."""
-
-
-def heat(title: str, targets: Sequence[str], lines: Mapping[tuple[str, str], Mapping[str, Row]]) -> Heat:
-    """The matrix of the rows of each source, by target."""
-
-    def cell(source: str, target: str, row: Row | None) -> tuple[str, int | None, bool]:
-        if row is None or row.error is None:
-            return "" if row is None else {"unsupported": "n/a", "error": "error"}.get(row.status, ""), None, False
-        return percent(row.error), min(10, ceil(10 * row.error)), source == target
-
-    return Heat(
-        title,
-        targets,
-        [(name, told, [cell(name, t, by.get(t)) for t in targets]) for (name, told), by in lines.items()],
-    )

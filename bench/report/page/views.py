@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from bench.board.losses import JOINED
 from bench.board.rows import BRACKET, WORST, Row
 from bench.report.layout import label
-from bench.report.page.drawing import Chart, Heat, chart, heat
+from bench.report.page.drawing import Chart, chart
 from bench.report.page.given import Board
+from bench.report.page.heat import Heat, heat
 from bench.report.robustness import place
 from bench.report.transfer import CRAFTED
 

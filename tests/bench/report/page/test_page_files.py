@@ -22,6 +22,7 @@ from bench.planning.suite import load_suite, parse_suite
 from bench.report.boards import DEFINITIONS
 from bench.report.page.drawing import COLOURS, Bar, brackets, chart
 from bench.report.page.given import Board, Given, slug
+from bench.report.page.heat import heat
 from bench.report.page.ranking import ranking
 from bench.report.page.reproduce import again, whole
 from bench.report.page.site import MANIFEST, files, write
@@ -135,6 +136,20 @@ def test_guests_are_coloured_first_and_all_are_named_where_there_is_room(count: 
         named = sorted(line.label for line in lines.values() if line.named)
         assert len(named) == (count if count < 17 else COLOURS)
         assert all(high - low >= 14.999 for low, high in pairwise(named))
+
+
+def test_targets_that_nobody_asked_are_one_cell() -> None:
+    """a is judged under b alone, c by itself: what is empty beside each other is joined, and every line is full."""
+    row = next(row for row in board().rows if row.attack == "fgsm" and row.error is not None)
+    found = heat("fgsm", list("abcde"), {("b", "exact"): {"a": row}, ("c", ""): {"c": replace(row, error=0.31)}})
+    (_, told, first), (_, _, second) = found.lines
+    assert told == "exact"
+    assert [(cell.text, cell.span) for cell in first][1:] == [("", 4)]
+    assert [(cell.text, cell.shade, cell.own, cell.span) for cell in second] == [
+        ("", None, False, 2),
+        ("31.0", 4, True, 1),
+        ("", None, False, 2),
+    ]
 
 
 def test_a_suite_that_ranks_nothing_has_a_table_of_its_models_too() -> None:
