@@ -132,9 +132,13 @@ def unranked(session: Session, summary: Summary | None, rows: Sequence[Row], cal
 
 
 def _checks(session: Session, rows: Sequence[Row], told: Sequence[str], call: Call) -> list[str]:
-    """The commands that say what to do about flags, of each model that was asked for and has some; none of it twice."""
-    flagged = dict.fromkeys(row.model.removesuffix(REFITTED) for row in rows if row.flags)
-    specs = [session.models.specs.get(name, name) for name in flagged if name in session.asked]
+    """The commands that say what to do about flags that checks of a model gave it, of those asked for; none twice.
+
+    Those that come from comparing attacks tell about the attacks: what they mean is all that there is to say.
+    """
+    flags = {row.model.removesuffix(REFITTED): row.flags for row in rows}
+    flagged = [name for name, model in session.asked.items() if set(model.notes) & set(flags.get(name, ()))]
+    specs = [session.models.specs.get(name, name) for name in flagged]
     lines = [f"  {call.check(spec, session.suite.dataset)}" for spec in specs]
     lines = [line for line in lines if line not in told]
     more = [f"  and of {len(lines) - SHOWN} more models"] if len(lines) > SHOWN else []

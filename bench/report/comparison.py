@@ -228,14 +228,15 @@ def _reasons(pair: Pair) -> list[tuple[str, str]]:
 
 def _rows_told(rows: Sequence[Question], told: Mapping[float | None, str]) -> str:
     """Such as `clean; fgsm 0.1, 0.25 from maxout, knn`: sizes of one attack and source, then sources, together."""
-    at: dict[tuple[str, str], dict[str, None]] = {}
+    at: dict[tuple[str, str], set[float | None]] = {}
     for row in rows:
         # The place of the size is kept by a character that no name has.
         asked = called(replace(row, source=None), [replace(row, n=0)], {row.eps: "\0"})
-        at.setdefault((asked, row.source or ""), {})[told[row.eps]] = None
+        at.setdefault((asked, row.source or ""), set()).add(row.eps)
     sources: dict[str, list[str]] = {}
     for (asked, source), found in at.items():
-        sources.setdefault(asked.replace("\0", ", ".join(found)), []).append(source)
+        texts = [told[eps] for eps in sorted(found, key=lambda eps: eps or 0)]
+        sources.setdefault(asked.replace("\0", ", ".join(texts)), []).append(source)
     return "; ".join(f"{asked} from {', '.join(names)}" if names[0] else asked for asked, names in sources.items())
 
 

@@ -142,7 +142,7 @@ def _sides(side: Wanted, found: Contents, suite: Suite, dataset: Dataset) -> dic
     shown = _heads(rows(view))
     if side.models is None:
         if not shown:
-            raise UsageError(f"no records of {suite.suite} in {side.text}; run: bench suite {suite.suite}")
+            raise UsageError(f"no records of suite {suite.suite} in {side.text}; run it with --out {side.shelf.out}")
         return {name: Side(view, head, side.called(name)) for name, head in shown.items()}
     sides = {}
     for name, prefix in side.models.items():
@@ -165,7 +165,7 @@ def _heads(found: Sequence[Row]) -> dict[str, Row]:
 def _of(view: View, name: str, suite: Suite) -> Row:
     heads = _heads(rows(view))
     if name not in heads:
-        raise UsageError(f"{name} has records, and none of suite {suite.suite}; run: bench suite {suite.suite}")
+        raise UsageError(f"{name} has records, and none of suite {suite.suite}; run that suite on it first")
     return heads[name]
 
 

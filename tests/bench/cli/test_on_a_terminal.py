@@ -23,8 +23,17 @@ attacks:
   - {attack: sign-noise, norm: linf, eps: 8/255}
 """
 GREY = """\
-import adapters, numpy
+import adapters, numpy, torch
 grey = adapters.black_box(lambda x: (x.reshape(len(x), -1).mean(1) > 0.5).astype(int), version="1")
+
+
+class Steep(torch.nn.Module):
+    def forward(self, x):
+        light = torch.sign(x.flatten(1).mean(1) - 0.5)
+        return torch.stack([-light, light], 1)
+
+
+steep = Steep().eval()
 """
 
 
@@ -112,16 +121,21 @@ def test_hints_can_be_run_as_they_stand(bench: Bench, photos: Path) -> None:
     assert "Ran 2 cells" in said.out
     assert said.out.isprintable() or all(line.isprintable() for line in said.out.splitlines())
     where = ["--data", "$ph\\xe9 x", "--out", "o o"]  # as shlex reads what is quoted for bash
-    whole, check, explain = hints(said.out)
+    whole, explain = hints(said.out)
     assert whole == ["suite", "photos.yaml", "--model", "$gr\\xe9y.py:grey", "--no-isolate", *where]
     assert explain == ["leaderboard", "photos.yaml", "--explain", *where]
-    assert check[0] == "check"
-    assert check[1].startswith("$/")
-    assert check[1].endswith("gr\\xe9y.py:grey")
-    assert check[2:] == ["--dataset", "image-folder", "--data", "$ph\\xe9 x"]
     assert "photos v1" in bench("leaderboard", "--out", "o o").out
     assert bench("leaderboard", "photos.yaml", "--data", photos, "--out", "o o").code == 0
     assert "no records of suite photos" in bench("leaderboard", "photos.yaml", "--data", photos).err
+
+
+def test_what_checks_found_of_a_model_is_looked_into_by_a_command(bench: Bench, photos: Path) -> None:
+    """A step has no gradient; that a function of labels alone has none is no fault that a check tells more of."""
+    run = ("suite", "photos.yaml", "--data", photos)
+    assert "What to do about flags" not in bench(*run, "--model", "grey.py:grey").out
+    (check,) = [words for words in hints(bench(*run, "--model", "grey.py:steep").out) if words[0] == "check"]
+    assert check == ["check", f"{Path.cwd()}/grey.py:steep", "--dataset", "image-folder", "--data", "$ph\\xe9 x"]
+    assert "zero gradient" in bench(*check[:-1], photos).out
 
 
 def test_a_failed_run_is_tried_again_with_its_own_options(bench: Bench) -> None:
