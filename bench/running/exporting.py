@@ -113,7 +113,8 @@ def submitted(records: Sequence[Record]) -> str:
         names = ", ".join(markdown_safe(name) for name in others)
         lines += ["", f"Beside reference models, whose records are here, too: {names}."]
     versions = sorted({f"{name} {number}" for record in records for name, number in record.run.versions.items()})
-    attacks = [record for record in records if record.cell.craft.attack.name != "clean"]
+    theirs = [record for record in records if record.cell.target.name in {card["name"] for card in own}]
+    attacks = [record for record in theirs if record.cell.craft.attack.name != "clean"]
     kept = sum(record.run.examples is not None for record in attacks)
     inputs = (
         f"- [{'x' if kept else ' '}] Adversarial inputs were kept (`--save-examples 16` or more), and their files are "

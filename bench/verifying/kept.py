@@ -58,8 +58,9 @@ def _moved(
     result, threat = record.result, record.cell.threat
     whole = len(places) == len(result.predicted)
     unmoved = int((x == moved).all(1).sum())
-    if unmoved > result.unmoved or (whole and unmoved != result.unmoved):
-        yield f"unmoved is {result.unmoved}, and {unmoved} kept inputs are"
+    rest = len(result.predicted) - len(places)
+    if not unmoved <= result.unmoved <= unmoved + rest:
+        yield f"unmoved is {result.unmoved}, and {unmoved} of {len(places)} kept inputs are"
     if threat.norm is None:
         return
     found = lengths(threat.norm, x, moved)

@@ -230,6 +230,30 @@ def test_another_repetition_starts_elsewhere() -> None:
     assert not torch.equal(first, other)
 
 
+class TwoHills(nn.Module):
+    """Of one input in [0, 1]: class 1 on top of the right hill alone; at .5 it is downhill to there."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        lead = torch.maximum(-0.1 - (x - 0.3).abs(), 0.05 - 2 * (x - 0.9).abs())
+        return torch.cat([-lead, lead], 1)
+
+
+def test_two_halves_of_a_run_get_where_one_run_from_the_example_does_not() -> None:
+    """Steps of a random start as in the paper: for as many gradients, none of them after a success."""
+    source = Metered(adapters.wrap(TwoHills().eval()))
+    x, y = torch.full((40, 1), 0.5), torch.zeros(40, dtype=torch.int64)
+    budget = [Threat(norm="linf", eps=0.45, clip=UNIT)]
+    spent, fooled = [], []
+    for more in ({"steps": 20}, {"steps": 10, "restarts": 1}):
+        source.costs()
+        (found,) = crafted("apgd", source, x, y, budget, **more)
+        spent.append(source.costs().gradients)
+        fooled.append(int(errors(source, found, y).sum()))
+    assert fooled[0] == 0
+    assert fooled[1] > 5
+    assert spent[1] <= spent[0]
+
+
 def test_checkpoints_are_those_of_the_paper() -> None:
     """Croce & Hein 2020, section 3.1: of 100 steps at 22, 41, 57, 70, 80, 87, 93 and 99."""
     assert np.cumsum(checkpoints(100))[:8].tolist() == [22, 41, 57, 70, 80, 87, 93, 99]
