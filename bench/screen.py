@@ -114,7 +114,12 @@ def _least(word: str, name: int) -> int:
     """The width that a word needs, if it is broken after marks where it is longer than a name has in any case."""
     from rich.cells import cell_len
 
-    return min(cell_len(word), max([name, *map(cell_len, MARKS.findall(word))]))
+    return min(cell_len(word), max([name, *map(cell_len, _pieces(word))]))
+
+
+def _pieces(word: str) -> list[str]:
+    """What a word may be broken into; an address stays whole."""
+    return [word] if "://" in word else MARKS.findall(word)[:-1]
 
 
 def broken(text: str, width: int) -> str:
@@ -124,7 +129,7 @@ def broken(text: str, width: int) -> str:
     lines = [""]
     for word in text.split(" "):
         wide = cell_len(word) > width
-        for number, piece in enumerate(MARKS.findall(word)[:-1] if wide else [word]):
+        for number, piece in enumerate(_pieces(word) if wide else [word]):
             gap = " " if number == 0 and lines[-1] else ""
             if lines[-1] and cell_len(lines[-1] + gap + piece) > width:
                 lines.append(piece)

@@ -78,6 +78,9 @@ class Table:
             texts = zip(cells, sides, strict=True)
             return f"<tr>{''.join(f'<{tag}{side}>{escape(one_line(cell))}</{tag}>' for cell, side in texts)}</tr>"
 
+        if not self.headers:
+            lines = "".join(f"<li>{escape(line.removeprefix('- '))}</li>" for line in self._below.splitlines())
+            return f"<p>{escape(visible(self.title))}</p><ul>{lines}</ul>"
         note = "".join(f"<p>{escape(line)}</p>" for line in self._below.splitlines())
         body = "".join(line("td", row) for row in self.rows)
         head = f"<caption>{escape(visible(self.title))}</caption><thead>{line('th', self.headers)}</thead>"

@@ -99,6 +99,7 @@ def test_a_long_name_goes_on_in_the_next_line_after_a_hyphen() -> None:
 def test_text_is_broken_between_words_and_after_marks(text: str, width: int) -> None:
     lines = broken(text, width).split("\n")
     assert "".join("".join(lines).split()) == "".join(text.split())
+    assert broken("see https://a-b.org/c-d_e", 8).split("\n") == ["see", "https://a-b.org/c-d_e"]
     assert all(len(line) <= width or not re.search(r"[-_. ].", line[:-1]) for line in lines)
 
 

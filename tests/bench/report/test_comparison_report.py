@@ -81,7 +81,7 @@ def test_many_models_have_a_line_each_and_say_which_were_refitted() -> None:
     assert (apart.title, apart.headers) == ("Not comparable", ())
     assert apart.note.splitlines() == ["- b: crafted on two versions of a (fgsm 0.1 from a)"]
     assert apart.markdown() == f"### Not comparable\n\n{apart.note}"
-    assert "<p>- b: crafted" in apart.html()
+    assert apart.html() == f"<p>Not comparable</p><ul><li>{apart.note.removeprefix('- ')}</li></ul>"
     assert "(none)" not in apart.text()
 
 
