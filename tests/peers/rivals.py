@@ -58,7 +58,23 @@ def _foolbox_hsj(subject: Subject, net: Asked, x: Tensor, y: Tensor, eps: float 
     lib = importlib.import_module("foolbox")
     model = lib.PyTorchModel(net, bounds=(0, 1), device="cpu")
     attack = lib.attacks.HopSkipJumpAttack(steps=ROUNDS, constraint="linf")
-    return _from_right(net, x, y, lambda a, b: attack(model, a, b, epsilons=None)[1])
+
+    def craft(a: Tensor, b: Tensor) -> Tensor:
+        try:
+            found: Tensor = attack(model, a, b, epsilons=None)[1]
+        except ValueError:  # its noise finds no start for some: these get an image of another class
+            start = lib.attacks.LinearSearchBlendedUniformNoiseAttack(steps=50).run(model, a, lib.Misclassification(b))
+            start = torch.where((net(start).argmax(1) == b)[:, None, None, None], _of_another_class(net, a, b), start)
+            found = attack(model, a, b, epsilons=None, starting_points=start)[1]
+        return found
+
+    return _from_right(net, x, y, craft)
+
+
+def _of_another_class(net: Asked, x: Tensor, y: Tensor) -> Tensor:
+    """For each example the first of the others that is labelled otherwise."""
+    labels = net(x).argmax(1)
+    return x[(labels[None] != y[:, None]).float().argmax(1)]
 
 
 def _black_box(net: Asked) -> Any:
