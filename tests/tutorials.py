@@ -80,7 +80,7 @@ def settled(text: str, folder: Path) -> str:
 def without_numbers(text: str) -> list[str]:
     """The lines of a page that no number stands in, whatever the widths of its tables."""
     lines = (re.sub("[ :-]+", " ", line) for line in text.splitlines())
-    return [line for line in lines if not re.search(r"\d", line)]
+    return [line for line in lines if line.strip() and not re.search(r"\d", line)]
 
 
 @cache
