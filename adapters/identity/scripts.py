@@ -12,6 +12,7 @@ import torch
 from torch.jit._script import RecursiveScriptModule
 
 from adapters.identity.networks import hooks_of, network
+from adapters.identity.operators import graphs_of, note_calls
 from adapters.identity.walk import Walk, node, rule
 
 _MANGLE = re.compile(r"\.___torch_mangle_\d+")
@@ -28,12 +29,17 @@ def program(walk: Walk, value: Any) -> bytes:
     if not isinstance(value, RecursiveScriptModule):
         return network(walk, value)
     hooks = hooks_of(walk, value)
-    return node("script", _archive(value), *hooks) if walk.weigh else node("script", *hooks)
+    calls_python = note_calls(walk, value, graphs_of(value))
+    if not walk.weigh:
+        return node("script", *hooks)
+    # What calls Python cannot be saved.
+    told = walk.of(dict(value.state_dict()), "state") if calls_python else _archive(value)
+    return node("script", told, *hooks)
 
 
 @rule(torch.jit.ScriptFunction)
 def function(walk: Walk, value: Any) -> bytes:
-    return node("script", _archive(value))
+    return node("script", b"" if note_calls(walk, value, [value.inlined_graph]) else _archive(value))
 
 
 class _Types:
