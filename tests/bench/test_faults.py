@@ -19,6 +19,13 @@ from tests.faults.outcome import Outcome
 from tests.faults.syscalls import syscalls
 
 ROOT = Path(__file__).parents[2]
+SMALL = """\
+suite: tiny
+dataset: {name: digits}
+attacks:
+  - {attack: fgsm, norm: linf, eps: [0.05, 0.1, 0.15, 0.2]}
+rank_by: {eps: 0.2}
+"""
 
 
 def test_hostile_yaml_is_answered_in_a_line(tmp_path: Path) -> None:
@@ -54,7 +61,7 @@ def test_faults_at_functions_lose_nothing(tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.slow
 def test_runs_killed_after_a_record_lose_and_leave_nothing(tmp_path: Path) -> None:
     """Neither records nor the inputs that are kept beside them."""
-    found = kills(3, tmp_path)
+    found = kills(3, tmp_path, SMALL, 10)
     assert found.ok, found.wrong
     assert found.faults == 3
 

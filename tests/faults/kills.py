@@ -5,6 +5,7 @@ Inputs are kept beside the records, as in any run; each record's are there befor
 from __future__ import annotations
 
 import multiprocessing
+import os
 import random
 import time
 from pathlib import Path
@@ -22,23 +23,23 @@ TIMES = 12
 """Kills that a run gets at most before it may end, so that there are many ends to look at."""
 
 
-def kills(times: int, folder: Path) -> Outcome:
-    """Kill runs of one suite so many times, let them end, and compare with a run that nobody disturbed."""
+def kills(times: int, folder: Path, suite: str = SUITE, cells: int = CELLS) -> Outcome:
+    """Kill runs of a suite of so many cells so many times, let them end, and compare with one that nobody disturbed."""
     outcome, chance = Outcome("Runs killed after a new record", RIGHT), random.Random(3)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
 
     def start(place: Path) -> Any:
         place.mkdir(parents=True, exist_ok=True)
-        (place / "tiny.yaml").write_text(SUITE)
-        child = context.Process(target=carry_out, args=(str(place),))
+        (place / "tiny.yaml").write_text(suite)
+        child = context.Process(target=_alone, args=(str(place),))
         child.start()
         return child
 
     start(folder / "whole").join(120)
     expected = records(folder / "whole")
     inputs = _inputs(folder / "whole")
-    assert len(expected) == CELLS, "the run that nobody disturbs does not end"
+    assert len(expected) == cells, "the run that nobody disturbs does not end"
     assert inputs, "it keeps no inputs"
     number = 0
     while outcome.faults < times:
@@ -52,7 +53,7 @@ def kills(times: int, folder: Path) -> Outcome:
             child.kill()
             child.join(60)
             after = records(place)
-            if len(after) == CELLS or len(after) <= len(before):
+            if len(after) == cells or len(after) <= len(before):
                 break  # it ended first: that was no kill
             kept = before.items() <= after.items() <= expected.items()
             came = RIGHT[0] if kept else "a record was lost or changed"
@@ -64,6 +65,12 @@ def kills(times: int, folder: Path) -> Outcome:
         if wrong := _wrong(place, child.exitcode, expected, inputs):
             outcome.wrong.append(f"{outcome.name}: {wrong}: {place}")
     return outcome
+
+
+def _alone(place: str) -> None:
+    """A run that sees no results but its own."""
+    os.chdir(place)
+    carry_out(place)
 
 
 def _wait(child: Any, place: Path, count: int) -> None:
