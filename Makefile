@@ -13,12 +13,12 @@
 # make publish run the published suites into results/ and leaderboard.md, and draw docs/figures/board.png
 #
 # All of them set themselves up. PYTHON chooses the interpreter, PIP_ARGS passes options to pip, such as an index, and
-# WORKERS the number of processes that share the tests.
+# WORKERS the number of processes that share the tests: one more than cores, since many wait for processes they start.
 
 PYTHON ?= python3
 PIP_ARGS ?=
 TORCH ?=
-WORKERS ?= 2
+WORKERS ?= 3
 SHARED := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 VENV := .venv
 BIN := $(VENV)/bin

@@ -163,6 +163,7 @@ def _info(adapter: Adapter) -> Reply:
             "classes": None if adapter.classes is None else list(_plain(adapter.classes)),
             "notes": [str(note) for note in adapter.notes],
             "fingerprint": adapter.fingerprint,
+            "seen": adapter.fingerprint_of_the_seen,
             "unseen": [str(what) for what in unseen],
             "remedy": str(getattr(adapter, "remedy", "")),
             "kind": kind(adapter),

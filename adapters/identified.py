@@ -6,6 +6,7 @@ import hashlib
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from contextvars import ContextVar
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +19,10 @@ from adapters.identity.whole import Whole
 
 NO_VERSION = "no-version"
 """The flag of a model that cannot be seen into and has no version: its results are never reused."""
+
+
+_drawing: ContextVar[bool] = ContextVar("drawing", default=True)
+"""Whether what is drawn stands for that which cannot be seen, in this model and those that it asks."""
 
 
 @see_through
@@ -53,6 +58,15 @@ class Identified(ABC):
         return self._identity(drawn=True)
 
     @property
+    def fingerprint_of_the_seen(self) -> str:
+        """The fingerprint without what is drawn: the same wherever all that can be seen of the model is."""
+        before = _drawing.set(False)
+        try:
+            return self.fingerprint
+        finally:
+            _drawing.reset(before)
+
+    @property
     def unseen(self) -> tuple[str, ...]:
         """Path and type of each thing that may decide outputs and cannot be seen into, such as `head: PyCapsule`.
 
@@ -76,7 +90,7 @@ class Identified(ABC):
                 _feed(digest, item)
         else:
             _feed(digest, seen.digest)
-            if self._flagged(seen) and drawn and not self._has_version():
+            if self._flagged(seen) and drawn and _drawing.get() and not self._has_version():
                 _feed(digest, self._nonce)
         return digest.hexdigest()
 

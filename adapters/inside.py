@@ -77,11 +77,26 @@ def has_own_code(adapter: Adapter) -> bool:
 def is_handed_classes(adapter: Adapter) -> bool:
     """Whether code that is not this project's or torch's runs where losses are asked for, with true classes in reach.
 
-    An estimator is compiled: no code of its author's is handed any.
+    An estimator is compiled: no code of its author's is handed any, unless the adapter's own was replaced.
     """
     if isinstance(adapter, Remote):
         return adapter.told.handed_classes
-    return any(kind(part) != "estimator" and getattr(part, "foreign_code", True) for part in parts(adapter))
+    return any(getattr(each, "foreign_code", True) for each in _held(adapter, set()))
+
+
+def _held(thing: Any, known: set[int]) -> Iterator[Adapter]:
+    """An adapter and all those that it asks, at whatever depth."""
+    if id(thing) in known:
+        return
+    known.add(id(thing))
+    if isinstance(thing, (list, tuple)):
+        for item in thing:
+            yield from _held(item, known)
+    elif isinstance(thing, dict):
+        yield from _held(list(thing.values()), known)
+    elif isinstance(thing, Adapter):
+        yield thing
+        yield from _held(list(vars(thing).values()), known)
 
 
 def in_float64(adapter: Adapter, x: Tensor) -> Adapter | None:

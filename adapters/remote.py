@@ -61,6 +61,8 @@ class Told(NamedTuple):
     bounds: tuple[np.ndarray, np.ndarray] | None
     notes: tuple[str, ...]
     fingerprint: str
+    seen: str
+    """The fingerprint without what is drawn for the unseen."""
     unseen: tuple[str, ...]
     """What its fingerprint could not see into: of these two processes hold different models."""
     remedy: str
@@ -95,9 +97,10 @@ class Told(NamedTuple):
             return tuple(found)
 
         none = type(None)
-        fingerprint, gradient, kind = item("fingerprint", str), item("gradient", str), item("kind", str)
-        if len(fingerprint) != 64 or not _HEXADECIMAL.issuperset(fingerprint):
-            raise InvalidOutput(f"what the model's process tells of it has no fingerprint: {fingerprint[:80]!r}")
+        fingerprint, seen, gradient, kind = (item(name, str) for name in ("fingerprint", "seen", "gradient", "kind"))
+        for digest in (fingerprint, seen):
+            if len(digest) != 64 or not _HEXADECIMAL.issuperset(digest):
+                raise InvalidOutput(f"what the model's process tells of it has no fingerprint: {digest[:80]!r}")
         for name, value, known in (("gradient", gradient, GradientKind), ("kind", kind, Kind)):
             if value not in get_args(known):
                 raise InvalidOutput(f"what the model's process tells of it has no {name}: {value[:80]!r}")
@@ -108,7 +111,7 @@ class Told(NamedTuple):
             None if values.get("input_shape") is None else several("input_shape", int),
             None if values.get("classes") is None else several("classes", int, float, str, bool, none, most=100_000),
             None if low is None or high is None else (low.double().numpy(), high.double().numpy()),
-            several("notes", str), fingerprint, several("unseen", str), item("remedy", str), kind,
+            several("notes", str), fingerprint, seen, several("unseen", str), item("remedy", str), kind,
             None if values.get("known_classes") is None else several("known_classes", int, most=100_000),
             item("told_apart", int, none), item("parts", int),
             item("training", int), item("own_code", bool), item("handed_classes", bool),
@@ -182,6 +185,10 @@ class Remote(Adapter):
     @property
     def fingerprint(self) -> str:
         return self.told.fingerprint
+
+    @property
+    def fingerprint_of_the_seen(self) -> str:
+        return self.told.seen
 
     @property
     def unseen(self) -> tuple[str, ...]:

@@ -128,7 +128,8 @@ def compare(
         a: the baseline: what `bench compare` takes (`NAME`, `NAME@FINGERPRINT`, `FOLDER`, `FOLDER:NAME`), or a board
             that `bench.run` returned, with the models that it was asked for.
         b: what is compared with it, likewise.
-        suite: whose rows are compared; None for that of the boards, or the only one that both were run on.
+        suite: whose rows are compared; None for that of the boards, or the only one that both were run on. Of several
+            texts of one version, the baseline's counts.
         models: of two folders, these alone.
         out: folder of the records that names are looked up in, beside the published ones.
 
@@ -140,7 +141,10 @@ def compare(
     sides = [_wanted(side, Path(out), called) for side, called in ((a, "baseline"), (b, "candidate"))]
     boards = [side.suite for side in (a, b) if isinstance(side, Board)]
     if suite is None and len(boards) == 2 and boards[0] != boards[1]:
-        return Compared(comparing.of_suites(sides[0], sides[1], boards[0], boards[1]))
+        ours, theirs = boards
+        if (ours.suite, ours.version) == (theirs.suite, theirs.version):  # another text, or the same on other data
+            theirs = ours.model_copy(update={"dataset": theirs.dataset})
+        return Compared(comparing.of_suites(sides[0], sides[1], ours, theirs))
     return Compared(comparing.comparison(sides[0], sides[1], suite or next(iter(boards), None), models))
 
 

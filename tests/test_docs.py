@@ -22,6 +22,8 @@ from adapters.sklearn import table
 from adapters.sklearn.transformers.table import TABLE as TRANSFORMERS
 from bench.cli import catalogue
 from bench.testing import check_adapter
+from tests.speed.growth import FAMILIES
+from tests.speed.placed import PAGE, placed
 
 DOCS = Path(__file__).parents[1] / "docs"
 DOCUMENT = (DOCS / "adapters.md").read_text(encoding="utf-8")
@@ -114,3 +116,19 @@ def test_whatever_has_results_becomes_an_executor() -> None:
         assert list(executor.map(pow, [2, 3], [5, 2])) == [32, 9]
         with pytest.raises(ZeroDivisionError):
             executor.submit(divmod, 1, 0).result()
+
+
+def test_what_a_command_wrote_into_a_page_is_written_anew_and_the_rest_stays() -> None:
+    """By python -m tests.speed.growth and python -m tests.speed.searched, in minutes."""
+    text = PAGE.read_text(encoding="utf-8")
+    commands = [f"python -m tests.speed.{name}" for name in ("growth", "searched")]
+    for command in commands:
+        begin, end = f"<!-- written by {command} -->", f"<!-- end of {command} -->"
+        head, _, rest = text.partition(begin)
+        found, _, tail = rest.partition(end)
+        assert len(found.split()) > 30
+        assert placed(text, command, " 1.5 \\1\n") == f"{head}{begin}\n\n1.5 \\1\n\n{end}{tail}"
+        assert placed(text, command, found) == text
+    with pytest.raises(ValueError, match="one pair of lines"):
+        placed(text, "python -m nothing", "")
+    assert [text.count(f"\n| {family} ") for family in FAMILIES] == [len(each[2]) for each in FAMILIES.values()]

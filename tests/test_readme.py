@@ -34,6 +34,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(adapters.registry, "_registered", {})
+    for name in ("mine", "net"):  # another test's may be there
+        monkeypatch.delitem(sys.modules, name, raising=False)
     yield tmp_path
     for name in ("mine", "net"):
         sys.modules.pop(name, None)

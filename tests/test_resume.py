@@ -35,6 +35,11 @@ PRELOADED = [
     "sklearn.svm",
     "bench.running.runner",
     "bench.running.session",
+    "bench.running.job",
+    "bench.running.remote",
+    "bench.datasets.digits",
+    "bench.attacks.fgsm",
+    "adapters.wrapping",
     "adapters.torch_module",
     "adapters.sklearn.svm",
 ]

@@ -20,6 +20,7 @@ from adapters.identity import libraries, outside
 from adapters.identity.marks import COPYING, HELD, MAKES, SHOWS, SHOWS_SELF, hands_on
 from adapters.identity.patched import HEAP, patches
 from adapters.identity.reading import IN_ORDER
+from adapters.identity.unordered import whatever_order
 from adapters.identity.walk import Rule, Walk, node, rule
 
 CONSTRUCTION = frozenset({"__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__"})
@@ -110,7 +111,8 @@ def _class(walk: Walk, kind: type, *, made: bool) -> bytes:
     if walk.reading.names("__qualname__"):
         parts.append(node("__qualname__", kind.__qualname__))
     if isinstance(kind, abc.ABCMeta) and home is None:
-        parts.extend(sorted(kind_of(walk, other) for each in abc._get_dump(kind)[0] if (other := each()) is not None))  # type: ignore[attr-defined]
+        registered = [(other,) for each in abc._get_dump(kind)[0] if (other := each()) is not None]  # type: ignore[attr-defined]
+        parts.extend(sorted(whatever_order(walk, registered, lambda each: kind_of(walk, each[0]))))
     return node("class", home or "", kind.__name__, *parts)
 
 

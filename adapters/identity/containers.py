@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from adapters.identity.classes import attributes_of, kind_of, of_users
+from adapters.identity.unordered import members_of, whatever_order
 from adapters.identity.walk import Walk, node, plain, rule
 
 
@@ -61,10 +62,7 @@ def _items(value: Any) -> Iterable[Any]:
 @rule(set, frozenset)
 def unordered(walk: Walk, value: Any) -> bytes:
     base = set if isinstance(value, set) else frozenset
-    # What is met first is what others lead back to: that must not be the order of hashes.
-    parts = sorted(base.__iter__(value), key=lambda part: (type(part).__name__, _name(part)))
-    payload = sorted(walk.of(part, "{}") for part in parts)
-    return node("set", _kind(walk, value, (set, frozenset)), *payload)
+    return node("set", _kind(walk, value, (set, frozenset)), *sorted(members_of(walk, base.__iter__(value))))
 
 
 @rule(dict)
@@ -80,11 +78,13 @@ def proxy(walk: Walk, value: Any) -> bytes:
 def pairs(walk: Walk, value: dict[Any, Any], ordered: bool = False) -> bytes:
     """Keys with their values; in their order if it says so, or if a value is one of those that may be applied."""
     ordered = ordered or any(map(_is_applied, dict.values(value)))
-    items = list(value.items())
-    if not ordered:
-        items.sort(key=lambda item: (type(item[0]).__name__, _name(item[0])))
-    found = [node("item", walk.of(key, "key"), walk.of(part, _key(key))) for key, part in items]
-    return node("ordered", *found) if ordered else node("pairs", *sorted(found))
+
+    def tell(item: tuple[Any, ...]) -> bytes:
+        key, part = item
+        return node("item", walk.of(key, "key"), walk.of(part, _key(key)))
+
+    items: list[tuple[Any, ...]] = list(value.items())
+    return node("ordered", *map(tell, items)) if ordered else node("pairs", *sorted(whatever_order(walk, items, tell)))
 
 
 def _is_applied(part: Any) -> bool:
@@ -109,14 +109,6 @@ def _kind(walk: Walk, value: Any, builtin: tuple[type, ...]) -> bytes:
 
 def _key(key: Any) -> str:
     return f"[{key!r}]" if type(key) in (str, int, bool, float) else f"[{type(key).__name__}]"
-
-
-def _name(value: Any) -> str:
-    if type(value) in (str, bytes, int, float, bool, complex, type(None)):
-        return repr(value)
-    if type(value) in (tuple, frozenset):
-        return str(sorted(map(_name, value)) if type(value) is frozenset else list(map(_name, value)))
-    return str(getattr(value, "__qualname__", ""))
 
 
 @rule(enum.Enum)

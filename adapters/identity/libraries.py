@@ -56,6 +56,11 @@ def _can_be_of(root: str, file: str) -> bool:
     return file.startswith(os.path.join(os.path.dirname(home), ""))
 
 
+def is_installed(package: str) -> bool:
+    """Whether a distribution that is installed has a package of this name."""
+    return _installed(package) is not None
+
+
 def is_users(function: FunctionType) -> bool:
     """Whether a function is the user's, and not made at run time by a library."""
     name = str(function.__globals__.get("__name__"))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.modules import module as global_hooks
 from torch.overrides import _get_current_function_mode_stack
+from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
 from adapters.identity import libraries
 from adapters.identity.classes import attributes_of, kind_of
@@ -52,6 +53,7 @@ def network(walk: Walk, value: nn.Module) -> bytes:
     return node(
         "network",
         kind_of(walk, kind),
+        *_own_containers(walk, own, _STATE),
         *state,
         *_hooks(walk, own),
         *_hooks_of_saving(walk, own),
@@ -76,12 +78,22 @@ def _state(walk: Walk, found: Mapping[str, Any], name: str) -> bytes:
 
 def _hooks(walk: Walk, own: Mapping[str, Any], prefix: str = "") -> list[bytes]:
     """The hooks in their order: the numbers of their handles count everybody's."""
-    found = []
+    found = _own_containers(walk, own, [prefix + each for name, flags in _HOOKS.items() for each in (name, *flags)])
     for name, flags in _HOOKS.items():
         for number, hook in (own.get(prefix + name) or {}).items():
             how = repr([number in (own.get(prefix + flag) or ()) for flag in flags])
             found.append(node(name, how, walk.of(hook, name.strip("_"))))
     return found
+
+
+def _own_containers(walk: Walk, own: Mapping[str, Any], names: Iterable[str]) -> list[bytes]:
+    """The containers of somebody's own class among these, which may give what they like when they are gone through."""
+    kinds = {name: type(own.get(name)) for name in names}
+    return [
+        node(f"container {name}", walk.of(own[name], name.strip("_")))
+        for name, kind in kinds.items()
+        if libraries.of_class(kind) not in ("python", "torch")
+    ]
 
 
 def _hooks_of_saving(walk: Walk, own: Mapping[str, Any]) -> list[bytes]:
@@ -114,6 +126,9 @@ def hooks_of_all(walk: Walk) -> bytes:
 
 def _modes(walk: Walk) -> list[bytes]:
     found = [walk.of(mode, "mode") for mode in _get_current_function_mode_stack()]  # type: ignore[no-untyped-call]
+    found.extend(node("dispatch", walk.of(mode, "mode")) for mode in _get_current_dispatch_mode_stack())
+    if hooks := torch._C._autograd._top_saved_tensors_default_hooks(True):  # only those entered last are called
+        found.append(node("saved tensors", walk.of(hooks, "saved_tensors_hooks")))
     if torch.is_autocast_enabled("cpu"):
         found.append(node("autocast", str(torch.get_autocast_dtype("cpu"))))
     if torch.get_default_dtype() != torch.float32:

@@ -23,6 +23,7 @@ from torch.utils.hooks import RemovableHandle
 from adapters.identity import libraries
 from adapters.identity.classes import BOOKKEEPING, CONSTRUCTION, SHOWN, kind_of, of_users, own_attributes
 from adapters.identity.containers import pairs
+from adapters.identity.unordered import members_of
 from adapters.identity.walk import Walk, node, rule
 
 
@@ -89,7 +90,7 @@ def weak_items(walk: Walk, value: Any) -> bytes:
 def weak_set(walk: Walk, value: Any) -> bytes:
     users = libraries.of_class(type(value)) is None
     kind = (kind_of(walk, type(value)),) if users else ()
-    return node("bystander", type(value).__name__, *sorted(walk.of(part, "{}") for part in value), *kind)
+    return node("bystander", type(value).__name__, *sorted(members_of(walk, value)), *kind)
 
 
 @rule(_io._IOBase, socket.socket, mmap.mmap, ctypes._SimpleCData, ctypes.Structure, ctypes.Array, ctypes.CDLL)

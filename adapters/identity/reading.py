@@ -31,6 +31,9 @@ class Reading:
         self.settled: dict[int, tuple[Any, bytes]] = {}
         """Containers of plain values by their addresses: whatever else is read, they are what they are."""
 
+        self.called: dict[int, tuple[Any, list[str]]] = {}
+        """What programs call, by their addresses: whatever else is read, it is the same."""
+
     def add(self, names: Iterable[str]) -> None:
         found = set(names)
         if self.aside:

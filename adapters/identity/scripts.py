@@ -6,12 +6,14 @@ import io
 import pickletools
 import re
 import zipfile
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch.jit._script import RecursiveScriptModule
 
 from adapters.identity.networks import hooks_of, network
+from adapters.identity.operators import graphs_of, note_calls
 from adapters.identity.walk import Walk, node, rule
 
 _MANGLE = re.compile(r"\.___torch_mangle_\d+")
@@ -20,6 +22,10 @@ _TYPE = re.compile(r"__torch__(?:\.\w+)+")
 _USERS = re.compile(r"_potemkin_user_\w+?_[0-9a-f]{12}\b")
 """The names of modules of users' files."""
 _START = re.compile(r"(?:class|def) (\w+)")
+_CHANGEABLE = frozenset({"BUILD", "EMPTY_DICT", "EMPTY_LIST", "SETITEM", "SETITEMS", "APPEND", "APPENDS"})
+"""What makes, in a pickle, something that can be changed in place."""
+_EXAMPLES = "traced_inputs.pkl"
+"""The inputs that a program was traced on, which its copies know nothing of."""
 _DEVICE = re.compile(r"(cpu|cuda(:\d+)?)")
 
 
@@ -28,12 +34,17 @@ def program(walk: Walk, value: Any) -> bytes:
     if not isinstance(value, RecursiveScriptModule):
         return network(walk, value)
     hooks = hooks_of(walk, value)
-    return node("script", _archive(value), *hooks) if walk.weigh else node("script", *hooks)
+    calls_python = note_calls(walk, value, graphs_of(value))
+    if not walk.weigh:
+        return node("script", *hooks)
+    # What calls Python cannot be saved.
+    told = walk.of(dict(value.state_dict()), "state") if calls_python else _archive(value)
+    return node("script", told, *hooks)
 
 
 @rule(torch.jit.ScriptFunction)
 def function(walk: Walk, value: Any) -> bytes:
-    return node("script", _archive(value))
+    return node("script", b"" if note_calls(walk, value, [value.inlined_graph]) else _archive(value))
 
 
 class _Types:
@@ -63,8 +74,8 @@ def _archive(value: Any) -> bytes:
     with zipfile.ZipFile(io.BytesIO(value.save_to_buffer())) as archive:
         inside = {name.partition("/")[2]: name for name in archive.namelist()}
         for inner in sorted(inside):  # the objects in their order name the types in theirs
-            if inner.endswith(".pkl") and not inner.startswith("code/"):
-                parts.append(node(inner, *_pickled(archive.read(inside[inner]), types)))
+            if inner.endswith(".pkl") and not inner.startswith("code/") and inner != _EXAMPLES:
+                parts.append(node(inner, _pickled(archive.read(inside[inner]), types)))
             elif inner.startswith(("data/", "constants/")):
                 parts.append(node(inner, archive.read(inside[inner])))
         for inner, name in inside.items():
@@ -100,16 +111,43 @@ def _constants_sorted(lines: list[str]) -> str:
     return "\n".join([*found, *sorted(constants)])
 
 
-def _pickled(data: bytes, types: _Types) -> list[bytes]:
-    """What a pickle says, read and not carried out."""
-    found = []
+def _pickled(data: bytes, types: _Types) -> bytes:
+    """The digest of what a pickle makes, read and not carried out; the same whichever of its parts it took down.
+
+    Of a program and of its copy PyTorch takes down other parts to come back to, by how often this process holds them.
+    """
+    stack: list[tuple[str, bytes]] = []
+    taken_down: dict[Any, tuple[str, bytes]] = {}
     for code, argument, _ in pickletools.genops(data):
-        if isinstance(argument, str):
-            # A type is told as its module and its name.
-            argument = argument.replace(" ", ".") if code.name == "GLOBAL" else argument
-            argument = "device" if _DEVICE.fullmatch(argument) else types(argument)
-        found.append(node(code.name, repr(argument)))
-    return found
+        name = code.name
+        if name.endswith("PUT"):
+            taken_down[argument] = stack[-1]
+        elif name == "MEMOIZE":
+            taken_down[len(taken_down)] = stack[-1]
+        elif name.endswith("GET"):
+            kind, digest = taken_down[argument]
+            # What can be changed in place is the same object, not one like it.
+            stack.append((kind, node("again", digest) if kind in _CHANGEABLE else digest))
+        else:
+            if isinstance(argument, str):
+                # A type is told as its module and its name.
+                argument = argument.replace(" ", ".") if name == "GLOBAL" else argument
+                argument = "device" if _DEVICE.fullmatch(argument) else types(argument)
+            made = node(name, repr(argument), *_popped(stack, code.stack_before))
+            if name == "STOP":
+                return made
+            stack += [(name, made)] * len(code.stack_after)
+    raise ValueError("a pickle that does not end")
+
+
+def _popped(stack: list[tuple[str, bytes]], what: Sequence[pickletools.StackObject]) -> list[bytes]:
+    """The digests that an operation takes from the stack, from the last."""
+    found = []
+    if pickletools.markobject in what:
+        while stack[-1][0] != "MARK":
+            found.append(stack.pop()[1])
+        what = what[: what.index(pickletools.markobject) + 1]
+    return [*found, *(stack.pop()[1] for _ in what)]
 
 
 @rule(torch.ScriptObject)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from itertools import chain
 from typing import Any, NamedTuple
 
 from adapters.identity.reading import Reading
 
 DIGEST_SIZE = 32
+DEPTH = 4
+"""Unordered containers within one another that are gone into to find the order of what is in the outermost."""
 
 
 class Seen(NamedTuple):
@@ -91,6 +94,16 @@ def _walked(walk: Walk, parts: Mapping[str, Any]) -> Seen:
     return Seen(digest, tuple(dict.fromkeys(walk.unseen)), walk.foreign)
 
 
+class _Apart(NamedTuple):
+    """Where a walk was when it began to see things apart."""
+
+    depth: int
+    done: MutableMapping[tuple[str, int], bytes]
+    done_aside: MutableMapping[tuple[str, int], bytes]
+    open: dict[tuple[str, int], str]
+    trail: list[str]
+
+
 class Walk:
     """One walk. Each thing is seen once; where it leads back to itself, its path stands for it."""
 
@@ -103,8 +116,10 @@ class Walk:
         self.foreign = False
         self._trail: list[str] = []
         self._open: dict[tuple[str, int], str] = {}
-        self._done: dict[tuple[str, int], bytes] = {}
-        self._done_aside: dict[tuple[str, int], bytes] = {}
+        self._done: MutableMapping[tuple[str, int], bytes] = {}
+        self._done_aside: MutableMapping[tuple[str, int], bytes] = {}
+        self._apart: _Apart | None = None
+        self._found_apart: dict[tuple[int, ...], bytes] = {}
         self._kept: list[Any] = []  # an address tells a thing apart only as long as that lives
 
     def of(self, value: Any, place: str = "") -> bytes:
@@ -151,6 +166,44 @@ class Walk:
             return self.of(value, place)
         finally:
             self.reading.aside, self._done = within, done
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether what is seen now is seen apart, and not for good."""
+        return self._apart is not None
+
+    def apart(self, things: tuple[Any, ...], tell: Callable[[tuple[Any, ...]], bytes]) -> bytes:
+        """The digest that things have if they are met next, all that is beside them being unmet.
+
+        What a thing is told by depends on what was met before it: a class leads to its instances, and they lead to it.
+        Of things in no order none may come first but by what it is, and that this tells. Nothing of it is remembered.
+        Within other containers without order it is the same again, `DEPTH` of them deep; further it says nothing.
+        """
+        before = self._apart
+        depth = before.depth + 1 if before else 1
+        if depth > DEPTH:
+            return b""
+        key = (depth, self.reading.aside, *map(id, things))
+        if key not in self._found_apart:
+            self._found_apart[key] = self._told_apart(before, depth, lambda: tell(things))
+            self._kept.append(things)
+        return self._found_apart[key]
+
+    def _told_apart(self, before: _Apart | None, depth: int, tell: Callable[[], bytes]) -> bytes:
+        here = _Apart(depth, self._done, self._done_aside, self._open, self._trail)
+        start = before or here
+        count, foreign = len(self.unseen), self.foreign
+        self._apart = start._replace(depth=depth)
+        self._done_aside = ChainMap({}, start.done_aside)
+        self._done = self._done_aside if self.reading.aside else ChainMap({}, start.done)
+        self._open, self._trail = dict(start.open), list(start.trail)
+        try:
+            return tell()
+        finally:
+            self._apart = before
+            _, self._done, self._done_aside, self._open, self._trail = here
+            self.foreign = foreign
+            del self.unseen[count:]
 
     def cannot(self, value: Any, what: str = "") -> bytes:
         """Take down that a thing here cannot be seen into."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from bench.board.comparison import Comparison, Line, Pair
 from bench.board.measured import Measured
 from bench.board.rows import WORST, Row
+from bench.board.sides import asked_in, foreign
 from bench.board.versions import REFITTED
 from bench.errors import UsageError, unknown
 
@@ -22,7 +23,8 @@ def regressions(found: Comparison, points: float) -> dict[str, str]:
 
     A model regresses where the whole 95% interval of its drop, in the column that the suite ranks by, lies beyond
     `points` percentage points. It fails as well where there is nothing to compare, where it has an error or no rank, or
-    where a cell is missing.
+    where a cell is missing: also one that the baseline answers and that is not asked of it, or does not apply to it,
+    because its worst case is of fewer attacks then.
     """
     why = {pair.candidate.called: reason for pair in found.pairs if (reason := regression(pair, points)) is not None}
     why |= {name: f"it is gone: {reason}" for name, reason in found.gone.items()}
@@ -81,6 +83,31 @@ def _untold(pair: Pair) -> Iterator[str]:
     elif pair.ranked is None:
         why = (each.why for each in pair.apart if each.question.what == "worst" and each.question.eps == by.eps)
         yield f"nothing is comparable: {next(why, 'there is no ranked column')}"
+    else:
+        yield from _fewer(pair, pair.ranked)
+
+
+def _fewer(pair: Pair, ranked: Line) -> Iterator[str]:
+    """The attacks that the baseline's worst case is of, and the candidate's is not."""
+    ours, theirs = (outcome.by for outcome in ranked.outcomes)
+    answered = {asked_in(row) for row in theirs}
+    # Crafted on one of the two, it is that model's own attack and the other's transfer.
+    lacking = [
+        row
+        for row in ours
+        if asked_in(row) not in answered and foreign(row) not in (pair.baseline.name, pair.candidate.name)
+    ]
+    if lacking:
+        first = lacking[0]
+        rows = pair.candidate.view.of(pair.candidate.name)
+        there = (row for row in rows if row.status == "unsupported" and asked_in(row) == asked_in(first))
+        row = next(there, None)
+        why = "not asked of it" if row is None else f"does not apply: {row.reason}"
+        more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+        yield (
+            f"a cell is missing: {_called(first)}{more} ({why}); "
+            f"worst is of fewer attacks for {pair.candidate.called} than for {pair.baseline.called}"
+        )
 
 
 def _called(row: Measured) -> str:

@@ -112,11 +112,16 @@ def _all(side: Side) -> Iterator[tuple[Key, Outcome | None]]:
 
 
 def _key(row: Measured) -> Key:
+    return (*asked_in(row), row.entry.n)
+
+
+def asked_in(row: Measured) -> Key:
+    """What a row asks of its target, over however many examples."""
     attack = row.cell.craft.attack.model_dump_json()
-    return attack, row.threat, row.cell.criterion, _foreign(row), row.entry.n, row.cell.craft.seed
+    return attack, row.threat, row.cell.criterion, foreign(row), row.cell.craft.seed
 
 
-def _foreign(row: Measured) -> str | None:
+def foreign(row: Measured) -> str | None:
     """The name of another model that a row's candidates were crafted on, whatever version of it."""
     return None if row.source is None or row.cell.white_box else row.source.name.removesuffix(REFITTED)
 
@@ -156,7 +161,7 @@ def _attacked(view: View, group: list[Measured], joined: bool = False) -> Outcom
     row = next((row for row in group if row.status != "ok"), group[0])
     told: Mapping[str, Any] = asked_of(row)
     names = ("attack", "role", "norm", "eps", "clip", "parameters", "special")
-    question = Question("attack", source=_foreign(row), **{name: told[name] for name in names})
+    question = Question("attack", source=foreign(row), **{name: told[name] for name in names})
     if joined:
         loss = {"loss": JOINED}
         parts = {"parameters": question.parameters | loss, "special": question.special | loss}

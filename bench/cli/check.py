@@ -73,7 +73,7 @@ def _reports(
         try:
             found = offers(spec, references, dataset, isolated)
         except Ended as error:
-            yield spec, own.name, _lost(error)
+            yield spec, dataset or DATASET, _lost(error)
             return
         for offer in found:
             models = Models(_opened(dataset or offer.dataset or DATASET, path), device, isolated=isolated)

@@ -10,7 +10,7 @@ import typer
 from typer import Argument, Option
 
 from bench.cli.hints import command as command_of
-from bench.cli.hints import meanings, place
+from bench.cli.hints import meanings, place, shell
 from bench.cli.options import DEFAULT_OUT, Data, Explain, Out
 from bench.cli.output import print_board, print_definitions, say, warn
 from bench.errors import UsageError
@@ -48,7 +48,7 @@ def command(
     if site is not None and format != "html":
         raise UsageError(f"--site {site} is where --format html writes to; add --format html")
     if format == "html" and not check:
-        _write_page(suite, data, out, site or out / "site")
+        _write_page(suite, data, out, site)
     elif check:
         _check()
     else:
@@ -67,15 +67,18 @@ def _check() -> None:
     typer.echo("leaderboard.md matches the records in ./results")
 
 
-def _write_page(only: str | None, data: Path | None, out: Path, site: Path) -> None:
+def _write_page(only: str | None, data: Path | None, out: Path, site: Path | None) -> None:
     from bench.running.paging import page_of
     from bench.running.shelf import Shelf
 
     _check_data(only, data)
-    count = page_of(Shelf(out), site, only, data, warn)
+    folder = site or out / "site"
+    count = page_of(Shelf(out), folder, only, data, warn)
+    if count is None and site is None and out != DEFAULT_OUT and not (out / "results").is_dir():
+        raise _meant_for_the_page(only, data, out)
     if count is None:
         raise _nothing(only, only, data, out)
-    typer.echo(f"{count} files in {site}; open {site / 'index.html'}")
+    say([f"{count} files in {shell(folder)}; open {shell(folder / 'index.html')}"])
 
 
 def _print(only: str | None, data: Path | None, format: str | None, out: Path, explain: bool) -> None:
@@ -120,9 +123,18 @@ def _check_data(only: str | None, data: Path | None) -> None:
         raise UsageError("--data is of one suite: name it, bench leaderboard SUITE --data PATH")
 
 
+def _meant_for_the_page(only: str | None, data: Path | None, out: Path) -> UsageError:
+    """A folder was named for the page by the option that names the folder of records."""
+    words = [] if only is None else [only]
+    return UsageError(
+        f"--out {shell(out)} holds no records: --out names the folder of records, and where the page goes is --site; "
+        f"type: {command_of('leaderboard', *words, format='html', site=out, data=data)}"
+    )
+
+
 def _nothing(name: str | None, only: str | None, data: Path | None, out: Path) -> UsageError:
     """There is no record to show of a suite, by its name and as it was asked for, or of any."""
     return UsageError(
         f"no records of {f'suite {name}' if name else 'any suite'} yet in ./results or "
-        f"{out / 'results'}; make some with: {command_of('suite', only or 'digits-fgsm', **place(out, data))}"
+        f"{shell(out / 'results')}; make some with: {command_of('suite', only or 'digits-fgsm', **place(out, data))}"
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.cli.hints import shell
 from bench.cli.output import say, warn
 from bench.errors import UsageError
 
@@ -70,7 +71,7 @@ def command(
     for ours, theirs in found.conflicts:
         lines.append(named(f"CONFLICT: {ours} and {theirs} are two results of one cell"))
     out = shown(into).rstrip("/") if is_url(into) else str(Path(into))
-    say([*lines, f"Results in {out}/results, board in {out}/leaderboard.md."])
+    say([*lines, f"Results in {shell(f'{out}/results')}, board in {shell(f'{out}/leaderboard.md')}."])
     raise typer.Exit(1 if found.conflicts else 0)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench.board.flags import unranked as reason_of
 from bench.board.versions import REFITTED
+from bench.cli.hints import shell
 from bench.planning.plan import Planned, attack_of, can_craft, jobs
 from bench.progress import lasting
 from bench.running.estimate import Asked
@@ -84,7 +85,7 @@ def outcome(session: Session, summary: Summary | None, call: Call) -> tuple[list
     wrong = bool(failures or without or session.models.lost or (summary is not None and summary.conflicts))
     if summary is not None and summary.interrupted:
         return [*lines, "Interrupted; the same command goes on from here."], 130
-    results = session.shelf.out / "results"
+    results = shell(session.shelf.out / "results")
     if summary is not None and summary.waiting:
         lines.append(f"{summary.waiting} cells lack parts of other shards, which may still run, here or elsewhere.")
         lines.append(f"Results in {results}; folders of several are united by: bench merge OUT FOLDER...")
@@ -93,7 +94,7 @@ def outcome(session: Session, summary: Summary | None, call: Call) -> tuple[list
         again = f"  {call.again(rerun='failed')}"
         lines += [f"Results in {results}. To try the failed cells again:", again]
         return [*lines, *call.meanings()], 1
-    board = "" if session.suite.board == "paper" else f", board in {session.shelf.out / 'leaderboard.md'}"
+    board = "" if session.suite.board == "paper" else f", board in {shell(session.shelf.out / 'leaderboard.md')}"
     lines += [f"Results in {results}{board}.", *_next(session, call)]
     if session.only and any(row.status == "missing" and row.model in session.suite.models for row in rows):
         lines += [

@@ -61,7 +61,9 @@ class Kept:
             raise ValueError("its index does not ascend from 0 on")
         for name in DTYPES:
             values = getattr(self, name)
-            if values is not None and (len(values) != len(self.index) or (values.ndim != 1) != (name == NEEDED[1])):
+            if values is not None and (
+                values.shape[:1] != self.index.shape or (values.ndim != 1) != (name == NEEDED[1])
+            ):
                 raise ValueError(f"{name} has the shape {values.shape} for {len(self.index)} examples")
 
     def only(self, rows: NDArray[Any]) -> Kept:
@@ -125,6 +127,10 @@ def decode(content: bytes, cap: int = LARGEST) -> Kept:
         raise ValueError(f"it is no whole archive of arrays ({str(error)[:100]})") from None
     except zlib.error as error:
         raise ValueError(f"it is torn ({error})") from None
+    except ValueError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a header is a text for Python's parser, which raises what it likes
+        raise ValueError(f"it cannot be read ({type(error).__name__})") from None
 
 
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
@@ -138,6 +144,8 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
         raise ValueError(f"{member.filename} is of another version")
     shape, fortran, dtype = np.lib.format.read_array_header_1_0(text, max_header_size=HEADER)
     wanted = np.dtype(DTYPES[member.filename[:-4]])
+    if any(type(extent) is not int or extent < 0 for extent in shape):
+        raise ValueError(f"{member.filename} has no shape")
     if fortran or dtype != wanted or math.prod(shape) * wanted.itemsize != len(body) - text.tell():
         raise ValueError(f"{member.filename} is no whole array of {wanted}")
     return np.frombuffer(body, wanted, offset=text.tell()).reshape(shape)

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Literal
 
 from bench.errors import DiskError, UsageError
-from bench.files import create_file, move_new, replace_file, sweep, temporary
+from bench.files import create_file, move_new, replace_file, temporary
 from bench.progress import Say, quiet
 from bench.records import examples as examples_of
-from bench.records import listing, usable
+from bench.records import leftovers, listing, usable
 from bench.records import part as parts_of
 from bench.records import record as records_of
 from bench.records.examples import Kept
@@ -25,6 +25,8 @@ from bench.records.truth import contradicted
 from bench.records.usable import Missing, Unusable
 
 Published = Literal["new", "same", "different"]
+FOLDERS = "cells", "failures", "parts"
+"""Those that every run has."""
 
 
 class Store:
@@ -35,6 +37,8 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._untold: dict[str, list[Path]] = {}
+        """Kept inputs without a record, by cell, as they were when the folder was prepared."""
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -153,9 +157,10 @@ class Store:
             UsageError: they cannot be made or written.
         """
         try:
-            for name in ("cells", "failures", "parts"):
+            for name in FOLDERS:
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
-                sweep(self.folder / name)
+            leftovers.sweep_all(self.folder)
+            for name in FOLDERS:
                 probe = temporary(self.folder / name / "probe")
                 try:
                     if name != "cells":
@@ -164,11 +169,10 @@ class Store:
                         raise UsageError(f"{self.folder} does not keep files apart; choose another with --out")
                 finally:
                     probe.unlink(missing_ok=True)
-            sweep(self.folder)
-            sweep(self.folder.parent)
         except OSError as error:
             raise UsageError(f"cannot write into {self.folder} ({error.strerror}); choose another with --out") from None
         self.sweep(self.parts(quiet))
+        self._untold = leftovers.untold(self.folder)
 
     def path(self, id: str) -> Path:
         """Where the record of a cell stands, or would."""
@@ -201,6 +205,10 @@ class Store:
                 outcome = "same" if present.same_as(record) else "different"
                 break
             self._set_aside(path, warn)
+        if outcome == "new":
+            for left in self._untold.pop(record.id, ()):
+                if left != self.examples_path(record):
+                    left.unlink(missing_ok=True)
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             (self.folder / "failures" / path.name).unlink()
         return outcome
@@ -251,7 +259,7 @@ class Store:
         Raises:
             DiskError: it cannot be moved.
         """
-        folder = self.folder / "set-aside"
+        folder = self.folder / leftovers.ASIDE
         half = temporary(folder / path.name)
         try:
             folder.mkdir(exist_ok=True)

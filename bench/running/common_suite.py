@@ -1,12 +1,17 @@
-"""The suite whose questions two sides of a comparison are held to, where it is not named."""
+"""The suite whose questions two sides of a comparison are held to: of several texts of one, the baseline's.
+
+A candidate that could choose the text would choose the attacks that it is held to.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
+from adapters.errors import told
 from bench.datasets.base import Dataset
 from bench.errors import UsageError
-from bench.planning.suite import Suite
+from bench.planning.suite import Suite, of_text
 from bench.progress import Say
 from bench.records.identity import identity
 from bench.records.record import AttackId
@@ -23,11 +28,14 @@ def suites_of_sides(
 ) -> list[Fit]:
     """The suite of each side: the one that is asked for, or that both were run on, or the version of it that each was.
 
+    Where the baseline is a folder that keeps another text of it, both are held to that text.
+
     Raises:
         UsageError: there is none, or more than one to choose from.
     """
     if spec is not None:
         suite = suite_here(spec, None, *(side.shelf for side in sides))
+        suite = _as_kept(suite, sides[0], contents[0], warn)
         return [(suite, dataset_of(suite))] * 2
     known = [suites_of(found, warn) for found in contents]
     alone = not any(side.shelf.with_published for side in sides)
@@ -47,21 +55,48 @@ def _versions(known: Sequence[Known]) -> list[Fit] | None:
 
 
 def _common(sides: Sequence[Wanted], contents: Sequence[Contents], known: Sequence[Known], alone: bool) -> Fit:
-    """The one suite whose attacks both sides were judged under or, in folders `alone`, that is noted of both."""
+    """The one suite of the baseline that, in folders `alone`, is noted of both, or that both were judged under."""
     judged = [_run(found, side.models) for side, found in zip(sides, contents, strict=True)]
-    suites = {(suite.suite, suite.version): (suite, data) for each, _ in known for suite, data in each}
-    suites = {key: fit for key, fit in suites.items() if fit[0].board != "paper"}
+    suites = {(suite.suite, suite.version): (suite, data) for suite, data in known[0][0] if suite.board != "paper"}
+    if not sides[0].shelf.with_published:
+        suites = {key: fit for key, fit in suites.items() if key in known[0][1]} or suites
     noted = [fit for key, fit in suites.items() if all(key in run for _, run in known)]
-    fits = [fit for fit in suites.values() if all(_answers(asked, *fit) for asked in judged)] or noted
+    judged_by = [fit for fit in suites.values() if all(_answers(asked, *fit) for asked in judged)]
+    fits = (noted or judged_by) if alone else (judged_by or noted)  # what is noted and not answered is missing
     fits = [fit for fit in fits if fit[0].rank_by] or fits
-    if len(fits) > 1 and alone:
-        fits = [fit for fit in fits if fit in noted] or fits
     if len(fits) == 1:
         return fits[0]
     names = " and ".join(dict.fromkeys(side.text for side in sides))
     if not fits:
         raise UsageError(f"no suite was run on {names}, as far as is known; name one with --suite NAME|FILE.yaml")
     raise UsageError(f"{names}: run on {', '.join(_called(suite, fits) for suite, _ in fits)}; name one with --suite")
+
+
+def _as_kept(suite: Suite, baseline: Wanted, found: Contents, warn: Say) -> Suite:
+    """The suite or, where a baseline's folder keeps other texts of its name alone, the last of these.
+
+    Raises:
+        UsageError: such a text cannot be read.
+    """
+    if baseline.shelf.with_published:
+        return suite
+    notes = sorted((each for each in found.ran if each.suite == suite.suite), key=lambda each: each.at)
+    try:
+        kept = [of_text(each.text) for each in notes]
+    except Exception as error:  # noqa: BLE001 - whatever the text of a note provokes, the note is at fault
+        raise UsageError(f"{baseline.text} keeps a text of {suite.suite} that is none: {told(error)}") from None
+    if not kept or any(_questions(each) == _questions(suite) for each in kept):
+        return suite
+    warn(
+        f"{baseline.text} was run on another text of {suite.suite} (v{kept[-1].version}): both sides are held to that; "
+        "to change the suite, run the baseline on it anew"
+    )
+    return kept[-1].model_copy(update={"dataset": suite.dataset})
+
+
+def _questions(suite: Suite) -> dict[str, Any]:
+    """All that decides what models are asked, but for where the data lie."""
+    return suite.model_dump(mode="json", exclude={"version", "summary", "dataset"})
 
 
 def _called(suite: Suite, among: Sequence[Fit]) -> str:

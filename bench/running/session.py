@@ -233,7 +233,7 @@ class Session:
             self._ask_afresh(afresh, asked, summary)
         return summary
 
-    def _afresh(self, work: Sequence[Job]) -> dict[str, ProcessChannel]:
+    def _afresh(self, work: Sequence[Job]) -> dict[str, tuple[str, ProcessChannel]]:
         """Processes for the user's models whose code meets true classes; these are made while the run goes on."""
         from adapters.inside import is_handed_classes
         from bench.running.isolation.channel import Place
@@ -242,14 +242,16 @@ class Session:
         crafted = {cell.target.name for job in work for cell in job.cells}
         place = (self.dataset.input_shape, self.dataset.classes, self.dataset.name, self.models.resolved_device)
         return {
-            name: isolated.another(name, Place(*place))
+            name: (self.models.adapter(name).fingerprint_of_the_seen, isolated.another(name, Place(*place)))
             for name in (self.own if isolated is not None else ())
             if isolated is not None and name in isolated.origins and name in crafted
             if self._guests[name].gradient != "none" and not self.models.adapter(name).stochastic
             if is_handed_classes(self.models.adapter(name))
         }
 
-    def _ask_afresh(self, channels: Mapping[str, ProcessChannel], cells: Collection[str], summary: Summary) -> None:
+    def _ask_afresh(
+        self, channels: Mapping[str, tuple[str, ProcessChannel]], cells: Collection[str], summary: Summary
+    ) -> None:
         """Ask processes that were told no class about what was kept of these cells."""
         from adapters.errors import AdapterError, Ended, told
         from adapters.remote import Remote
@@ -257,7 +259,7 @@ class Session:
         from bench.running.afresh import differs, kept_of, put_down
 
         records = self.shelf.own.records(quiet) if channels else {}
-        for name, channel in channels.items():
+        for name, (seen, channel) in channels.items():
             mine = [records[id] for id in cells if id in records and records[id].cell.target == self._guests[name]]
             kept = kept_of(self.shelf.own, mine)
             if not kept:
@@ -265,8 +267,10 @@ class Session:
             self.progress.doing(f"asking {name} afresh", 1.0)
             try:
                 fresh = Remote(channel).to(self.models.resolved_device)
-                same = fresh.fingerprint == self._guests[name].fingerprint
-                id = differs(fresh, kept, len(self.dataset.classes)) if same else None
+                if fresh.fingerprint_of_the_seen != seen:
+                    self.progress.say(f"model {name} is another one each time that it is made: it was not asked afresh")
+                    continue
+                id = differs(fresh, kept, len(self.dataset.classes))
             except (AdapterError, UsageError, Ended) as error:
                 self.progress.say(f"model {name} could not be asked afresh: {told(error)}")
                 continue

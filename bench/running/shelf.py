@@ -137,15 +137,16 @@ def suite_at(spec: str | Suite, data: Path | None) -> Suite:
 
 
 def suite_here(spec: str | Suite, data: Path | None, *shelves: Shelf) -> Suite:
-    """As `suite_at`, also by the name of a user's suite that was run into one of these shelves.
+    """As `suite_at`, also by the name of a user's suite that was run into one of these shelves, the first such.
 
     Raises:
         UsageError: as there.
     """
     if isinstance(spec, str) and spec not in names() and re.fullmatch(NAME, spec):
-        ran_here = [each for shelf in shelves for store in shelf.stores() for each in ran.notes(store)]
-        texts = [each.text for each in sorted(ran_here, key=lambda each: each.at) if each.suite == spec]
-        return suite_at(of_text(texts[-1]) if texts else spec, data)
+        for shelf in shelves:
+            found = [each for store in shelf.stores() for each in ran.notes(store) if each.suite == spec]
+            if found:
+                return suite_at(of_text(max(found, key=lambda each: each.at).text), data)
     return suite_at(spec, data)
 
 

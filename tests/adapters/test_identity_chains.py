@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 import types
+import warnings
 import weakref
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from places import Data, Listing, Plain, Shifted, Slotted, executed
-from torch import Tensor
+from places import PLACES, Data, Listing, Plain, Shifted, Slotted, executed, linear
+from torch import Tensor, nn
 
 import adapters
 
@@ -72,6 +75,53 @@ def copied(held: Any) -> Any:
     return copy.copy(held)
 
 
+IMPORTED = {
+    "imported module": "import MODULE\ndef held(): return MODULE.PART",
+    "imported name": "from MODULE import PART as other\ndef held(): return other",
+    "import within a function": "def held():\n    import MODULE as other\n    return other.PART",
+}
+MODULES: list[types.ModuleType] = []
+"""Those of the net that is being made, each by a name of its own."""
+
+
+def importing(code: str, part: Any) -> Any:
+    """What code makes that imports a module which has a part."""
+    name = f"imported_in_a_chain_{len(MODULES)}"
+    MODULES.append(with_part(types.ModuleType(name), None))
+    vars(MODULES[-1])["PART"] = part
+    sys.modules[name] = MODULES[-1]
+    return typed(code.replace("MODULE", name), None)
+
+
+def hooked(register: str, part: Any) -> nn.Module:
+    """A module that gives a part whatever it is asked, by a hook."""
+    found = nn.Identity()
+    if register == "forward":
+        found.register_forward_hook(lambda module, inputs, output: part)
+    elif register == "pre":
+        found.register_forward_pre_hook(lambda module, inputs: (part,))
+    else:
+        found.register_forward_pre_hook(lambda module, inputs, named: ((part,), named), with_kwargs=True)
+    return found
+
+
+def asked(held: Any) -> Any:
+    return held(torch.zeros(1))
+
+
+def quantised(number: float) -> nn.Module:
+    """A net whose weight is packed by C++."""
+    part = nn.Sequential(linear(0.0))
+    nn.init.constant_(part[0].weight, number)
+    return torch.ao.quantization.quantize_dynamic(part, {nn.Linear})
+
+
+def not_saved(number: float) -> nn.Module:
+    found = nn.Module()
+    found.register_buffer("by", torch.tensor(number), persistent=False)
+    return found
+
+
 CHAIN: dict[str, Link] = {
     "attribute": (Plain, lambda held: held.number),
     "slot": (Slotted, lambda held: held.number),
@@ -100,6 +150,8 @@ CHAIN: dict[str, Link] = {
     "module": (lambda part: with_part(types.ModuleType("held_in_a_chain"), part), lambda held: held.part),
     "array of objects": (lambda part: np.array([None, SimpleNamespace(part=part)]), lambda held: held[1].part),
     "net": (lambda part: Shifted(part), lambda held: held.held),
+    **{f"{when} hook": (functools.partial(hooked, when), asked) for when in ("forward", "pre", "keyword")},
+    **{name: (functools.partial(importing, code), lambda held: held()) for name, code in IMPORTED.items()},
 }
 ENDS: dict[str, Link] = {
     "number": (lambda number: number, lambda held: held),
@@ -108,11 +160,35 @@ ENDS: dict[str, Link] = {
     "array": (np.float64, float),
     "shown": (lambda number: typed(_SHOWN, number), lambda held: float(str(held))),
     "code": (lambda number: executed(number, "NUMBER"), lambda held: held(torch.zeros(1, 1, 3, 4)).sum()),
+    "quantised weight": (quantised, lambda held: held(torch.ones(1, 1))[0, 0]),
+    "quantised tensor": (
+        lambda number: torch.quantize_per_tensor(torch.tensor([number]), 1 / 8, 64, torch.quint8),
+        lambda held: held.dequantize()[0],
+    ),
+    "buffer that is not persistent": (not_saved, lambda held: held.by),
+    **{
+        name: (PLACES[name], lambda held: held(torch.zeros(1, 1, 3, 4)).sum())
+        for name in (
+            "parameter",
+            "parametrization",
+            "hook behind",
+            "class attribute",
+            "forward of an instance",
+            "graph",
+        )
+    },
 }
 
 
-def made(chain: Sequence[str], end: str, number: float) -> tuple[str, Tensor]:
-    """Fingerprint and logits of a net that adds a number, at the end of a chain, to its inputs."""
+NUMBERS = st.integers(-40, 40).map(lambda n: n / 8)
+CHAINS = st.lists(st.sampled_from(sorted(CHAIN)), min_size=1, max_size=4)
+TWO = st.lists(NUMBERS, min_size=2, max_size=2, unique=True)
+SETTINGS = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+
+
+def shifted(chain: Sequence[str], end: str, number: float) -> nn.Module:
+    """A net that adds a number, at the end of a chain, to its inputs."""
+    MODULES.clear()
     wrap, take = ENDS[end]
     held, takes = wrap(number), [take]
     for name in chain:
@@ -125,19 +201,45 @@ def made(chain: Sequence[str], end: str, number: float) -> tuple[str, Tensor]:
             held = take(held)
         return held
 
-    adapter = adapters.wrap(Shifted(held, had).eval())
+    return Shifted(held, had).eval()
+
+
+def made(chain: Sequence[str], end: str, number: float) -> tuple[str, Tensor]:
+    """Fingerprint and logits of such a net."""
+    adapter = adapters.wrap(shifted(chain, end, number))
     assert adapter.unseen == ()
     return adapter.fingerprint, adapter.logits(x).detach()
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(
-    st.lists(st.sampled_from(sorted(CHAIN)), min_size=1, max_size=4),
-    st.sampled_from(sorted(ENDS)),
-    st.integers(-40, 40).map(lambda n: n / 8),
-    st.integers(-40, 40).map(lambda n: n / 8),
-)
-def test_outputs_that_differ_imply_fingerprints_that_do(chain: list[str], end: str, one: float, two: float) -> None:
-    (left, of_left), (again, _), (right, of_right) = (made(chain, end, number) for number in (one, one, two))
+def differ(chain: Sequence[str], end: str, one: float, two: float) -> None:
+    """The same net twice is one model, and nets with two numbers are two where their outputs are."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        (left, of_left), (again, _), (right, of_right) = (made(chain, end, number) for number in (one, one, two))
     assert left == again
     assert torch.equal(of_left, of_right) or left != right
+
+
+@settings(max_examples=3, **SETTINGS)  # type: ignore[arg-type]
+@given(st.permutations(sorted(CHAIN)), st.permutations(sorted(ENDS)), st.lists(TWO, min_size=len(ENDS)))
+def test_outputs_that_differ_imply_fingerprints_that_do(
+    links: list[str], ends: list[str], numbers: list[list[float]]
+) -> None:
+    """Every end and every link in each example, put together and in an order that are drawn."""
+    for place, end in enumerate(ends):
+        differ(links[place :: len(ends)], end, *numbers[place])
+
+
+@pytest.mark.thorough
+@settings(max_examples=150, **SETTINGS)  # type: ignore[arg-type]
+@given(CHAINS, st.sampled_from(sorted(ENDS)), TWO)
+def test_outputs_that_differ_imply_it_in_longer_chains(chain: list[str], end: str, two: list[float]) -> None:
+    differ(chain, end, *two)
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_numbers_reach_the_outputs(end: str) -> None:
+    """Through all links at once: else the properties would hold of anything."""
+    one, two = (shifted(list(CHAIN), end, number)(x) for number in (1.0, 2.0))
+    assert not torch.equal(one, two)

@@ -51,6 +51,7 @@ def test_outputs_are_the_estimators_own(name: str) -> None:
                     np.testing.assert_allclose(probabilities, shares, atol=1e-6, rtol=0)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", CASES)
 def test_labels_are_the_estimators_own_in_float64(name: str) -> None:
     model, x = adapter(name), probes(name).double() + 1e-9

@@ -17,11 +17,24 @@ pytestmark = [
 ]
 
 
-def test_every_cell_of_the_digits_suite_agrees_with_the_cpu(tmp_path: Path) -> None:
+MINE = """
+import adapters, torch
+
+@adapters.register("net", dataset="digits")
+def net():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10)).eval()
+"""
+
+
+@pytest.mark.parametrize("models", [None, "mine.py"])
+def test_every_cell_of_the_digits_suite_agrees_with_the_cpu(models: str | None, elsewhere: Path) -> None:
+    """Of the suite's models, and of one in a process of its own, whose tensors go by the host's memory."""
+    (elsewhere / "mine.py").write_text(MINE)
     stores = []
     for device in ("cpu", "cuda"):
-        bench.run("digits-fgsm", device=device, out=tmp_path / device)
-        stores.append(Store(tmp_path / device / "results").records(pytest.fail))
+        bench.run("digits-fgsm", [] if models is None else [models], device=device, out=elsewhere / device)
+        stores.append(Store(elsewhere / device / "results").records(pytest.fail))
     on_cpu, on_gpu = stores
     assert on_cpu.keys() == on_gpu.keys()
     for id, record in on_cpu.items():

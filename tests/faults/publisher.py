@@ -1,4 +1,6 @@
-"""A process that publishes: a failure, a part, and the records that follow; it says of each when it is there.
+"""A process that publishes: a failure, a part, and the records that follow, each after the inputs kept with it.
+
+It says of each record when it is there.
 
 `python -m tests.faults.publisher FOLDER`. With `FAULT=CALL:N:KIND` in the environment the N-th call of that function of
 `os` after the start raises the error KIND (with a +, each one from then on), or is the process's last where KIND is
@@ -7,6 +9,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import os
 import signal
@@ -17,20 +20,37 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
-from handmade import cell, failure, model, record
+from handmade import cell, failure, model, record, run
 
 from bench.errors import UsageError
+from bench.records.examples import Kept, encode, sha256
 from bench.records.part import CellPart, Part, packed
 from bench.records.store import Store
 
-RECORDS = [record(cell(model(name))) for name in "ab"]
+KEPT = {
+    cell(model(name)).id: encode(
+        Kept(
+            index=np.asarray([0, 2]),
+            adversarial=np.full((2, 4), number, np.float32),
+            predicted=np.asarray([0, 2]),
+        )
+    )
+    for number, name in enumerate("ab")
+}
+"""Inputs, by the id of their cell."""
+RECORDS = [record(asked, run=run(examples=sha256(KEPT[asked.id]))) for asked in (cell(model(name)) for name in "ab")]
 PART = Part(
     craft=RECORDS[0].cell.craft.id,
     number=0,
     of=1,
     classes=3,
     cells=tuple(
-        CellPart(cell=item.cell, columns={name: packed(np.asarray([0, 1, 2, 0, 1, 1])) for name in ("labels", "true")})
+        CellPart(
+            cell=item.cell,
+            columns={name: packed(np.asarray([0, 1, 2, 0, 1, 1])) for name in ("labels", "true")},
+            keep=2,
+            kept=base64.b64encode(KEPT[item.id]).decode(),
+        )
         for item in RECORDS
     ),
     run=RECORDS[0].run,
@@ -47,7 +67,7 @@ def publish(folder: Path) -> None:
         store.publish_failure(failure(RECORDS[0].cell))
     store.publish_part(PART)
     for item in RECORDS:
-        store.publish(item)
+        store.publish(item, kept=KEPT[item.id])
         os.writev(1, [f"{item.id}\n".encode()])  # no call of publishing, nor one that faults are made at
     store.sweep([PART])
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bench.records.store import Store
 from tests.faults import publisher
+from tests.faults.kept import without_inputs
 from tests.faults.outcome import Outcome
 
 ROOT = Path(__file__).parents[2]
@@ -116,6 +117,8 @@ def _came(place: Path, ended: subprocess.CompletedProcess[str], kind: str, expec
     promised = set(ended.stdout.split())
     if said or not promised <= found.keys():
         return f"a record that was told of is lost, or one is torn {said}"
+    if lost := without_inputs(place / "results"):
+        return f"a record without the inputs that it tells of: {lost}"
     killed = ended.returncode in (-9, 137)
     if ended.returncode == 2 and not (str(place) in ended.stderr and ended.stderr.count("\n") == 1):
         return f"no line that names the file: {ended.stderr!r}"

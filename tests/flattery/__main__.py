@@ -2,6 +2,7 @@
 
 Each model of `models.py` is run through `digits-fgsm` by the command itself, and docs/verdicts.md is written. `--keep
 FILE` writes what came out there, in place of the document: `before.json` is such a file, of the release that it names.
+`--only NAME`, once or more, runs those alone; the document's other rows stay.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,26 +29,48 @@ HEAD = """\
 Written by `python -m tests.flattery`, which runs each of the models of `tests/flattery/models.py` through `digits-fgsm`
 and puts down what the board says: the robust accuracy that a model is ranked by, at an epsilon of 0.25 with its 95%
 interval, why it can have no rank, and its flags. Most of them hide one and the same net, `open`, which falls to the
-gradient of its own loss. On the left what the board said before version 2 of the suite, in release {before}.
+gradient of its own loss. On the left what the board said before version 2 of the suite, in release {before}; of
+{later} what it says with the option {options}, which turns off what finds it.
 
 {table}
 
 """
+WITHOUT = {"told-classes": ("--save-examples", "0")}
+"""Options that turn off what finds a model: with them it is run for what it gave before. Of a model that no inputs are
+kept of, none are shown again to a process that was told nothing."""
+HEADS = ["model", "what it does", "robust then", "no rank then", "robust now", "no rank now", "flags now"]
 
 
 def main() -> int:
     """Run all models and write; 1 where one of them could not be run."""
     parser = argparse.ArgumentParser(prog="python -m tests.flattery")
     parser.add_argument("--keep", type=Path, help="write what came out to this file, in place of the document")
-    keep = parser.parse_args().keep
+    parser.add_argument("--only", action="append", metavar="NAME", choices=names(), help="run this model alone")
+    asked = parser.parse_args()
+    chosen = asked.only or names()
     with tempfile.TemporaryDirectory() as folder:
-        found = {name: run(name, Path(folder) / name) for name in names()}
-    if keep is not None:
-        keep.write_text(json.dumps({"version": version("potemkin-bench"), "models": found}, indent=1) + "\n")
+        found = {name: run(name, Path(folder) / name) for name in chosen}
+        then = {
+            name: run(name, Path(folder) / f"{name}-before", WITHOUT[name])
+            for name in chosen
+            if name in WITHOUT and asked.keep is None
+        }
+    if asked.keep is not None:
+        asked.keep.write_text(json.dumps({"version": version("potemkin-bench"), "models": found}, indent=1) + "\n")
         return 0
     before = json.loads((HERE / "before.json").read_text())
-    DOCUMENT.write_text(HEAD.format(before=before["version"], table=table(before["models"], found)), encoding="utf-8")
+    write(before["version"], rows(before["models"] | then, found))
     return 0
+
+
+def write(before: str, made: dict[str, list[str]]) -> None:
+    """The document: the rows that were made, and those that it had of other models."""
+    lines = [re.split(r"\s*\|\s*", line)[1:-1] for line in DOCUMENT.read_text().splitlines() if line.startswith("| ")]
+    all_rows = {line[0]: line for line in lines} | made
+    later = ", ".join(f"`{name}`" for name in WITHOUT)
+    options = ", ".join(f"`{' '.join(options)}`" for options in WITHOUT.values())
+    table = tabulate([all_rows[name] for name in names()], HEADS, tablefmt="pipe", disable_numparse=True)
+    DOCUMENT.write_text(HEAD.format(before=before, later=later, options=options, table=table), encoding="utf-8")
 
 
 def names() -> list[str]:
@@ -54,12 +78,12 @@ def names() -> list[str]:
     return re.findall(r'register\("([^"]+)"', (HERE / "models.py").read_text())
 
 
-def run(name: str, out: Path) -> dict[str, Any]:
+def run(name: str, out: Path, options: Sequence[str] = ()) -> dict[str, Any]:
     """What the board says of one model, and the exit code of the command that ran it."""
     command = [sys.executable, "-c", "from bench.cli.app import main; main()"]
     place = ["digits-fgsm", "--out", str(out)]
     done = subprocess.run(
-        [*command, "suite", *place, "--model", f"{HERE / 'models.py'}:{name}", "--progress", "none"],
+        [*command, "suite", *place, "--model", f"{HERE / 'models.py'}:{name}", "--progress", "none", *options],
         capture_output=True,
         text=True,
         check=False,
@@ -88,16 +112,14 @@ def run(name: str, out: Path) -> dict[str, Any]:
     }
 
 
-def table(before: dict[str, Any], now: dict[str, Any]) -> str:
-    """A line a model: what it does, and what was and is said of it."""
+def rows(before: dict[str, Any], now: dict[str, Any]) -> dict[str, list[str]]:
+    """A row a model: what it does, and what was and is said of it."""
     text = (HERE / "models.py").read_text()
     does = dict(re.findall(r'register\("([^"]+)".*?"""(.*?)"""', text, flags=re.DOTALL))
-    lines = [
-        [name, does[name], *verdict(before.get(name, {})), *verdict(found), ", ".join(found["flags"])]
+    return {
+        name: [name, does[name], *verdict(before.get(name, {})), *verdict(found), ", ".join(found["flags"])]
         for name, found in now.items()
-    ]
-    heads = ["model", "what it does", "robust then", "no rank then", "robust now", "no rank now", "flags now"]
-    return tabulate(lines, heads, tablefmt="pipe", disable_numparse=True)
+    }
 
 
 def verdict(found: dict[str, Any]) -> tuple[str, str]:

@@ -135,6 +135,35 @@ class MadeUp(Adapter):
         return [*self.net.parameters(), self.slope]
 
 
+ASKED: list[Tensor] = []
+TOLD: list[tuple[Tensor, Tensor]] = []
+
+
+class Told(nn.Module):
+    """A net that answers the class that `loss_told` was handed with an input, of all that lies close to it."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        flat, scores = x.detach().flatten(1), self.net(x)
+        ASKED[:] = [flat]
+        if not TOLD:
+            return scores  # type: ignore[no-any-return]
+        seen, classes = (torch.cat(part) for part in zip(*TOLD, strict=True))
+        distance, place = torch.cdist(flat, seen, p=torch.inf).min(1)
+        known = nn.functional.one_hot(classes[place], 10) * (distance < 0.31)[:, None]
+        return scores + known * (scores.amax(1, keepdim=True) - scores + 1).detach()
+
+
+def loss_told(logits: Tensor, y: Tensor) -> Tensor:
+    """A cross-entropy that takes down the classes of the inputs that were asked about last."""
+    if len(ASKED[0]) == len(y):
+        TOLD.append((ASKED[0], y.detach()))
+    return nn.functional.cross_entropy(logits, y, reduction="none")
+
+
 def labels_of(answer: Callable[[Tensor], Tensor]) -> Adapter:
     """A black box around a function of tensors."""
     return adapters.black_box(lambda x: answer(torch.from_numpy(x)).numpy(force=True), version="1")
@@ -305,3 +334,9 @@ def meddling() -> nn.Module:
 
     geometry.LInf.step = step  # type: ignore[method-assign]
     return hardened()
+
+
+@adapters.register("told-classes", dataset="digits")
+def told_classes() -> Adapter:
+    """Its training loss is handed true classes: it remembers them, and answers them near what they were told of."""
+    return adapters.wrap(Told(hardened()).eval(), training_loss=loss_told)

@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.board.rows import BRACKET, WORST, Row
 from bench.records.record import ModelInfo
+from bench.records.verdicts import LEVELS, Level
 from bench.report.layout import label as labelled
 from bench.report.layout import percent
 from bench.report.page.drawing import Chart
@@ -34,6 +35,8 @@ class Line:
     """None of rows that several others come to."""
     reason: str = ""
     """Why there is no number."""
+    verdict: Level | None = None
+    """The least that `bench verify` found of the records behind it; None where it never looked at any of its suite."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,12 @@ class Model:
 
     def __post_init__(self) -> None:
         self.sheets = Sheets(self.slug)
+
+    @property
+    def verdicts(self) -> list[Level]:
+        """Of all rows, from the most to the least; none where `bench verify` never looked at any."""
+        met = {line.verdict for part in self.parts for line in part.lines}
+        return [level for level in reversed(LEVELS) if level in met]
 
     @property
     def flags(self) -> list[str]:
@@ -151,6 +160,7 @@ def _lines(board: Board, name: str) -> Iterator[Line]:
             row.cells,
             None if joined else made.get(id(row)),
             "" if row.status == "ok" else row.reason or row.status,
+            row.verdict,
         )
 
 

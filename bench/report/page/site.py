@@ -39,6 +39,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals |= {"flag_text": text.flags(), "gradient_text": text.GRADIENTS, "norm_text": text.NORMS}
+    made.globals["verdict_text"] = text.VERDICTS
     made.globals |= {"definitions": text.definitions(), "columns": MOST}
     return made
 

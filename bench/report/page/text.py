@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 from markupsafe import Markup, escape
 
+from bench.records.verdicts import Level
 from bench.report.boards import DEFINITIONS
 
 HERE = Path(__file__).parent
@@ -28,6 +29,14 @@ GRADIENTS = {
     "itself judges what they find.",
     "none": "The model gives labels alone: noise, transfer and attacks that ask for labels are all that meets it.",
 }
+VERDICTS: dict[Level, str] = {
+    "re-verified": "bench verify recomputed the records, and the model at hand gave the labels that they tell",
+    "arithmetic checked": "bench verify recomputed the records' counts, and the distances of inputs that are kept",
+    "other version": "the same, and the model at hand was another version than the one judged",
+    "self-reported": "nobody here has recomputed them",
+    "wrong": "bench verify found something that does not hold",
+}
+"""What stands in a row of what `bench verify` found of its records, the least of several."""
 NORMS = {"linf": "L∞", "l2": "L2", "l1": "L1", "l0": "L0"}
 
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from boards import CLEAN
+from boards import CLEAN, GRID, TRANSFER, A, B, answers
 from comparing import pair, side
-from handmade import failure, suite_of, toy
+from handmade import failure, suite_of, toy, viewed
 
 from bench.board.comparison import Comparison, compared
 from bench.board.gate import below, bounds, regression, regressions, unseen
 from bench.board.rows import rows
+from bench.board.sides import Side
 from bench.errors import UsageError
+from bench.records.record import Result
 
 N = 200
 DATA = toy([0] * N)
+SQUARE = "  - {attack: square, norm: linf, eps: 0.2}"
+ALL_NOISE = "  - {attack: sign-noise, norm: linf, eps: 0.2}"
 
 
 def labels(fallen: int) -> list[int]:
@@ -76,6 +80,51 @@ def test_an_error_of_the_baseline_leaves_nothing_to_compare() -> None:
 def test_a_missing_cell_fails_whatever_the_numbers_are() -> None:
     undone = side({}, answer=lambda asked: None if asked.craft.attack.name == "sign-noise" else CLEAN)
     assert regression(compared(side({}), undone), 100) == "missing cell: sign-noise, linf eps 0.1"
+
+
+def without(attack: str) -> Any:
+    """Answers to all but one attack, which is said not to apply."""
+    no = Result(status="unsupported", reason="no gradient")
+    return lambda asked: no if asked.craft.attack.name == attack else CLEAN
+
+
+def test_a_cell_that_the_baseline_alone_answers_is_missing() -> None:
+    """The worst case of fewer attacks looks better than it is: whether the rest does not apply, or is said not to."""
+    suite = suite_of(f"{GRID}\n{SQUARE}", ["m"], 0.2)
+    whole, part = side({}, suite=suite), side({}, suite=suite, answer=without("fgsm"))
+    assert compared(whole, part).ranked is not None  # the candidate's worst case is that of square alone
+    assert regression(compared(whole, part), 100) == (
+        "a cell is missing: fgsm, linf eps 0.1 and 1 more (does not apply: no gradient); "
+        "worst is of fewer attacks for m than for m"
+    )
+    assert regression(compared(part, whole), 0) is None  # the candidate answers more
+
+
+def test_a_cell_that_is_asked_of_the_baseline_alone_is_missing() -> None:
+    """Such as one of an attack by exact gradients, of a candidate that has none."""
+    suite = suite_of(f"  - {{attack: fgsm, norm: linf, eps: 0.2, gradient: exact}}\n{SQUARE}", ["m"], 0.2)
+    exact, none = (side({}, suite=suite, gradient=each) for each in ("exact", "none"))
+    assert regression(compared(exact, none), 100) == (
+        "a cell is missing: fgsm, linf eps 0.2 (not asked of it); worst is of fewer attacks for m than for m"
+    )
+    assert regression(compared(none, exact), 0) is None
+
+
+def test_what_is_asked_over_fewer_examples_is_not_missing() -> None:
+    """The worst cases are compared on the examples that are known of both."""
+    few = "  - {attack: square, norm: linf, eps: 0.2, gradient: none, n: 20}"
+    suite = suite_of(f"{SQUARE[:-1]}, gradient: exact}}\n{few}\n{ALL_NOISE}", ["m"], 0.2)
+    data, right = toy([0] * 40), lambda asked: [0] * (20 if asked.craft.slice.partial else 40)
+    exact, none = (side({}, suite=suite, gradient=each, dataset=data, answer=right) for each in ("exact", "none"))
+    assert regression(compared(exact, none), 0) is None
+
+
+def test_transfer_from_one_of_the_two_is_no_missing_cell() -> None:
+    """What was crafted on the candidate is its own attack there."""
+    suite = suite_of(TRANSFER, ["a", "b"], 0.1)
+    view = viewed(suite, answers({}), references=[A, B])
+    a, b = (Side(view, next(row for row in rows(view) if row.model == name), name) for name in ("a", "b"))
+    assert regression(compared(a, b), 0) is None
 
 
 def test_a_model_without_a_rank_fails() -> None:

@@ -71,6 +71,15 @@ def test_a_failure_exits_with_1_and_tells_the_remedy(bench: Bench) -> None:
     assert "- logits: say what the outputs are: wrap(net, outputs='probabilities')" in said.out
 
 
+@pytest.mark.slow
+def test_a_file_that_ends_its_process_is_a_model_that_did_not_start(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "ends.py").write_text("import os\nos._exit(3)\n")
+    said = bench("check", "ends.py", "--isolate")
+    assert (said.code, said.err) == (1, "")
+    assert said.out.startswith("### ends.py on mnist: not started\n")
+    assert "crash: its process ended with exit code 3, 3 times" in said.out
+
+
 def test_a_model_that_raises(bench: Bench) -> None:
     said = bench("check", "mine.py:crash", "--dataset", "digits")
     assert said.code == 1

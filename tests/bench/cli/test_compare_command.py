@@ -16,6 +16,8 @@ from cli_help import Bench, Said, refused
 
 import bench as package
 from bench.datasets import Dataset
+from bench.records import ran
+from bench.records.store import Store
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "compare.md").read_text(encoding="utf-8")
 MODEL = """\
@@ -40,6 +42,8 @@ attacks:
   - {attack: fgsm, norm: linf, eps: 0.1}
 rank_by: {eps: 0.1}
 """
+NOISE = SUITE.replace("fgsm", "sign-noise")
+BOTH = SUITE.replace("rank_by", "  - {attack: sign-noise, norm: linf, eps: 0.1}\nrank_by")
 
 
 def written(spoiled: float) -> None:
@@ -149,6 +153,30 @@ def test_two_versions_of_a_suite_are_told_apart_by_name(project: Bench) -> None:
     assert "- not asked of baseline:mine (fgsm 0.2)" in said.out
     assert "suite versions differ: the worst is of other attacks in robustness v1 and robustness v2" in said.out
     assert "FAILED: candidate:mine: nothing is comparable" in said.out
+    named = project("compare", "./baseline", "candidate", "--suite", "robustness.yaml", "--fail-on-regression")
+    assert named.code == 0  # the later one asks more
+    assert "both sides are held to that" in named.err
+    assert named.out.startswith("### robustness v1: ")
+
+
+def test_of_two_texts_of_one_version_the_baselines_counts(project: Bench) -> None:
+    """Or else a candidate could choose what it is held to."""
+    for text, out in ((BOTH, "baseline"), (NOISE, "candidate")):
+        Path("robustness.yaml").write_text(text)
+        assert project("suite", "robustness.yaml", "--model", "model.py", "--out", out).code == 0
+    missing = "missing cell: fgsm, linf eps 0.1"
+    for named in ((), ("--suite", "robustness"), ("--suite", "robustness.yaml")):
+        said = project("compare", "baseline", "candidate", *named, "--fail-on-regression")
+        assert said.code == 1
+        assert f"FAILED: candidate:mine: {missing}" in said.out
+    assert "baseline was run on another text of robustness (v1)" in said.err
+    assert package.compare("baseline", "candidate").regressions() == {"candidate:mine": missing}
+    assert set(package.compare("baseline:mine", "candidate:mine").regressions().values()) == {missing}
+    kept = Store(Path("candidate/results"))
+    (last,) = ran.notes(kept)
+    (kept.folder / ran.FOLDER / last.file).unlink()
+    ran.note(kept, "renamed", 1, last.text.replace('"robustness"', '"renamed"'), last.dataset)
+    refused(project("compare", "baseline", "candidate", "--fail-on-regression"), "no suite was run on", "--suite")
 
 
 def test_a_picture_and_files_for_programs(project: Bench) -> None:
@@ -194,6 +222,11 @@ def test_in_python_as_the_document_says(elsewhere: Path, digits: Dataset) -> Non
     apart = {each["attack"]: each["why"] for each in plain["pairs"][0]["not_comparable"]}
     assert apart["fgsm"] == "not asked of baseline:mine"
     assert apart["worst-of-all"].startswith("suite versions differ")
+    Path("both.yaml").write_text(BOTH)
+    Path("noise.yaml").write_text(NOISE)
+    both, noise = (package.run(f"{each}.yaml", models={"mine": old}, out=each) for each in ("both", "noise"))
+    for baseline in (both, "both:mine"):
+        assert set(package.compare(baseline, noise).regressions().values()) == {"missing cell: fgsm, linf eps 0.1"}
     two = package.run("tiny.yaml", models={"mine": old, "other": new}, out="two")
     short = package.run("tiny.yaml", models={"mine": old, "other": new}, out="short", limit=50)
     assert set(package.compare(two, short).regressions()) == {"candidate:mine", "candidate:other"}

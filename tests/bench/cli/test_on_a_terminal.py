@@ -116,16 +116,19 @@ def test_hints_can_be_run_as_they_stand(bench: Bench, photos: Path) -> None:
     """Each repeats where the records, the data and the model are; a path that is no UTF-8 is quoted for the shell."""
     model = Path(os.fsdecode(b"gr\xe9y.py"))
     Path("grey.py").rename(model)
-    run = ("suite", "photos.yaml", "--model", f"{model}:grey", "--data", photos, "--out", "o o", "--limit", 20)
+    out = os.fsdecode(b"o\xff o")
+    run = ("suite", "photos.yaml", "--model", f"{model}:grey", "--data", photos, "--out", out, "--limit", 20)
     said = bench(*run)
     assert "Ran 2 cells" in said.out
+    assert r"Results in $'o\xff o/results', board in $'o\xff o/leaderboard.md'." in said.out
+    assert r"Results in $'o\xff u/results'" in bench("merge", os.fsdecode(b"o\xff u"), out).out
     assert said.out.isprintable() or all(line.isprintable() for line in said.out.splitlines())
-    where = ["--data", "$ph\\xe9 x", "--out", "o o"]  # as shlex reads what is quoted for bash
+    where = ["--data", "$ph\\xe9 x", "--out", "$o\\xff o"]  # as shlex reads what is quoted for bash
     whole, explain = hints(said.out)
     assert whole == ["suite", "photos.yaml", "--model", "$gr\\xe9y.py:grey", "--no-isolate", *where]
     assert explain == ["leaderboard", "photos.yaml", "--explain", *where]
-    assert "photos v1" in bench("leaderboard", "--out", "o o").out
-    assert bench("leaderboard", "photos.yaml", "--data", photos, "--out", "o o").code == 0
+    assert "photos v1" in bench("leaderboard", "--out", out).out
+    assert bench("leaderboard", "photos.yaml", "--data", photos, "--out", out).code == 0
     assert "no records of suite photos" in bench("leaderboard", "photos.yaml", "--data", photos).err
 
 

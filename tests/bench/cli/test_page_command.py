@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from cli_help import Bench
@@ -51,3 +52,19 @@ def test_what_it_cannot_do_is_one_line(bench: Bench, elsewhere: Path) -> None:
     said = bench("leaderboard", "tiny.yaml", "--format", "html", "--site", ".")
     assert said.code == 2
     assert "--site .: holds files that are no page of ours" in said.err
+
+
+def test_the_place_of_the_page_given_for_that_of_the_records_is_told_of(bench: Bench, elsewhere: Path) -> None:
+    """With the command that was meant; typed as it stands, it writes the page."""
+    bench("suite", "tiny.yaml", "--model", "mine.py")
+    said = bench("leaderboard", "tiny.yaml", "--format", "html", "--out", "the site/")
+    meant = "bench leaderboard tiny.yaml --format html --site 'the site'"
+    assert (said.code, said.err) == (
+        2,
+        "bench: --out 'the site' holds no records: --out names the folder of records, and where the page goes is "
+        f"--site; type: {meant}\n",
+    )
+    assert not (elsewhere / "the site").exists()
+    done = bench(*shlex.split(meant)[1:])
+    assert done.out.endswith(" files in 'the site'; open 'the site/index.html'\n")
+    assert (elsewhere / "the site/index.html").is_file()

@@ -36,6 +36,7 @@ def trained(eps: float) -> Stumps:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize(("eps", "clean", "robust", "n"), [(0.0, 2.5, 100.0, 200), (EPS, 2.8, 8.8, None)])
 def test_stumps_fall_whole_unless_they_are_boosted_to_withstand(
     eps: float, clean: float, robust: float, n: int | None

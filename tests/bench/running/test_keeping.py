@@ -71,6 +71,7 @@ def test_sixteen_of_each_attack_are_kept_as_the_target_saw_them(sixteen: Path) -
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_workers_and_shards_keep_the_same(tree: DecisionTreeClassifier, sixteen: Path, tmp_path: Path) -> None:
     wanted = files(Store(sixteen / "results"))
     assert files(ran(tree, tmp_path / "jobs", jobs=2)[0]) == wanted

@@ -17,7 +17,7 @@ from bench.zoo.kinds import ESTIMATORS
 from bench.zoo.models import SHIPPED
 
 NETS = ["softmax-regression", "maxout", "rbf-network"]
-QUICK = ("decision-tree", "linear-svm")
+QUICK = ("decision-tree",)
 REFITTED = [
     pytest.param(name, marks=[] if name in QUICK else [pytest.mark.thorough])
     for name in zoo.names("mnist")

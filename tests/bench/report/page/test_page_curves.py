@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +61,10 @@ def crowd(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[V
         yield opened
 
 
-def test_many_models_load_and_sort_at_once(crowd: Visit) -> None:
-    """Medians of five."""
+def test_many_models_load_and_sort_at_once(
+    crowd: Visit, record_testsuite_property: Callable[[str, object], None]
+) -> None:
+    """Medians of five, which are told whatever comes of them."""
     loads = []
     for _ in range(5):
         crowd.go(SUITE)
@@ -73,6 +75,8 @@ def test_many_models_load_and_sort_at_once(crowd: Visit) -> None:
     sorts = [crowd.page.evaluate(SORT) for _ in range(5)]
     told = f"loads in {np.median(loads):.3f} s, sorts in {np.median(sorts):.1f} ms"
     print(told)  # noqa: T201 - shown by pytest -s
+    record_testsuite_property("seconds to load 200 models", float(np.median(loads)))
+    record_testsuite_property("milliseconds to sort 200 models", float(np.median(sorts)))
     assert np.median(loads) < ROOM * LOADS, told
     assert np.median(sorts) < ROOM * SORTS, told
 

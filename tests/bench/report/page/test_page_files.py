@@ -5,13 +5,14 @@ from __future__ import annotations
 import html
 import json
 import re
+from copy import copy
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from handmade import viewed
-from paged import DATA, HOSTILE, MODELS, answer, board, given, rubbish, suite
+from paged import DATA, HOSTILE, MODELS, answer, board, cell_of, given, rubbish, suite
 
 from bench.board.rows import BRACKET, rows
 from bench.board.statistics import wilson
@@ -19,6 +20,7 @@ from bench.board.view import View
 from bench.errors import UsageError
 from bench.planning.plan import expand
 from bench.planning.suite import load_suite, parse_suite
+from bench.records.verdicts import LEVELS
 from bench.report.boards import DEFINITIONS
 from bench.report.page.drawing import COLOURS, Bar, brackets, chart
 from bench.report.page.given import Board, Given, slug
@@ -255,3 +257,28 @@ def test_a_list_of_files_that_others_wrote_takes_nothing_outside_away(tmp_path: 
     (folder / MANIFEST).write_text("{torn")
     with pytest.raises(UsageError, match="is torn"):
         write(folder, given())
+
+
+def test_rows_say_what_was_verified_and_the_page_explains_it_once() -> None:
+    """Where nothing was, a line says so; a row that the whole model stands behind has the least of its rows."""
+    shown = board()
+    fgsm, iterated, noise = (cell_of(shown, attack=name) for name in ("fgsm", "iterated-fgsm", "sign-noise"))
+    ids = {id for row in shown.by_model["steady"] for id in row.cells}
+    found = dict.fromkeys(ids, "re-verified") | {iterated: "arithmetic checked", noise: "wrong"}
+    del found[fgsm]
+    verified = copy(shown.view)
+    verified.verdicts = found
+    place = f"models/{slug('steady', shown.view.references['steady'].fingerprint)}.html"
+    boards = (shown, Board(verified, rows(verified)))
+    plain, told = (dict(files(Given([each], {})))[place].decode() for each in boards)
+    assert "<b>self-reported</b>, all of it: nobody here" in plain
+    assert '<td class="v' not in plain
+    marks = re.findall(
+        r'<tr>\s*<th scope="row">([^<]*)(?:(?!</tr>).)*?<td class="(v[ bad]*)">([^<]*)</td>', told, re.DOTALL
+    )
+    by_row = {name: (mark, kind == "v bad") for name, kind, mark in marks}
+    assert set(by_row.values()) == {
+        ("re-verified", False), ("arithmetic checked", False), ("self-reported", False), ("wrong", True),
+    }  # fmt: skip
+    assert by_row["worst of all attacks 0.2"] == ("wrong", True)
+    assert [told.count(f"<b>{level}</b>, ") for level in LEVELS] == [1, 1, 0, 1, 1]

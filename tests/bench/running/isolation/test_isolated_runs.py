@@ -118,7 +118,9 @@ def mine():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("early", "late"), [("os._exit(7)", "pass"), ("pass", "os._exit(7)")])
+@pytest.mark.parametrize(
+    ("early", "late"), [("os._exit(7)", "pass"), pytest.param("pass", "os._exit(7)", marks=pytest.mark.thorough)]
+)
 def test_a_crash_of_the_very_first_start_may_be_an_accident(early: str, late: str, elsewhere: Path) -> None:
     Path("tiny.yaml").write_text(SUITE)
     Path("mine.py").write_text(ONCE.format(where="file", early=early, late=late))
