@@ -6,17 +6,10 @@ whole by whoever asks next, so runs at the same time lose none; one that is torn
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
-from pathlib import Path
 
-from pydantic import Field, ValidationError
-
-from bench.errors import UsageError
-from bench.files import replace_file
-from bench.records.cell import Block, ModelInfo
+from bench.records.cell import ModelInfo
+from bench.records.notes import At, Note, keep, now, read, usable, writing
 from bench.records.store import Store
 
 FOLDER = "asked"
@@ -24,21 +17,19 @@ CAP = 10_000
 """Bytes; more are no note of ours."""
 
 
-class Asked(Block):
+class Asked(Note):
     """A version of a model that a run asked for."""
 
     dataset: str
     """Checksum."""
     name: str
     fingerprint: str
-    at: str = Field(pattern=r"^\d{4}-\d\d-\d\dT[\d:.]+\+00:00$")
-    """When, as records tell when they were finished."""
+    at: At
+    """When."""
 
     @property
-    def file(self) -> str:
-        """A file name that no other model has, whatever its own name is."""
-        digest = hashlib.sha256(f"{self.dataset} {self.name}".encode()).hexdigest()
-        return f"{digest[:32]}.json"
+    def subject(self) -> str:
+        return f"{self.dataset} {self.name}"
 
 
 def note(store: Store, dataset: str, models: Iterable[ModelInfo]) -> None:
@@ -47,38 +38,22 @@ def note(store: Store, dataset: str, models: Iterable[ModelInfo]) -> None:
     Raises:
         UsageError: that cannot be written.
     """
-    at = datetime.now(UTC).isoformat(timespec="milliseconds")
-    try:
+    folder, at = store.folder / FOLDER, now()
+    with writing(folder):
         for model in models:
-            _keep(store, Asked(dataset=dataset, name=model.name, fingerprint=model.fingerprint, at=at))
-    except OSError as error:
-        folder = store.folder / FOLDER
-        raise UsageError(f"cannot write into {folder} ({error.strerror}); choose another with --out") from None
+            keep(folder, Asked(dataset=dataset, name=model.name, fingerprint=model.fingerprint, at=at))
 
 
 def notes(store: Store) -> Iterator[Asked]:
     """All usable notes of a folder."""
-    for path in sorted((store.folder / FOLDER).glob("*.json")):
-        found = _read(path)
-        if found is not None and found.file == path.name:
-            yield found
+    yield from usable(store.folder / FOLDER, Asked, CAP)
 
 
 def unite(into: Store, sources: Iterable[Store]) -> None:
     """Bring the notes of other folders into one: of each model the last."""
+    folder = into.folder / FOLDER
     for source in sources:
         for theirs in notes(source):
-            ours = _read(into.folder / FOLDER / theirs.file)
+            ours = read(folder / theirs.file, Asked, CAP)
             if ours is None or (ours.at, ours.fingerprint) < (theirs.at, theirs.fingerprint):
-                _keep(into, theirs)
-
-
-def _keep(store: Store, asked: Asked) -> None:
-    replace_file(store.folder / FOLDER / asked.file, (asked.model_dump_json(indent=1) + "\n").encode())
-
-
-def _read(path: Path) -> Asked | None:
-    with contextlib.suppress(OSError, ValidationError):
-        if path.is_file() and path.stat().st_size <= CAP:
-            return Asked.model_validate_json(path.read_bytes())
-    return None
+                keep(folder, theirs)

@@ -7,18 +7,14 @@ is, and one that is torn, foreign or of another digest counts for nothing.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, model_validator
 
-from bench.errors import UsageError
-from bench.files import replace_file
-from bench.records.cell import Block, Name
+from bench.records.cell import Name
+from bench.records.notes import At, Note, keep, now, read, usable, writing
 from bench.records.store import Store
 
 FOLDER = "suites"
@@ -26,7 +22,7 @@ CAP = 300_000
 """Bytes; more are no note of ours."""
 
 
-class Ran(Block):
+class Ran(Note):
     """A suite that was run."""
 
     suite: Name
@@ -39,14 +35,18 @@ class Ran(Block):
     """Checksum."""
     models: Annotated[tuple[Name, ...], Field(max_length=1000)] = ()
     """Asked for by name, beyond the suite's own."""
-    at: str = Field(pattern=r"^\d{4}-\d\d-\d\dT[\d:.]+\+00:00$")
-    """When it was run last, as records tell when they were finished."""
+    at: At
+    """When it was run last."""
 
     @property
-    def file(self) -> str:
-        """A file name that no other suite has."""
-        digest = hashlib.sha256(f"{self.suite} {self.version}".encode()).hexdigest()
-        return f"{digest[:32]}.json"
+    def subject(self) -> str:
+        return f"{self.suite} {self.version}"
+
+    @model_validator(mode="after")
+    def _is_of_its_digest(self) -> Self:
+        if self.sha256 != _sha256(self.text):
+            raise ValueError("the text has another digest")
+        return self
 
 
 def note(store: Store, suite: str, version: int, text: str, dataset: str, models: Iterable[str] = ()) -> None:
@@ -55,32 +55,27 @@ def note(store: Store, suite: str, version: int, text: str, dataset: str, models
     Raises:
         UsageError: that cannot be written.
     """
-    at = datetime.now(UTC).isoformat(timespec="milliseconds")
-    ran = Ran(suite=suite, version=version, text=text, sha256=_sha256(text), dataset=dataset, at=at)
-    before = _read(store.folder / FOLDER / ran.file)
-    try:
-        _keep(store, ran.model_copy(update={"models": _together(before.models if before else (), models)}))
-    except OSError as error:
-        folder = store.folder / FOLDER
-        raise UsageError(f"cannot write into {folder} ({error.strerror}); choose another with --out") from None
+    folder = store.folder / FOLDER
+    ran = Ran(suite=suite, version=version, text=text, sha256=_sha256(text), dataset=dataset, at=now())
+    before = read(folder / ran.file, Ran, CAP)
+    with writing(folder):
+        keep(folder, ran.model_copy(update={"models": _together(before.models if before else (), models)}))
 
 
 def notes(store: Store) -> Iterator[Ran]:
     """All usable notes of a folder."""
-    for path in sorted((store.folder / FOLDER).glob("*.json")):
-        found = _read(path)
-        if found is not None and found.file == path.name:
-            yield found
+    yield from usable(store.folder / FOLDER, Ran, CAP)
 
 
 def unite(into: Store, sources: Iterable[Store]) -> None:
     """Bring the notes of other folders into one: of each suite the last, with the models that any of them names."""
+    folder = into.folder / FOLDER
     for source in sources:
         for theirs in notes(source):
-            ours = _read(into.folder / FOLDER / theirs.file)
+            ours = read(folder / theirs.file, Ran, CAP)
             last = theirs if ours is None or (ours.at, ours.sha256) < (theirs.at, theirs.sha256) else ours
             models = _together(ours.models if ours else (), theirs.models)
-            _keep(into, last.model_copy(update={"models": models}))
+            keep(folder, last.model_copy(update={"models": models}))
 
 
 def _together(*groups: Iterable[str]) -> tuple[str, ...]:
@@ -89,15 +84,3 @@ def _together(*groups: Iterable[str]) -> tuple[str, ...]:
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _keep(store: Store, ran: Ran) -> None:
-    replace_file(store.folder / FOLDER / ran.file, (ran.model_dump_json(indent=1) + "\n").encode())
-
-
-def _read(path: Path) -> Ran | None:
-    with contextlib.suppress(OSError, ValidationError, UnicodeError):
-        if path.is_file() and path.stat().st_size <= CAP:
-            found = Ran.model_validate_json(path.read_bytes())
-            return found if found.sha256 == _sha256(found.text) else None
-    return None
