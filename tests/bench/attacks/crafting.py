@@ -102,3 +102,9 @@ def budgets_of(name: str, clip: bool, grid: list[float]) -> list[list[Threat]]:
     if make_attack(name, {}).measures:
         return [[Threat(norm=norm, clip=limits)] for norm in norms]
     return [[Threat(norm=norm, eps=eps, clip=limits) for eps in sizes(norm, grid)] for norm in norms] or [[Threat()]]
+
+
+def right(source: Adapter, n: int = 40) -> tuple[Tensor, Tensor]:
+    """A batch with the labels that a model gives it."""
+    x, _ = batch(n)
+    return x, source.predict(x)
