@@ -9,12 +9,12 @@ import pytest
 import torch
 
 import adapters
-from tests.peers import pieces
+from tests.peers import bounds, pieces
 from tests.peers.compare import Row
 from tests.peers.duels import bouts
 from tests.peers.judged import distances, fooled
-from tests.peers.report import of_missed, of_rows
-from tests.peers.subjects import Asked
+from tests.peers.report import document, of_bounds, of_missed, of_rows
+from tests.peers.subjects import Asked, Subject
 
 X = torch.tensor([[0.3, 0.5]]).repeat(6, 1)
 Y = torch.zeros(6, dtype=torch.int64)
@@ -118,3 +118,32 @@ def test_a_piece_is_measured_once_and_again_where_what_it_depends_on_has_changed
 
     assert [pieces.piece("a", {"n": n}, measure)["fooled"] for n in (1, 1, 2)] == [1, 1, 2]
     assert json.loads((tmp_path / "a.json").read_text())["asked"] == {"n": 2}
+
+
+def test_leads_are_of_the_true_class_over_each_of_the_others():
+    leads = bounds._leads(torch.tensor([0, 3]))
+    scores = torch.arange(10.0)
+    assert (leads[1] @ scores).tolist() == [3 - other for other in range(10) if other != 3]
+    assert (leads[0] @ scores).tolist() == [-other for other in range(1, 10)]
+
+
+def test_certificates_are_compared_example_by_example_and_only_of_what_both_were_asked(threshold, monkeypatch):
+    subject = Subject("raghunathan", threshold, np.arange(6), X, Y, {})
+    found = {
+        "ours": {"proved": [1, 1, 1, 0, 0, 0], "each": 0.5},
+        "CROWN": {"proved": [1, 1, 0, 1, 0, 0], "each": 0.25},
+        "CROWN-Optimized": {},
+    }
+    asked = []
+
+    def read(name, says, measure):
+        asked.append(measure is None)
+        return found[name.removeprefix("bounds-raghunathan-0.1-")]
+
+    monkeypatch.setattr(bounds, "piece", read)
+    (line,) = bounds.bounded(subject, kept=True)
+    assert asked == [True] * 3
+    assert (line.ours, line.theirs, line.only_ours, line.only_theirs) == (3, 3, 1, 1)
+    assert "0.500 / 0.250" in of_bounds([line])
+    assert "- certificate against certificate on wong-kolter" in document([], [], [line])
+    assert "- certificate against certificate on raghunathan" not in document([], [], [line])

@@ -13,9 +13,11 @@ from pathlib import Path
 import torch
 
 from bench.errors import UsageError
+from tests.peers.bounds import NETS as CERTIFIED
+from tests.peers.bounds import Bounded, bounded
 from tests.peers.compare import Row, outcome, rivals_of, rows
 from tests.peers.duels import DUELS, NETS, Bout, bouts, duel
-from tests.peers.report import document, of_bouts, of_rows
+from tests.peers.report import document, of_bounds, of_bouts, of_rows
 from tests.peers.subjects import CASES, Subject, subject
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +42,7 @@ def _measured(names: list[str]) -> int:
         raise UsageError(f"no model {unknown[0]!r} is compared; there are {', '.join(CASES)}")
     compared: list[Row] = []
     fought: list[Bout] = []
+    proved: list[Bounded] = []
     for name in names or CASES:
         one = subject(name, Path("bench-out"))
         found = list(rows(one, [outcome(one, key, kept=kept) for key in rivals_of(name)]))
@@ -51,8 +54,13 @@ def _measured(names: list[str]) -> int:
             fought += both
             if both:
                 _say(of_bouts(both))
+        if name in CERTIFIED:
+            lines = list(bounded(one, kept=kept))
+            proved += lines
+            if lines:
+                _say(of_bounds(lines))
     if not names:
-        DOCUMENT.write_text(document(compared, fought), encoding="utf-8")
+        DOCUMENT.write_text(document(compared, fought, proved), encoding="utf-8")
         _say(f"wrote {DOCUMENT.relative_to(ROOT)}")
     return int(not all(row.met for row in compared) or not all(bout.better and bout.cheaper for bout in fought))
 
