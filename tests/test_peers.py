@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import adapters
-from tests.peers import bounds, pieces
+from tests.peers import bounds, pieces, provers
 from tests.peers.compare import Row
 from tests.peers.duels import bouts
 from tests.peers.judged import distances, fooled
@@ -121,7 +121,7 @@ def test_a_piece_is_measured_once_and_again_where_what_it_depends_on_has_changed
 
 
 def test_leads_are_of_the_true_class_over_each_of_the_others():
-    leads = bounds._leads(torch.tensor([0, 3]))
+    leads = provers.leads(torch.tensor([0, 3]))
     scores = torch.arange(10.0)
     assert (leads[1] @ scores).tolist() == [3 - other for other in range(10) if other != 3]
     assert (leads[0] @ scores).tolist() == [-other for other in range(1, 10)]
@@ -130,8 +130,8 @@ def test_leads_are_of_the_true_class_over_each_of_the_others():
 def test_certificates_are_compared_example_by_example_and_only_of_what_both_were_asked(threshold, monkeypatch):
     subject = Subject("raghunathan", threshold, np.arange(6), X, Y, {})
     found = {
-        "ours": {"proved": [1, 1, 1, 0, 0, 0], "each": 0.5},
-        "CROWN": {"proved": [1, 1, 0, 1, 0, 0], "each": 0.25},
+        "ours": {"proved": [1, 1, 1, 0, 0, 0], "fooled": [0, 0, 0, 1, 1, 0], "each": 0.5},
+        "CROWN": {"proved": [1, 1, 0, 1, 0, 1], "fooled": [0] * 6, "each": 0.25},
         "CROWN-Optimized": {},
     }
     asked = []
@@ -142,8 +142,10 @@ def test_certificates_are_compared_example_by_example_and_only_of_what_both_were
 
     monkeypatch.setattr(bounds, "piece", read)
     (line,) = bounds.bounded(subject, kept=True)
-    assert asked == [True] * 3
-    assert (line.ours, line.theirs, line.only_ours, line.only_theirs) == (3, 3, 1, 1)
-    assert "0.500 / 0.250" in of_bounds([line])
-    assert "- certificate against certificate on wong-kolter" in document([], [], [line])
-    assert "- certificate against certificate on raghunathan" not in document([], [], [line])
+    assert asked == [True] * 4
+    assert (line.ours, line.theirs, line.only_ours, line.only_theirs, line.against) == ((3, 2), (4, 0), 2, 1, 1)
+    assert "3 / 2 / 1" in of_bounds([line])
+    assert "0.5 / 0.25" in of_bounds([line])
+    page = document([], [], [line])
+    assert "- auto_LiRPA, CROWN, on wong-kolter\n" in page
+    assert "- auto_LiRPA, CROWN-Optimized, on raghunathan, wong-kolter\n" in page

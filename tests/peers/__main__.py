@@ -13,7 +13,6 @@ from pathlib import Path
 import torch
 
 from bench.errors import UsageError
-from tests.peers.bounds import NETS as CERTIFIED
 from tests.peers.bounds import Bounded, bounded
 from tests.peers.compare import Row, outcome, rivals_of, rows
 from tests.peers.duels import DUELS, NETS, Bout, bouts, duel
@@ -54,11 +53,10 @@ def _measured(names: list[str]) -> int:
             fought += both
             if both:
                 _say(of_bouts(both))
-        if name in CERTIFIED:
-            lines = list(bounded(one, kept=kept))
-            proved += lines
-            if lines:
-                _say(of_bounds(lines))
+        lines = list(bounded(one, kept=kept))
+        proved += lines
+        if lines:
+            _say(of_bounds(lines))
     if not names:
         DOCUMENT.write_text(document(compared, fought, proved), encoding="utf-8")
         _say(f"wrote {DOCUMENT.relative_to(ROOT)}")

@@ -7,10 +7,10 @@ from importlib.metadata import PackageNotFoundError, version
 
 from tabulate import tabulate
 
-from tests.peers.bounds import NETS as CERTIFIED
 from tests.peers.bounds import Bounded
 from tests.peers.compare import Row
 from tests.peers.duels import DUELS, NETS, Bout
+from tests.peers.provers import PROVERS
 from tests.peers.rivals import RIVALS
 from tests.peers.subjects import CASES
 
@@ -78,22 +78,27 @@ def of_bouts(bouts: Sequence[Bout]) -> str:
 def of_bounds(lines: Sequence[Bounded]) -> str:
     """Certificate against certificate."""
     return _table(
-        ("net", "eps", "n", "ours", "auto_LiRPA by", "theirs", "ours only", "theirs only", "s an example"),
+        ("model", "eps", "n", "ours", "beside", "theirs", "ours only", "theirs only", "contrary", "s an example"),
         [
             [
-                line.net,
+                line.model,
                 f"{line.eps:g}",
                 line.n,
-                line.ours,
-                line.method,
-                line.theirs,
+                _decided(line.n, *line.ours),
+                f"{PROVERS[line.prover].library}, {PROVERS[line.prover].title}",
+                _decided(line.n, *line.theirs),
                 line.only_ours,
                 line.only_theirs,
-                f"{line.seconds[0]:.3f} / {line.seconds[1]:.3f}",
+                line.against,
+                f"{line.seconds[0]:.2g} / {line.seconds[1]:.2g}",
             ]
             for line in lines
         ],
     )
+
+
+def _decided(n: int, proved: int, fooled: int) -> str:
+    return f"{proved} / {fooled} / {n - proved - fooled}"
 
 
 def of_missed(rows: Sequence[Row]) -> str:
@@ -167,10 +172,14 @@ def _certified(bounds: Sequence[Bounded]) -> str:
     return f"""
 ## Certificate against certificate
 
-Examples proved right within the size, of those that are right as they are: by `worst-case`, and by linear bounds of
-auto_LiRPA 0.7.1 (the newest of its repository, a050a3d; its releases on the package index take no torch of today). Its
-bounds are in float32 and allow for no rounding, ours are in float64 and allow for the model's own. *CROWN-Optimized*
-also chooses the slopes of the layers within, ours those of the last bound alone. Ten examples at a time, one thread.
+Of examples that are right as they are: proved right within the size / fooled by a witness / open. Ours is `worst-case`,
+with a second an example. *Ours only*, *theirs only*: decided by one alone; *contrary*: proved by one and fooled by the
+other. Seconds of the processor, one thread, without what it takes to hand a model over.
+
+auto_LiRPA is 0.7.1, the newest of its repository (a050a3d); its releases on the package index take no torch of today.
+Its linear bounds propose no witness, are in float32 and allow for no rounding; ours are in float64 and allow for the
+model's own. CROWN-Optimized chooses the slopes of all layers within, ours those of the last bound alone. Veritas
+(0.3.1) searches for each rival with the settings of its own robustness search, a second an example in all.
 
 {of_bounds(bounds)}
 """
@@ -198,8 +207,11 @@ def _short(rows: Sequence[Row], bouts: Sequence[Bout], bounds: Sequence[Bounded]
         missing = [key for key in DUELS if (net, key) not in fought]
         if missing:
             lines.append(f"- attack against attack on {net}: {', '.join(missing)}")
-    proved = {line.net for line in bounds}
-    lines += [f"- certificate against certificate on {net}" for net in CERTIFIED if net not in proved]
+    proved = {(line.model, line.prover) for line in bounds}
+    for key, prover in PROVERS.items():
+        missing = [name for name in prover.models if (name, key) not in proved]
+        if missing:
+            lines.append(f"- {prover.library}, {prover.title}, on {', '.join(missing)}")
     listed = "\n".join(lines)
     return f"\n## Not run yet\n\n{listed}\n" if lines else ""
 
