@@ -29,7 +29,7 @@ class Rival:
     """Name of its distribution."""
     title: str
     gives: str
-    """What it is shown of a model: `scores` (and their gradient) or `labels`."""
+    """What it is shown of a model: `scores` (and their gradient), `probabilities` or `labels`."""
     craft: Craft
     models: tuple[str, ...]
     by_size: bool = False
@@ -132,5 +132,5 @@ RIVALS: Mapping[str, Rival] = {
     "art-tree": Rival("adversarial-robustness-toolbox", "DecisionTreeAttack", "labels", _art_tree, ("decision-tree",)),
     "foolbox-hsj": Rival("foolbox", "HopSkipJump", "labels", _foolbox_hsj, OTHERS),
     "art-hsj": Rival("adversarial-robustness-toolbox", "HopSkipJump", "labels", _art_hsj, OTHERS),
-    "art-zoo": Rival("adversarial-robustness-toolbox", "ZOO", "scores", _art_zoo, ("random-forest",)),
+    "art-zoo": Rival("adversarial-robustness-toolbox", "ZOO", "probabilities", _art_zoo, ("random-forest",)),
 }

@@ -129,8 +129,9 @@ class _Counted(torch.autograd.Function):
 class Asked(nn.Module):
     """A model as peers take it, which counts what is asked of it, in examples.
 
-    Of `scores` it gives the logits that our own attacks climb, with their gradient; of `labels` a one for the label and
-    a zero for any other, as packages take models that give labels alone.
+    Of `scores` it gives the logits that our own attacks climb, with their gradient; of `probabilities` the model's own,
+    as its `predict_proba` does, without; of `labels` a one for the label and a zero for any other, as packages take
+    models that give labels alone.
     """
 
     def __init__(self, adapter: Adapter, gives: str) -> None:
@@ -144,6 +145,10 @@ class Asked(nn.Module):
         self.queries += len(x)
         if self.gives == "scores":
             return self.adapter.logits(_Counted.apply(x, self))
+        if self.gives == "probabilities":
+            found = self.adapter.probabilities(x.detach())
+            assert found is not None
+            return found.float()
         labels = self.adapter.predict(x.detach())
         return nn.functional.one_hot(labels, 10).float()
 
