@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -14,9 +15,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 import pytest
 import torch
+from hypothesis.configuration import set_hypothesis_home_dir
 from known_models import DigitsNet
 
 from bench.datasets import Dataset, open_dataset
+
+set_hypothesis_home_dir(Path(__file__).parents[1] / ".hypothesis")  # not where the tests are run
 
 # Their assertions, too, say what was on either side.
 pytest.register_assert_rewrite(
@@ -33,6 +37,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         slow = {item.path for item in items if item.get_closest_marker("slow")}
         place = {path: number for number, path in enumerate(dict.fromkeys(item.path for item in items))}
         items.sort(key=lambda item: (0, -place[item.path]) if item.path in slow else (1, place[item.path]))
+
+
+def pytest_collection_finish() -> None:
+    """All modules are loaded and stay: the collector need not go through them time and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def away(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """An empty working directory: in the repository's every run would read the published records and write their boards
+    beside its own.
+    """
+    before = Path.cwd()
+    os.chdir(tmp_path_factory.mktemp("away"))
+    yield
+    os.chdir(before)
 
 
 @pytest.fixture(scope="session", autouse=True)
