@@ -58,8 +58,10 @@ def away(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def bench_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The cache of downloads and refitted models, never the user's own."""
-    folder = tmp_path_factory.mktemp("bench-home")
+    """The cache of downloads and refitted models, never the user's own; one for all processes that share the tests."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "bench-home"
+    folder.mkdir(exist_ok=True)
     before = os.environ.get("BENCH_HOME")
     os.environ["BENCH_HOME"] = str(folder)
     yield folder

@@ -19,7 +19,7 @@ from torch import nn
 
 import adapters
 import bench
-from bench.planning.suite import Suite, parse_suite
+from bench.planning.suite import parse_suite
 from bench.running.merging import merge
 from bench.running.shelf import Shelf
 
@@ -92,7 +92,7 @@ def test_parts_of_a_cell_that_failed_in_another_folder_are_kept(
     assert {row.status for row in board.rows} == {"ok"}
 
 
-def test_a_model_that_cannot_travel_is_named(suite: Suite, tmp_path: Path) -> None:
+def test_a_model_that_cannot_travel_is_named(tmp_path: Path) -> None:
     class Locked:
         def __init__(self) -> None:
             self.lock = threading.Lock()
