@@ -19,7 +19,7 @@ Asked = Callable[[Owner, str, Any], bool]
 """Whether something was put at a name of a class or module."""
 
 _FIXED = (
-    *(types.NoneType, bool, int, float, complex, str, bytes, property),
+    *(types.NoneType, bool, int, float, complex, str, bytes, tuple, list, dict, set, frozenset, property),
     *(types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType),
     *(types.GetSetDescriptorType, types.MemberDescriptorType, types.ClassMethodDescriptorType),
     *(torch.dtype, torch.layout, torch.memory_format),
@@ -40,6 +40,8 @@ class Untouched(NamedTuple):
     """Those among the values, and within its static and class methods."""
     parts: tuple[list[Any], ...]
     """Their code and defaults."""
+    modules: list[types.ModuleType]
+    """Which may be made ones of another class."""
     rest: list[tuple[str, Any]]
     """What is asked about each time."""
 
@@ -66,6 +68,7 @@ def _is_as_it_was(owner: Owner, known: Untouched) -> bool:
         and list(now) == known.names
         and all(_are(map(part, known.functions), were) for part, were in zip(_PARTS, known.parts, strict=True))
         and not any(map(_attributes, known.functions))  # such as what one is unwrapped to
+        and {types.ModuleType}.issuperset(map(type, known.modules))
     )
 
 
@@ -74,12 +77,14 @@ def _are(now: Iterable[Any], were: Iterable[Any]) -> bool:
 
 
 def _remembered(owner: Owner) -> Untouched:
-    functions, rest = list[types.FunctionType](), list[tuple[str, Any]]()
+    functions, modules, rest = list[types.FunctionType](), list[types.ModuleType](), list[tuple[str, Any]]()
     for name, value in vars(owner).items():
         inner = value.__func__ if type(value) in (staticmethod, classmethod) else value
         if type(inner) is types.FunctionType and not inner.__dict__ and inner.__kwdefaults__ is None:
             functions.append(inner)
+        elif type(value) is types.ModuleType:
+            modules.append(value)
         elif type(value) not in _FIXED and not (isinstance(value, type) and not hasattr(_NATIVE, name)):
             rest.append((name, value))
     parts = tuple(list(map(part, functions)) for part in _PARTS)
-    return Untouched(list(vars(owner)), list(vars(owner).values()), functions, parts, rest)
+    return Untouched(list(vars(owner)), list(vars(owner).values()), functions, parts, modules, rest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +26,14 @@ def made() -> Any:
     def wrapping(self: Any) -> int:
         return plain(self)
 
-    values = {"plain": plain, "named": named, "alone": staticmethod(alone), "wrapping": wrapping, "number": 3}
+    values = {
+        "plain": plain,
+        "named": named,
+        "alone": staticmethod(alone),
+        "wrapping": wrapping,
+        "number": 3,
+        "part": types.ModuleType("part"),
+    }
     return type("Held", (), values)
 
 
@@ -35,6 +43,10 @@ def never(owner: Any, name: str, value: Any) -> bool:
 
 def other(self: Any, by: int = 1) -> int:
     return 2 * by
+
+
+class Called(types.ModuleType):
+    def __call__(self) -> None: ...
 
 
 CHANGES: dict[str, Callable[[Any], object]] = {
@@ -49,6 +61,7 @@ CHANGES: dict[str, Callable[[Any], object]] = {
     "other defaults of a static method": lambda held: setattr(held.alone, "__defaults__", (7,)),
     "an attribute of a function": lambda held: setattr(held.plain, "__wrapped__", other),
     "a default within those by keyword": lambda held: held.named.__kwdefaults__.update(by=7),
+    "the class of a module": lambda held: setattr(held.part, "__class__", Called),
     "the function that one wraps": lambda held: setattr(held.wrapping, "__wrapped__", other),
 }
 
