@@ -12,6 +12,9 @@ from typing import Any
 # The folders here mirror the packages. Where the root is not looked at, `tests/bench` passes for the package `bench`.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+# Where processes share cores, OpenMP's threads that do not sleep while they wait take a hundred times longer.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 import numpy as np
 import pytest
 import torch
