@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from adapters.structures.network import Network
-from bench.exact.passes import Passes
+from bench.exact.compared import ComparedPasses
 from bench.exact.region import Region
+from bench.exact.reordered import reordered
 from bench.exact.rows import Rows
 from bench.exact.splitting import Splitting
 from bench.threats import Threat
@@ -42,8 +43,9 @@ def searched(
     Raises:
         OutOfTime: the time is over.
     """
+    network = reordered(network)
     flat, column = x[None].double(), torch.tensor([own])
-    passes = Passes(network, Region(flat, torch.tensor([radius], dtype=torch.float64), threat), is_over)
+    passes = ComparedPasses(network, Region(flat, torch.tensor([radius], dtype=torch.float64), threat), is_over)
     low, high = passes.bounds[-1]
     off = network.errors(passes.bounds[:-1]) + passes.loss
     due = (off + off.gather(1, column[:, None]) + network.blur(low, high)[:, None])[0]
