@@ -53,6 +53,7 @@ class Pieces(Choices[Lines]):
         self._only = layer.members[self._settled, compared.left[self._settled].long().argmax(1)]
         self._members, self._inputs = layer.members[self._units], layer.inputs
         self._compared = compared.only(self._units)
+        self._lines = self._compared.above(self._compared.left)
         self._sizes, self._scale = sizes[0, self._members], torch.ones((), dtype=torch.float64)
         self._first, self._second = torch.triu_indices(layer.members.shape[1], layer.members.shape[1], 1)
         self.count = len(self._units) * len(self._first)
@@ -67,7 +68,10 @@ class Pieces(Choices[Lines]):
 
     def lines(self, known: Tensor) -> Lines:
         left = known == LEFT
-        return Lines(*self._compared.above(left), left)
+        share, lift = (each.expand(len(left), *each.shape).clone() for each in self._lines)
+        node, unit = (left != self._compared.left).any(2).nonzero().T  # few: all others are as at the root
+        share[node, unit], lift[node, unit] = self._compared.only(unit).above(left[node, unit])
+        return Lines(share, lift, left)
 
     def back(self, rows: Tensor, lines: Lines, state: State) -> tuple[Tensor, Tensor, Tensor]:
         below, above, multipliers = state.free

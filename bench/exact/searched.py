@@ -11,7 +11,6 @@ from torch import Tensor
 from adapters.structures.network import Network
 from bench.exact.compared import ComparedPasses
 from bench.exact.region import Region
-from bench.exact.reordered import reordered
 from bench.exact.rows import Rows
 from bench.exact.splitting import Splitting
 from bench.threats import Threat
@@ -43,7 +42,6 @@ def searched(
     Raises:
         OutOfTime: the time is over.
     """
-    network = reordered(network)
     flat, column = x[None].double(), torch.tensor([own])
     passes = ComparedPasses(network, Region(flat, torch.tensor([radius], dtype=torch.float64), threat), is_over)
     low, high = passes.bounds[-1]
