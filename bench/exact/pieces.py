@@ -99,7 +99,8 @@ class Pieces(Choices[Lines]):
         ahead, behind = over[:, one, other], over[:, other, one]  # above 0 where both are left
         rows, below = rows[:, self._units, None], state.free[0]
         lift = ahead * behind / (ahead + behind).clamp_min(1e-300)  # the constant of the chord
-        loss = lift * (rows.clamp_max(0).abs() + rows.clamp_min(0) * (below[:, :, one] + below[:, :, other]))
+        under = torch.minimum(below[:, :, one] * behind, below[:, :, other] * ahead)
+        loss = rows.clamp_max(0).abs() * lift + rows.clamp_min(0) * under
         both = lines.left[:, :, one] & lines.left[:, :, other]
         return (loss + 1e-9 * (ahead + behind)).where(both, -torch.inf).flatten(1)
 
