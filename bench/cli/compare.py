@@ -64,8 +64,8 @@ def command(
 ) -> None:
     """Compare two models, versions or runs, example by example; docs/compare.md."""
     from bench.board.gate import regressions
+    from bench.running.asked_suite import suite_here
     from bench.running.comparing import comparison, kept_of
-    from bench.running.shelf import suite_here
     from bench.running.wanted import wanted
 
     points, most = fail_on_regression, _number(examples)

@@ -35,7 +35,8 @@ def command(
     from bench.files import replace_file
     from bench.report.bracket_figure import board_figure, bracket_figure, brackets_of
     from bench.report.figure_style import png, styled
-    from bench.running.shelf import Shelf, board_of, dataset_of, suite_here
+    from bench.running.asked_suite import suite_here
+    from bench.running.shelf import Shelf, board_of, dataset_of
 
     shelf = Shelf(out)
     asked = suite_here(suite, data, shelf)

@@ -110,7 +110,8 @@ def _print(only: str | None, data: Path | None, format: str | None, out: Path, e
 
 def _boards(only: str | None, data: Path | None, shelf: Shelf) -> list[tuple[Suite, list[Row]]]:
     """One suite's, or all of the shelf."""
-    from bench.running.shelf import board_of, boards, dataset_of, suite_here
+    from bench.running.asked_suite import suite_here
+    from bench.running.shelf import board_of, boards, dataset_of
 
     if only is None:
         return [(view.suite, board) for view, board in boards(shelf.contents(warn), warn)]

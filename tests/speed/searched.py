@@ -16,7 +16,8 @@ from bench import zoo
 from bench.attacks.branch_and_bound import BranchAndBound
 from bench.board.ranking import worst_case
 from bench.progress import quiet
-from bench.running.shelf import Shelf, dataset_of, suite_at, view_of
+from bench.running.asked_suite import suite_at
+from bench.running.shelf import Shelf, dataset_of, view_of
 from bench.threats import Threat
 from tests.speed.placed import place
 
