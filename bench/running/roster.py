@@ -244,13 +244,6 @@ def named_again(spec: str, name: str) -> str:
     return f"{Path(path + found).resolve()}{attribute or f':{name}'}"
 
 
-def cuda_devices() -> list[str]:
-    """The numbers of the CUDA devices here."""
-    import torch
-
-    return [str(number) for number in range(torch.cuda.device_count())]
-
-
 def offers(
     spec: str, references: list[str], dataset: str | None, isolated: Isolated | None = None
 ) -> list[Registration]:
