@@ -102,7 +102,7 @@ class Session:
         self._by_version: set[str] = set()
         # What can be wrong with the call is found out before the reference models are made, which may take minutes.
         if load:
-            self.shelf.own.prepare()
+            self.shelf.own.prepare(self.progress.say)
         self._guests = self._infos(guests, load)
         guests = [name for name in guests if name not in self.models.lost]
         if self.models.lost and not (named or guests):
