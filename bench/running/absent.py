@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.board.rows import Row, rows
 from bench.board.view import View
 from bench.datasets.base import Dataset
+from bench.errors import LostModels, UsageError
 from bench.planning.plan import expand
 from bench.planning.suite import Suite
+from bench.records import starts
 from bench.records.record import Failure, ModelInfo, Run
+from bench.records.store import Store
+
+if TYPE_CHECKING:
+    from bench.running.roster import Models
 
 UNKNOWN = "unknown"
 BLANK: dict[str, Any] = {"family": "", "gradient": "", "source_gradient": None, "fingerprint": "", "cells": []}
@@ -30,6 +37,31 @@ class Absent:
 
     def __str__(self) -> str:
         return f"{self.name} did not start: {self.kind}: {self.why}"
+
+
+@contextmanager
+def noting_starts(store: Store | None, models: Models) -> Iterator[None]:
+    """Keep what the models of a run came to at their start, however the block ends, for boards of older records.
+
+    Nothing is kept without a store, or where it has no folder yet, and so no older records.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    try:
+        yield
+    except (UsageError, LostModels):
+        with suppress(UsageError):  # what is wrong already is told
+            _note(store, models)
+        raise
+    _note(store, models)
+
+
+def _note(store: Store | None, models: Models) -> None:
+    if store is not None and store.folder.is_dir():
+        lost = {each.name: (each.kind, each.why) for each in models.lost.values()}
+        starts.failed(store, models.dataset.checksum, lost)
+        starts.started(store, models.dataset.checksum, models.offered)
 
 
 def rows_of(suite: Suite, dataset: Dataset, absent: Collection[Absent], limit: int | None) -> list[Row]:

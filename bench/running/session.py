@@ -18,7 +18,7 @@ from bench.progress import SILENT, Progress, quiet
 from bench.records import ran
 from bench.records.asked import note
 from bench.records.record import Failure, ModelInfo
-from bench.running.absent import rows_of
+from bench.running.absent import noting_starts, rows_of
 from bench.running.asked_suite import is_own, suite_here
 from bench.running.estimate import Estimate, speed
 from bench.running.execution import Execution
@@ -90,7 +90,8 @@ class Session:
         self.models = Models(self.dataset, device, progress, budget=budget, isolated=isolated)
         with ExitStack() as undone:
             undone.callback(self.close)  # where something is wrong with the call, no process of it is left
-            self._choose(list(model_specs), isolate, load)
+            with noting_starts(self.shelf.own if load else None, self.models):
+                self._choose(list(model_specs), isolate, load)
             undone.pop_all()
 
     def _choose(self, specs: list[str], isolate: bool, load: bool) -> None:

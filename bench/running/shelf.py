@@ -18,11 +18,12 @@ from bench.errors import UsageError, unknown
 from bench.files import replace_file
 from bench.planning.suite import Suite, load_suite, of_text
 from bench.progress import Say, quiet
-from bench.records import ran
+from bench.records import ran, starts
 from bench.records.asked import Asked, notes
 from bench.records.examples import Kept
 from bench.records.ran import Ran
 from bench.records.record import Failure, ModelInfo, Record
+from bench.records.starts import Start
 from bench.records.store import Store
 from bench.records.usable import Unusable
 from bench.records.verdicts import Level, levels
@@ -49,6 +50,8 @@ class Contents:
     """What `bench verify` found of records, by id."""
     ran: Sequence[Ran] = ()
     """Which suites were run."""
+    starts: Sequence[Start] = ()
+    """What did start as a model, and what did not."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,8 @@ class Shelf:
         records = self.records(warn)
         verdicts = levels(self.stores(), records)
         suites = [found for store in self.stores() for found in ran.notes(store)]
-        return Contents(records, self.failures(warn), published, asked, verdicts, suites)
+        started = [found for store in self.stores() for found in starts.notes(store)]
+        return Contents(records, self.failures(warn), published, asked, verdicts, suites, started)
 
     def stores(self) -> list[Store]:
         """The folders that are read, the own one first."""
@@ -168,6 +172,7 @@ def view_of(
         published=found.published if suite.board != "paper" else (),
         asked=found.asked,
         verdicts=found.verdicts,
+        starts=found.starts,
     )
 
 
@@ -248,10 +253,10 @@ def boards(found: Contents, warn: Say = quiet) -> list[tuple[View, list[Row]]]:
 
 
 def leaderboard(shelf: Shelf, warn: Say = quiet) -> str:
-    """`leaderboard.md` of all boards of a shelf; of one that is published, without what its keeper verified."""
+    """`leaderboard.md` of all boards of a shelf; of one that is published, without what its keeper alone knows."""
     found = shelf.contents(warn)
     if shelf.publishes:  # a function of the records, which others can make from them
-        found = replace(found, verdicts={})
+        found = replace(found, verdicts={}, starts=())
     return render([(view.suite, board) for view, board in boards(found, warn)])
 
 
