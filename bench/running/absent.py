@@ -43,7 +43,7 @@ class Absent:
 def noting_starts(store: Store | None, models: Models) -> Iterator[None]:
     """Keep what the models of a run came to at their start, however the block ends, for boards of older records.
 
-    Nothing is kept without a store, or where it has no folder yet, and so no older records.
+    Nothing is kept without a store, and no failure where there are no older records.
 
     Raises:
         UsageError: it cannot be written.
@@ -52,16 +52,17 @@ def noting_starts(store: Store | None, models: Models) -> Iterator[None]:
         yield
     except (UsageError, LostModels):
         with suppress(UsageError):  # what is wrong already is told
-            _note(store, models)
+            _note_lost(store, models)
         raise
-    _note(store, models)
+    _note_lost(store, models)
+    if store is not None:
+        starts.started(store, models.dataset.checksum, models.offered)
 
 
-def _note(store: Store | None, models: Models) -> None:
-    if store is not None and store.folder.is_dir():
+def _note_lost(store: Store | None, models: Models) -> None:
+    if store is not None and (store.ids("cells", "") or store.ids("failures", "")):
         lost = {each.name: (each.kind, each.why) for each in models.lost.values()}
         starts.failed(store, models.dataset.checksum, lost)
-        starts.started(store, models.dataset.checksum, models.offered)
 
 
 def rows_of(suite: Suite, dataset: Dataset, absent: Collection[Absent], limit: int | None) -> list[Row]:
