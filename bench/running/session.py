@@ -90,7 +90,8 @@ class Session:
         self.models = Models(self.dataset, device, progress, budget=budget, isolated=isolated)
         with ExitStack() as undone:
             undone.callback(self.close)  # where something is wrong with the call, no process of it is left
-            with noting_starts(self.shelf.own if load else None, self.models):
+            lost, offered = self.models.lost, self.models.offered
+            with noting_starts(self.shelf.own if load else None, self.dataset.checksum, lost, offered):
                 self._choose(list(model_specs), isolate, load)
             undone.pop_all()
 
