@@ -26,7 +26,8 @@ from bench.board.ranking import worst_case
 from bench.datasets import open_dataset
 from bench.datasets.base import Dataset
 from bench.progress import quiet
-from bench.running.shelf import Shelf, dataset_of, suite_at, view_of
+from bench.running.asked_suite import suite_at
+from bench.running.shelf import Shelf, dataset_of, view_of
 from bench.table import Table
 from bench.threats import Threat
 from bench.training.loop import fit as trained
