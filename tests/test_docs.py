@@ -121,7 +121,7 @@ def test_whatever_has_results_becomes_an_executor() -> None:
 def test_what_a_command_wrote_into_a_page_is_written_anew_and_the_rest_stays() -> None:
     """By python -m tests.speed.growth and python -m tests.speed.searched, in minutes."""
     text = PAGE.read_text(encoding="utf-8")
-    commands = [f"python -m tests.speed.{name}" for name in ("growth", "searched")]
+    commands = [f"python -m tests.speed.{name}" for name in ("growth", "searched", "searched maxima")]
     for command in commands:
         begin, end = f"<!-- written by {command} -->", f"<!-- end of {command} -->"
         head, _, rest = text.partition(begin)

@@ -12,8 +12,10 @@ from faulty_models import (
 from torch import Tensor, nn
 
 import adapters
+from adapters.base import Loss
 from bench.checks.base import Subject
-from bench.checks.gradients import _off_the_data, as_differences
+from bench.checks.differences import off_the_data
+from bench.checks.gradients import as_differences
 from bench.testing import check_adapter
 
 
@@ -25,6 +27,78 @@ def test_a_surrogate_is_held_to_its_own_logits(digits_net: nn.Module, examples: 
         assert statuses(report, "fail") == wrong
         (seen,) = [verdict.seen for verdict in report.verdicts if verdict.check == "gradient"]
         assert seen.startswith("surrogate's")
+
+
+class Rounding(nn.Module):
+    """It rounds its inputs: all of them, or only those where a pixel is dark. Differences are zero where it does."""
+
+    def __init__(self, net: nn.Module, dark: float = 2.0) -> None:
+        super().__init__()
+        self.net, self.dark = net, dark
+
+    def forward(self, x: Tensor) -> Tensor:
+        dark = x.flatten(1)[:, 20] < self.dark
+        return self.net(torch.where(dark.reshape(-1, *[1] * (x.ndim - 1)), (15 * x).round() / 15, x))
+
+
+@pytest.mark.parametrize("dark", [2.0, 0.3])
+def test_a_gradient_of_zero_is_told_and_not_passed_as_right(
+    dark: float, digits_net: nn.Module, examples: tuple[Tensor, Tensor]
+) -> None:
+    """Zero beside differences of zero is no wrong gradient, but no right one either; what it means has its check."""
+    report = check_adapter(Rounding(digits_net, dark).eval(), *examples)
+    found = {verdict.check: verdict for verdict in report.verdicts}
+    assert statuses(report, "fail") == {"zero gradient"}, str(report)
+    assert "RayS" in found["zero gradient"].remedy
+    if dark > 1:
+        assert found["gradient"].status == found["precision"].status == "skipped"
+        assert "zero for 32 of 32 examples, and so are the differences: see 'zero gradient'" in found["gradient"].seen
+    else:
+        rounded = int(
+            (
+                off_the_data(Subject(adapters.wrap(digits_net), *examples, clip=(0.0, 1.0)), 32).flatten(1)[:, 20]
+                < dark
+            ).sum()
+        )
+        assert f"; it is zero for {rounded} of 32 examples, as differences are" in found["gradient"].seen
+
+
+def _made_up(kind: str, gradient: Tensor, loss: Loss) -> Tensor:
+    """What an adapter gives in place of a gradient."""
+    what, _, of = kind.partition(" of ")
+    if of and loss != of:
+        return gradient
+    if what == "some NaN":
+        return torch.where(
+            torch.arange(len(gradient)).reshape(-1, 1) % 16 == 3, torch.nan, gradient.flatten(1)
+        ).reshape(gradient.shape)
+    made = {"zero": torch.zeros_like, "constant": torch.ones_like, "reversed": torch.neg, "longer": lambda g: 1000 * g}
+    return made[what](gradient)
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        ("zero", {"gradient", "zero gradient"}),
+        ("zero of training", {"gradient", "zero gradient"}),
+        ("zero of margin", {"gradient", "zero gradient"}),
+        ("some NaN of training", {"types", "gradient", "zero gradient"}),
+        ("constant", {"gradient"}),
+        ("reversed", {"gradient"}),
+        ("reversed of training", {"gradient"}),
+        ("longer", set()),  # steps go by its direction, and what goes by its length asks `slope`
+    ],
+)
+def test_a_gradient_that_is_made_up(
+    kind: str, wrong: set[str], digits_net: nn.Module, examples: tuple[Tensor, Tensor]
+) -> None:
+    class Made(Sound):
+        def input_gradient(self, x: Tensor, y: Tensor, loss: Loss = "training") -> Tensor:
+            return _made_up(kind, super().input_gradient(x, y, loss), loss)
+
+    report = check_adapter(Made(digits_net), *examples)
+    assert statuses(report, "fail") == wrong, str(report)
+    assert all(verdict.remedy for verdict in report.failures)
 
 
 class Kinked(nn.Module):
@@ -49,7 +123,7 @@ class Kinked(nn.Module):
 def test_two_rivals_as_good_as_tied_are_no_wrong_gradient(examples: tuple[Tensor, Tensor]) -> None:
     """There the margin has a kink, closer than any difference is small."""
     x = examples[0][:8]
-    points = _off_the_data(Subject(adapters.wrap(nn.Flatten()), x, torch.zeros(8, dtype=torch.int64), (0.0, 1.0)), 8)
+    points = off_the_data(Subject(adapters.wrap(nn.Flatten()), x, torch.zeros(8, dtype=torch.int64), (0.0, 1.0)), 8)
     model = adapters.wrap(Kinked(points).eval())
     subject = Subject(model, x, torch.zeros(8, dtype=torch.int64), clip=(0.0, 1.0), thorough=True)
     assert as_differences(subject).status == "pass"

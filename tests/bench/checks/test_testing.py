@@ -165,6 +165,16 @@ def test_an_estimator_whose_tensors_are_not_its_own(digits_svc: Any, examples: t
     assert statuses(check_adapter(model, *examples), "fail") == {"own labels"}
 
 
+def test_always_the_commonest_class_is_no_right_order_of_classes() -> None:
+    """As on boards: of seven in ten examples it is right, and knows nothing of any."""
+    y = torch.tensor([1, 0, 0, 1, 0, 0, 0, 0, 1, 0] * 10)
+    x = torch.rand(100, 4, generator=torch.Generator().manual_seed(0))
+    x[:, 0] = y
+    for predict, wrong in ((lambda x: np.zeros(len(x), int), {"classes"}), (lambda x: x[:, 0].astype(int), set())):
+        report = check_adapter(adapters.black_box(predict, version="1"), x, y, classes=2)
+        assert statuses(report, "fail") == wrong, str(report)
+
+
 # -- what is sound ----------------------------------------------------------------------------------------------------
 
 

@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from outliving import alive, eventually, everywhere
 
 from adapters import registry
 from bench.errors import UsageError
 from bench.running.workers import LocalWorkers, RemoteError, WorkerCrashed, local, processes
+from bench.running.workers.devices import entries
 
 # -- what comes back --------------------------------------------------------------------------------------------------
 
@@ -154,6 +157,37 @@ def test_each_worker_sees_its_own_device_and_the_variables_of_all(tmp_path: Path
     with LocalWorkers(3, devices=["4", "7"], environment={"SETTING": "on"}) as three:
         seen = everywhere(three, 3, tmp_path, lambda: (os.environ["CUDA_VISIBLE_DEVICES"], os.environ["SETTING"]))
     assert sorted(seen) == [("4", "on"), ("4", "on"), ("7", "on")]
+
+
+@pytest.mark.parametrize(
+    ("setting", "seen", "dealt"),
+    [
+        (None, 3, ["0", "1", "2"]),
+        (None, 0, []),
+        ("2,3", 2, ["2", "3"]),
+        ("3, 2", 2, ["3", "2"]),
+        ("MIG-8c1c,MIG-d0a9,GPU-5b32", 3, ["MIG-8c1c", "MIG-d0a9", "GPU-5b32"]),
+        ("MIG-GPU-8c1c/1/0", 1, ["MIG-GPU-8c1c/1/0"]),
+        ("1,-1,2", 1, ["1"]),
+        ("5,9", 1, ["5"]),  # there is no ninth: what comes after it is seen by nobody
+        ("", 0, []),
+        ("-1", 0, []),
+        ("4", 2, ["4"]),  # set after the devices were counted
+    ],
+)
+def test_devices_are_dealt_by_the_entries_of_the_users_own_list(
+    setting: str | None, seen: int, dealt: list[str]
+) -> None:
+    """By number from 0 on, workers would be given what somebody else was."""
+    assert entries(setting, seen) == dealt
+
+
+@given(st.lists(st.integers(0, 15), unique=True, max_size=6), st.integers(1, 9))
+def test_no_worker_is_given_a_device_that_is_not_the_users(listed: list[int], count: int) -> None:
+    devices = entries(",".join(map(str, listed)), len(listed))
+    workers = LocalWorkers(count, devices=devices)
+    seen = [own.get("CUDA_VISIBLE_DEVICES") for own in workers._pool._environments]
+    assert seen == [str(listed[i % len(listed)]) if listed else None for i in range(count)]
 
 
 @pytest.mark.parametrize(("count", "share"), [(1, 8), (3, 2), (9, 1)])
