@@ -32,9 +32,13 @@ LABELLINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-@cache
 def adapter(name: str, labelling: str | None = None) -> SklearnAdapter:
     """The compiled case, fitted on digits with these labels, or else the first that it takes."""
+    return _adapter(name, labelling or CASES[name].labellings[0])
+
+
+@cache
+def _adapter(name: str, labelling: str) -> SklearnAdapter:
     return refitted(name, labelling)
 
 
@@ -53,10 +57,13 @@ def fitted(estimator: Any, x: np.ndarray, y: np.ndarray, **options: Any) -> Skle
     return compiled
 
 
-@cache
 def probes(name: str, labelling: str | None = None) -> torch.Tensor:
     """Clean, random, adversarial and stored points for one model, as float32."""
-    labelling = labelling or CASES[name].labellings[0]
+    return _probes(name, labelling or CASES[name].labellings[0])
+
+
+@cache
+def _probes(name: str, labelling: str) -> torch.Tensor:
     train, _, clean, labels = digits()
     model = adapter(name, labelling)
     y = torch.from_numpy(np.searchsorted(model.estimator.classes_, LABELLINGS[labelling](labels)))
