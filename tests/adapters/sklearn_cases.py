@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from families import CASES, boosting, trees
 from families.data import digits
@@ -21,6 +22,8 @@ TWO = {name: [each for each in case.labellings if each not in ("words", "shifted
 """Ten classes and two of them, where a case takes both."""
 KERNELS = [name for name in CASES if name.startswith("svc")]
 SURROGATE = [name for name, case in CASES.items() if case.gradient == "surrogate"]
+NAMES = [pytest.param(name, marks=[pytest.mark.thorough] * (name == "knn-p-1.5-distance")) for name in CASES]
+"""All cases; of the two distances that take seconds, the second goes the way of the first."""
 TREES = [*trees.CASES, *boosting.CASES]
 
 LABELLINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
