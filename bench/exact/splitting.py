@@ -33,8 +33,8 @@ AT_ONCE = 16
 """Nodes at a time."""
 STEPS = 12
 """Of the climb at a node."""
-LAST = 200
-"""Of the climb where no choice is left."""
+LAST, LASTS = 200, 10
+"""Of a climb where no choice is left, and such climbs, one from where the other ended."""
 RATE = 0.1
 """Of the climb's steps."""
 GUESSED = 6
@@ -221,10 +221,14 @@ class Splitting:
         """Of nodes at which all is linear, as `run`: whether multipliers alone show it."""
         if not self._maxima:
             return None
-        climbed, seen = self._climbed(nodes, LAST)
-        if look(seen.inputs):
-            return False
-        return True if bool((climbed.bound > self.due).all()) else None
+        for _ in range(LASTS):
+            nodes, seen = self._climbed(nodes, LAST)
+            if look(seen.inputs):
+                return False
+            nodes = nodes.only(~(nodes.bound > self.due))
+            if not len(nodes.bound):
+                return True
+        return None
 
     def _children(self, nodes: Nodes, scores: Tensor) -> Nodes:
         """Both children of each node, which have choices left."""
