@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from families import CASES, boosting, trees
 from families.data import digits
+from joblib import parallel_config
 
 from adapters.compiled import SklearnAdapter
 from adapters.sklearn.table import compile_estimator
@@ -45,7 +46,7 @@ def refitted(name: str, labelling: str | None = None, start: int = 0) -> Sklearn
 
 
 def fitted(estimator: Any, x: np.ndarray, y: np.ndarray, **options: Any) -> SklearnAdapter:
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), parallel_config("threading"):  # two processes take seconds to start
         warnings.simplefilter("ignore")  # of unfinished fits and deprecated settings, which are what is tested here
         compiled = compile_estimator(estimator.fit(x, y, **options))
     assert isinstance(compiled, SklearnAdapter)
