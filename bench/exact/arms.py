@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from adapters.structures.layers import Rectify
-from bench.exact.choices import Choices, State
+from bench.exact.choices import Affine, Choices, State
 from bench.exact.relaxed import Rectified, rectified
 
 
@@ -58,3 +58,9 @@ class Arms(Choices[Rectified]):
         known = state.known.clone()
         known[node, choice] = 1.0 if first else -1.0
         return State(known, state.free)
+
+    def settled(self, inputs: Affine, state: State) -> tuple[Affine, Affine]:
+        known = state.known[0]
+        on = ((known > 0) | ((known == 0) & (self._low[0] >= 0))).to(inputs.bias)
+        made = known.nonzero()[:, 0]
+        return inputs.times(on + (1 - on) * self.layer.slope), inputs.only(made).times(known[made])

@@ -9,12 +9,31 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
 Lines = TypeVar("Lines")
+
+
+class Affine(NamedTuple):
+    """`(outputs, features)` weights and `(outputs,)` biases: functions of a network's inputs."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def only(self, places: Tensor) -> Affine:
+        """Some of them."""
+        return Affine(self.weight[places], self.bias[places])
+
+    def less(self, other: Affine) -> Affine:
+        """The differences."""
+        return Affine(self.weight - other.weight, self.bias - other.bias)
+
+    def times(self, factor: Tensor) -> Affine:
+        """Each times a number."""
+        return Affine(self.weight * factor[:, None], self.bias * factor)
 
 
 @dataclass(frozen=True)
@@ -81,6 +100,15 @@ class Choices(ABC, Generic[Lines]):
     @abstractmethod
     def split(self, state: State, node: Tensor, choice: Tensor, first: bool) -> State:
         """All nodes, of which `(n,)` nodes have made one choice each: its first side, or its second."""
+
+    @abstractmethod
+    def settled(self, inputs: Affine, state: State) -> tuple[Affine, Affine]:
+        """The outputs at one node with no choice left, and what is at least 0 there by the choices made.
+
+        Args:
+            inputs: the layer's, as functions of the network's.
+            state: of the node.
+        """
 
     def scale(self, rows: Tensor) -> None:
         """Told `(1, outputs)` coefficients of the outputs at the root, before all else."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from adapters.structures.layers import Largest
-from bench.exact.choices import Choices, State
+from bench.exact.choices import Affine, Choices, State
 from bench.exact.compared import Compared
 from bench.exact.relaxed import FAR
 
@@ -115,6 +115,15 @@ class Pieces(Choices[Lines]):
         below, above = (each.clone() for each in state.free[:2])
         below[node, unit], above[node, unit] = best, closest
         return State(known, (below, above, state.free[2]))
+
+    def settled(self, inputs: Affine, state: State) -> tuple[Affine, Affine]:
+        known = state.known[0]
+        chosen = torch.empty(len(self._units) + len(self._settled), dtype=torch.long)
+        chosen[self._settled] = self._only
+        chosen[self._units] = self._members.gather(1, (known == LEFT).long().argmax(1)[:, None])[:, 0]
+        unit, loser = (known >= 0).nonzero().T
+        winner = self._members[unit, known[unit, loser]]
+        return inputs.only(chosen), inputs.only(winner).less(inputs.only(self._members[unit, loser]))
 
 
 def _likely(compared: Compared, left: Tensor) -> tuple[Tensor, Tensor]:

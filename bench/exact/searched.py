@@ -59,7 +59,7 @@ def searched(
         if bound[place] > 0:
             break
         search = Splitting(network, passes, rows[place], float(due[rivals[place]]), is_over)
-        if not search.run(nodes, look):
+        if not search.run(nodes, look, look.at):
             return Searched(False, look.witness)
     return Searched(True, None)
 
@@ -78,7 +78,19 @@ class _Look:
 
     def __call__(self, coefficients: Tensor) -> bool:
         """Shown `(B, features)` of them."""
-        moved = self.region.x + self._share * self._farthest(coefficients)
+        return self._tried(self._farthest(coefficients))
+
+    def at(self, points: Tensor) -> bool:
+        """Shown `(B, features)` inputs instead, that may lie a little outside."""
+        region = self.region
+        away = points.clamp(region.low, region.high) - region.x
+        if region.norm != "linf":
+            lengths = self.threat.geometry.lengths(away)[:, None]
+            away = away * (region.radius[:, None] / lengths.clamp_min(1e-300)).clamp_max(1)
+        return self._tried(away)
+
+    def _tried(self, away: Tensor) -> bool:
+        moved = self.region.x + self._share * away
         point = self.threat.cut(moved).to(torch.float32)
         if self._closer:
             beyond = (point - self.region.x).abs() > (moved - self.region.x).abs()

@@ -12,7 +12,7 @@ as in `bench.exact.passes`, the multipliers' terms beside.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from adapters.structures.network import Network
 from bench.exact.arms import Arms
 from bench.exact.choices import Choices, State
 from bench.exact.compared import ComparedPasses
+from bench.exact.leaves import least_input
 from bench.exact.passes import OutOfTime, Passes
 from bench.exact.pieces import Pieces
 from bench.exact.relaxed import Rectified
@@ -33,8 +34,10 @@ AT_ONCE = 16
 """Nodes at a time."""
 STEPS = 12
 """Of the climb at a node."""
-LAST = 200
-"""Of the climb where no choice is left."""
+LAST, LASTS = 200, 10
+"""Of a climb where no choice is left, and such climbs, one from where the other ended."""
+LEAST = 0.1
+"""Of what such a climb lacks in the end it has to gain, or there is no other."""
 RATE = 0.1
 """Of the climb's steps."""
 GUESSED = 6
@@ -107,13 +110,14 @@ class Splitting:
         """The whole region."""
         return Nodes({at: made.root() for at, made in self.choices.items()}, self._none(1))
 
-    def run(self, most: int, look: Callable[[Tensor], bool]) -> bool | None:
+    def run(self, most: int, look: Callable[[Tensor], bool], at: Callable[[Tensor], bool] | None = None) -> bool | None:
         """Whether the lead exceeds what is due everywhere; None where that is not known after so many nodes.
 
         Args:
             most: nodes, at most.
             look: is shown `(B, features)` coefficients of linear bounds, and says whether something mislabelled was
                 found where they are least; then the answer is False.
+            at: is shown `(1, features)` inputs, and says whether they are mislabelled; likewise.
 
         Raises:
             OutOfTime: the time is over.
@@ -131,7 +135,7 @@ class Splitting:
             scores = self._scores(now)
             ended = (scores > -torch.inf).any(1).logical_not()
             if ended.any():
-                held = self._last(now.only(ended), look)
+                held = self._last(now.only(ended), look, at)
                 if not held:
                     return held
                 now, scores = now.only(~ended), scores[~ended]
@@ -217,14 +221,34 @@ class Splitting:
         each = [self.choices[at].scores(seen.at_bends[at], seen.lines[at], state) for at, state in nodes.states.items()]
         return torch.cat(each, dim=1)
 
-    def _last(self, nodes: Nodes, look: Callable[[Tensor], bool]) -> bool | None:
+    def _last(self, nodes: Nodes, look: Callable[[Tensor], bool], at: Callable[[Tensor], bool] | None) -> bool | None:
         """Of nodes at which all is linear, as `run`: whether multipliers alone show it."""
         if not self._maxima:
             return None
-        climbed, seen = self._climbed(nodes, LAST)
-        if look(seen.inputs):
-            return False
-        return True if bool((climbed.bound > self.due).all()) else None
+        for number in range(LASTS):
+            before = nodes.bound
+            nodes, seen = self._climbed(nodes, LAST)
+            if look(seen.inputs):
+                return False
+            short, grown = ~(nodes.bound > self.due), nodes.bound - before
+            if not short.any():
+                return True
+            if number and bool((short & (grown < LEAST * (self.due - nodes.bound))).any()):
+                return None
+            nodes = nodes.only(short)
+            if number == 0 and at is not None and any(map(at, self._least_inputs(nodes))):
+                return False
+        return None
+
+    def _least_inputs(self, nodes: Nodes) -> Iterator[Tensor]:
+        """`(1, features)` where each is least, by a linear programme; none of nodes that hold nothing."""
+        for number in range(len(nodes.bound)):
+            if self.is_over():
+                raise OutOfTime
+            states = nodes.only(torch.tensor([number])).states
+            found = least_input(self.network, self.choices, states, self.row, self.passes.region)
+            if found is not None:
+                yield found
 
     def _children(self, nodes: Nodes, scores: Tensor) -> Nodes:
         """Both children of each node, which have choices left."""
