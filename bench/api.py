@@ -191,7 +191,7 @@ def run(
     """Run what is missing of a suite and return its board.
 
     Args:
-        suite: a suite's name, a YAML file, or a `bench.planning.suite.Suite`.
+        suite: a suite's name, also of one that was run into `out`; a YAML file; a `bench.planning.suite.Suite`.
         models: by name, anything that `adapters.wrap` takes or a function that returns it; or what `--model` takes.
             None for the suite's reference models.
         limit: number of examples of a short look.

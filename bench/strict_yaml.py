@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pathlib
 import re
+from copy import deepcopy
+from functools import lru_cache
 from importlib.resources.abc import Traversable
 from typing import Any
 
@@ -45,10 +47,9 @@ def read_yaml(text: str, origin: str) -> tuple[Any, dict[Path, int]]:
     """
     if len(text) > SIZE_CAP:
         raise UsageError(f"{origin}: larger than {size_text(SIZE_CAP)}, the most that is read: {size_text(len(text))}")
-    lines: dict[Path, int] = {}
     try:
-        node = yaml.compose(text, Loader=_Loader)
-        return (None if node is None else _build(node, (), lines)), lines
+        data, lines = _parsed(text)
+        return deepcopy(data), dict(lines)  # the caller's to change
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}" if mark else ""
@@ -57,6 +58,14 @@ def read_yaml(text: str, origin: str) -> tuple[Any, dict[Path, int]]:
         raise UsageError(f"{origin}: nested too deeply; {DEPTH_CAP} levels are the most that is read") from None
     except yaml.YAMLError as error:
         raise UsageError(f"{origin}: {' '.join(str(error).split())}") from None
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> tuple[Any, dict[Path, int]]:
+    """What a text comes to; remembered, since every run reads the suites that ship once more."""
+    lines: dict[Path, int] = {}
+    node = yaml.compose(text, Loader=_Loader)
+    return (None if node is None else _build(node, (), lines)), lines
 
 
 class _Loader(yaml.SafeLoader):

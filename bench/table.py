@@ -127,6 +127,8 @@ def _written_out(character: str) -> str:
 
 
 def _by_number(point: int) -> str:
+    if 0xDC80 <= point <= 0xDCFF:  # of the name of a file that is no UTF-8, where Python puts these for its bytes
+        point -= 0xDC00
     return f"\\x{point:02x}" if point < 256 else f"\\u{point:04x}" if point < 65_536 else f"\\U{point:08x}"
 
 

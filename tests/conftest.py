@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -11,12 +12,18 @@ from typing import Any
 # The folders here mirror the packages. Where the root is not looked at, `tests/bench` passes for the package `bench`.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+# Where processes share cores, OpenMP's threads that do not sleep while they wait take a hundred times longer.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 import numpy as np
 import pytest
 import torch
+from hypothesis.configuration import set_hypothesis_home_dir
 from known_models import DigitsNet
 
 from bench.datasets import Dataset, open_dataset
+
+set_hypothesis_home_dir(Path(__file__).parents[1] / ".hypothesis")  # not where the tests are run
 
 # Their assertions, too, say what was on either side.
 pytest.register_assert_rewrite(
@@ -35,10 +42,29 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=lambda item: (0, -place[item.path]) if item.path in slow else (1, place[item.path]))
 
 
+def pytest_collection_finish() -> None:
+    """All modules are loaded and stay: the collector need not go through them time and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def away(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """An empty working directory: in the repository's every run would read the published records and write their boards
+    beside its own.
+    """
+    before = Path.cwd()
+    os.chdir(tmp_path_factory.mktemp("away"))
+    yield
+    os.chdir(before)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def bench_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The cache of downloads and refitted models, never the user's own."""
-    folder = tmp_path_factory.mktemp("bench-home")
+    """The cache of downloads and refitted models, never the user's own; one for all processes that share the tests."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "bench-home"
+    folder.mkdir(exist_ok=True)
     before = os.environ.get("BENCH_HOME")
     os.environ["BENCH_HOME"] = str(folder)
     yield folder

@@ -20,6 +20,7 @@ import torch
 
 from adapters.identity import libraries
 from adapters.identity.code import read
+from adapters.identity.untouched import is_untouched
 from adapters.identity.walk import Walk, node
 
 _IDLE = frozenset({"CACHE", "EXTENDED_ARG", "NOP", "RESUME", "PRECALL", "SET_FUNCTION_ATTRIBUTE"})
@@ -53,11 +54,17 @@ class Defined(NamedTuple):
 
 def patches(walk: Walk, owner: type | types.ModuleType) -> list[bytes]:
     """What stands in a library's class or module in place of its own."""
+    if is_untouched(owner, _is_anything_put_there):
+        return []
     return [
         node(name, *_told(walk, value, f"{owner.__name__}.{name}"))
         for name, value in sorted(vars(owner).items())
         if _is_put_there(owner, name, value) or (walk.reading.names(name) and _is_value_put_there(owner, name, value))
     ]
+
+
+def _is_anything_put_there(owner: type | types.ModuleType, name: str, value: Any) -> bool:
+    return _is_put_there(owner, name, value) or _is_value_put_there(owner, name, value)
 
 
 def _is_value_put_there(owner: type | types.ModuleType, name: str, value: Any) -> bool:
@@ -75,7 +82,11 @@ def altered(value: Any) -> list[str]:
     own = getattr(value, "__dict__", {})
     found = [name for name, part in own.items() if callable(part) and callable(getattr(kind, name, None))]
     for base in kind.__mro__:
-        if base.__flags__ & HEAP and libraries.of_class(base) is not None:
+        if (
+            base.__flags__ & HEAP
+            and libraries.of_class(base) is not None
+            and not is_untouched(base, _is_anything_put_there)
+        ):
             found += [name for name, part in vars(base).items() if _is_put_there(base, name, part)]
     return found
 

@@ -57,17 +57,23 @@ class Linear(Structure):
 
     @classmethod
     def computed(cls, classes: Sequence[int], weight: Tensor, bias: Tensor, dtype: torch.dtype) -> Linear:
-        """Of a model that adds up its scores in `dtype`; four times Higham's bound, for ours are computed too."""
-        share = 4 * sum_roundoff(weight.shape[1], dtype)
+        """Of a model that adds up its scores in `dtype`: Higham's bound, and three times that of float64, for ours are
+        computed too.
+        """
+        ours = sum_roundoff(weight.shape[1], DOUBLE)
+        share = 4 * ours if dtype == DOUBLE else sum_roundoff(weight.shape[1], dtype) + 3 * ours
         return cls(tuple(classes), weight, bias, share * weight.abs(), share * bias.abs())
 
     def scores(self, x: Tensor) -> Tensor:
         return x.flatten(1).double() @ self.weight.T + self.bias
 
     def roundoff(self, x: Tensor) -> Tensor:
+        return 2 * self.errors(x).amax(1)
+
+    def errors(self, x: Tensor) -> Tensor:
+        """`(N, K)` how far each score of the model's may be from this one's."""
         flat = x.flatten(1).double()
-        each = flat.abs() @ self.off.T + self.rest + self.square * flat.square().sum(1, keepdim=True)
-        return 2 * each.amax(1)
+        return flat.abs() @ self.off.T + self.rest + self.square * flat.square().sum(1, keepdim=True)
 
     def scaled(self, slope: Tensor, offset: Tensor) -> Linear:
         size = self.weight.abs() * STEPS + self.off * (1 + STEPS)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from adapters.rounding import sum_roundoff
 from adapters.structures.base import Structure
-from adapters.structures.layers import Affine, Layer, Rectify
+from adapters.structures.layers import Affine, Largest, Layer, Rectify
 
 DOUBLE = torch.float64
 AT_A_TIME = 256
@@ -128,6 +128,6 @@ class Network(Structure):
             return apart.where((apart < 1) & (low.amax(1) > SURE), torch.inf)
         return torch.full_like(top, 32 * eps if self.end else 0.0)
 
-    def rectifiers(self) -> int:
-        """How many of its units are rectified."""
-        return sum(layer.inputs for layer in self.layers if isinstance(layer, Rectify))
+    def bends(self) -> bool:
+        """Whether any of its layers is no affine map."""
+        return any(isinstance(layer, (Rectify, Largest)) for layer in self.layers)

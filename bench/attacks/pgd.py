@@ -3,9 +3,9 @@
 Climbs the margin of the logits, as Carlini & Wagner 2017 do, and spends its restarts on what is not fooled yet, as
 Gowal et al. 2019 (arXiv 1910.09338).
 
-Checked on the published MNIST nets, L_inf .1, 10,000 images: attacked error 14.36% of the one by Raghunathan et al.
-2018 (exact: between 14.36 and 30.81), 4.19% of the one by Wong & Kolter 2018 (exact: 4.38). In tests against the
-distances of linear models.
+Checked on the published MNIST nets, L_inf .1, 10,000 images, records of `mnist-anchors`: attacked error 14.38% of the
+one by Raghunathan et al. 2018 (exact: between 14.36 and 30.81), 4.20% of the one by Wong & Kolter 2018 (exact 4.38). In
+tests against the distances of linear models.
 """
 
 from __future__ import annotations

@@ -91,6 +91,13 @@ class Comparison:
     """Models that both only met in transfer, and nobody ran."""
 
 
+def outdated(pairs: Sequence[Pair]) -> list[str]:
+    """A sentence for each model whose numbers are of records from before a start of it that failed."""
+    sides = [side for pair in pairs for side in (pair.baseline, pair.candidate)]
+    starts = {side.called: start for side in sides if (start := side.view.outdated(side.name)) is not None}
+    return [f"The records of {called} are older than its last run: {start}." for called, start in starts.items()]
+
+
 def compared(baseline: Side, candidate: Side) -> Pair:
     """Two sides, example by example."""
     first, second = outcomes(baseline), outcomes(candidate)

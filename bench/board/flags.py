@@ -26,6 +26,8 @@ FAMILY = 0.05
 EFFECT = {"weaker-than-noise": 0.005, "weaker-than-transfer": 0.005, "iterated-weaker": 0.005, "single-step": 0.05}
 """Share of all examples by which one side must fool more than the other. At 5 points and a level of 5%, a true gap of
 ten is found with probability .9 over 500 examples, mistakes of both sides being independent."""
+NOT_STARTED = "not-started"
+"""Of a model that was asked for again and did not start: its records are of before."""
 LEVEL = 0.01
 """Of one comparison of an attack with itself at another size, or with no attack at all."""
 UNRANKED = {

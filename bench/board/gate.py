@@ -22,9 +22,9 @@ def regressions(found: Comparison, points: float) -> dict[str, str]:
     """Why a comparison fails, by model; nothing where it passes.
 
     A model regresses where the whole 95% interval of its drop, in the column that the suite ranks by, lies beyond
-    `points` percentage points. It fails as well where there is nothing to compare, where it has an error or no rank, or
-    where a cell is missing: also one that the baseline answers and that is not asked of it, or does not apply to it,
-    because its worst case is of fewer attacks then.
+    `points` percentage points. It fails as well where there is nothing to compare, where it has an error or no rank,
+    where it was asked for again and did not start, or where a cell is missing: also one that the baseline answers and
+    that is not asked of it, or does not apply to it, because its worst case is of fewer attacks then.
     """
     why = {pair.candidate.called: reason for pair in found.pairs if (reason := regression(pair, points)) is not None}
     why |= {name: f"it is gone: {reason}" for name, reason in found.gone.items()}
@@ -75,6 +75,9 @@ def _untold(pair: Pair) -> Iterator[str]:
             more = f" and {len(found) - 1} more" if len(found) > 1 else ""
             reason = f": {found[0].reason}" if found[0].reason else ""
             yield f"{told}: {_called(found[0])}{more}{reason}"
+    start = pair.candidate.view.outdated(pair.candidate.name)
+    if start is not None:
+        yield f"its records are older than its last run: {start}"
     if pair.candidate.head.unranked is not None:
         yield f"it has no rank: {pair.candidate.head.unranked}"
     by = pair.candidate.view.suite.rank_by

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bench.attacks.base import Role
 from bench.board.brackets import Bracket, brackets, ends
-from bench.board.flags import Said, said
+from bench.board.flags import NOT_STARTED, Said, said
 from bench.board.generated import generated
 from bench.board.losses import JOINED, by_several, fooled, kept
 from bench.board.measured import Measured, Status, mistaken
@@ -170,8 +170,9 @@ def _stands(found: Standing) -> dict[str, Any]:
 def _said(view: View, target: ModelInfo) -> Said:
     """What is said against a model: findings that its clean cells carry, and what its rows show together."""
     clean = [result for row in view.of(target.name) if row.made.role == "clean" for result in row.results]
-    labels_only = ["labels-only"] if target.gradient == "none" else []
-    return said(view, target.name, [flag for result in clean for flag in result.flags] + labels_only)
+    more = ["labels-only"] if target.gradient == "none" else []
+    more += [NOT_STARTED] if view.outdated(target.name) is not None else []
+    return said(view, target.name, [flag for result in clean for flag in result.flags] + more)
 
 
 def _ranked_by(by: RankBy, worst: Worst) -> Iterator[tuple[str, Any]]:

@@ -12,8 +12,6 @@ from bench.board.statistics import mcnemar_greater
 
 ENOUGH = 50
 """Examples below which nothing is said."""
-OTHERS = 10
-"""Examples of other classes than the commonest that a model must have missed to be said to know one class alone."""
 LEVEL = 0.01
 RENAMED = 0.001
 """Level for renamed classes."""
@@ -30,7 +28,7 @@ def standing(labels: NDArray[np.int64], true: NDArray[np.int64]) -> dict[str, st
     """
     n, right = len(true), int((labels == true).sum())
     most = int(np.bincount(true).max(initial=0))
-    if n < ENOUGH or n - most < OTHERS:
+    if n < ENOUGH or n == most:  # of one class alone nothing is told, and of few of the others what the tests tell
         return {}
     found = {}
     given = np.unique(labels[labels >= 0])

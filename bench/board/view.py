@@ -15,6 +15,7 @@ from bench.planning.plan import CLEAN, Planned, expand
 from bench.planning.suite import Suite
 from bench.records.asked import Asked
 from bench.records.record import Cell, Failure, ModelInfo, Record
+from bench.records.starts import Start, outdated
 from bench.records.verdicts import Level
 
 
@@ -34,6 +35,7 @@ class View:
         asked: Iterable[Asked] = (),
         whole: bool = False,
         verdicts: Mapping[str, Level] | None = None,
+        starts: Iterable[Start] = (),
     ) -> None:
         """
         Args:
@@ -49,6 +51,7 @@ class View:
             asked: which versions were asked for when, where that is known.
             whole: show every row of the suite's own models over whole splits, whatever is known of them, and no others.
             verdicts: what `bench verify` found of records, by id.
+            starts: what did and did not start as a model, where that is known.
         """
         self.suite = suite
         self.dataset = dataset
@@ -58,6 +61,7 @@ class View:
         everything: Iterator[Item] = chain(records.values(), failures.values())
         items = [item for item in everything if item.cell.craft.dataset.checksum == dataset.checksum]
         notes = [note for note in asked if note.dataset == dataset.checksum]
+        self._outdated = outdated(dataset.checksum, _finished(items), notes, starts)
         stands = standing(suite, dataset, [item for item in items if item.id in published], notes)
         self.cast = cast(suite, judged(items, notes), current or {}, met or {}, stands)
         if whole:
@@ -215,6 +219,10 @@ class View:
         """All rows of one target."""
         return self._rows_of.get(target, [])
 
+    def outdated(self, target: str) -> Start | None:
+        """The start that failed after all of a model's records were made; None where there is none."""
+        return self._outdated.get(target.removesuffix(REFITTED))
+
     def older(self, target: str) -> int:
         """How many other versions of a model the records hold."""
         return self.cast.older.get(target, 0)
@@ -248,6 +256,15 @@ class View:
 
 def _refitted(model: ModelInfo) -> ModelInfo:
     return model.model_copy(update={"name": model.name + REFITTED})
+
+
+def _finished(items: Iterable[Item]) -> dict[str, str]:
+    """When the last record or failure of each target was made, by its name."""
+    last: dict[str, str] = {}
+    for item in items:
+        name = item.cell.target.name
+        last[name] = max(last.get(name, ""), item.run.finished)
+    return last
 
 
 def _short_looks(items: Iterable[Item]) -> dict[int, set[str]]:

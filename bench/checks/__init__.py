@@ -52,7 +52,8 @@ REMEDIES = {
     "leading logits": "give logits of the labels' own rule, in the same order; declare others gradient = 'surrogate'",
     "gradient": "return logits that autograd can follow to x; declare a stand-in's gradient = 'surrogate'",
     "precision": "compute gradients in float64 where float32 loses them: features far from zero, scores of millions",
-    "zero gradient": "give a training loss that does not saturate, such as the margin; softmax may round to 1",
+    "zero gradient": "give a training loss that does not saturate, such as the margin; softmax may round to 1; where "
+    "a threshold or rounding is the model, look at attacks by labels, such as RayS, and at transfer",
     "direction": "give logits that autograd can follow to x: no rounding, no threshold, no loss of its own",
     "8 bits": "read its robust accuracy as that against inputs of any precision; images in files are rounded",
     "unbounded": "do not trust its gradient attacks: they are masked; look at transfer, noise and other losses",

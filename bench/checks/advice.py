@@ -62,8 +62,9 @@ NETWORK = {
     "direction": "let nothing in forward() hide the gradient: no rounding, no threshold; where that is "
     "the model, read what RayS, which asks for labels alone, leaves of it",
     "precision": "normalise the inputs, wrap(net, mean=..., std=...), or wrap the network in float64: net.double()",
-    "zero gradient": "the outputs saturate: give the numbers before the softmax or sigmoid, smaller ones, or a loss "
-    "that does not saturate, wrap(net, training_loss=...)",
+    "zero gradient": "where the outputs saturate, give the numbers before the softmax or sigmoid, smaller ones, or a "
+    "loss that does not saturate, wrap(net, training_loss=...); where rounding or a threshold is the model, gradient "
+    "attacks say nothing of it: look at attacks by labels, such as RayS, and at transfer",
 }
 """The same for whoever made a network, where it is not as for everybody."""
 

@@ -10,7 +10,8 @@ from torch import Tensor
 from adapters.errors import told
 from adapters.inside import has_own_code, training_modules
 from adapters.memory import is_out_of_memory
-from bench.checks.base import POINTS, Subject, better_than_chance
+from bench.board.standing import at_chance
+from bench.checks.base import POINTS, Subject
 from bench.checks.outputs import verified
 from bench.checks.report import Finding, failed, passed, share, skipped, warned
 
@@ -141,23 +142,26 @@ def own_labels(subject: Subject) -> Finding:
 
 
 def classes(subject: Subject) -> Finding:
-    """The classes of model and examples are the same ones in the same order: better than chance is right."""
+    """The classes of model and examples are the same ones in the same order: better than chance is right.
+
+    Chance is always giving the commonest class, as on boards.
+    """
     y, labels = subject.y, subject.clean.labels
     strange = int(((y < 0) | (y >= subject.classes)).sum())
     if strange:
         return failed(f"the true class of {share(strange, len(y))} is none of the model's {subject.classes}")
-    n = len(y)
-    if not better_than_chance(n, n, subject.classes):
-        return skipped(f"{n} examples are too few to tell from chance")
+    n, most = len(y), int(torch.bincount(y).max())
+    if at_chance(n, n, most):
+        return skipped(f"{n} examples, {most} of them of one class, are too few to tell from chance")
     right = int((labels == y).sum())
-    if better_than_chance(right, n, subject.classes):
+    if not at_chance(right, n, most):
         return passed(f"{right / n:.0%} right")
     sure = labels >= 0
     table = np.zeros((subject.classes, subject.classes), dtype=np.int64)
     np.add.at(table, (labels[sure].cpu().numpy(), y[sure].cpu().numpy()), 1)
     best = int(table[linear_sum_assignment(-table)].sum())
     renamed = f"; with classes renamed it would be {best / n:.0%}" if best > 2 * right else ""
-    return failed(f"{right / n:.0%} right, no better than chance{renamed}")
+    return failed(f"{right / n:.0%} right, no better than chance: the commonest class is {most / n:.0%}{renamed}")
 
 
 def enough_classes(subject: Subject) -> Finding:

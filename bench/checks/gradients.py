@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
-from itertools import product
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from adapters.base import Adapter
 from adapters.errors import Unsupported
 from adapters.inside import in_float64, parts
 from bench.checks.base import POINTS, Subject
+from bench.checks.differences import Compared, lead_of, margin_of, nothing_in, off_the_data, training_of
 from bench.checks.report import Finding, failed, passed, share, skipped
 
-STEPS = {torch.float64: (1e-6, 1e-5, 1e-4), torch.float32: (1e-3, 3e-3, 1e-2)}
-"""Sizes of a difference, as shares of each feature's range."""
 TOLERANCE = 0.01
 """How far the cosine of a gradient with finite differences may be from 1."""
 SLACK = 10
@@ -63,48 +59,61 @@ def lead_as_labels(subject: Subject) -> Finding:
 
 
 def nonzero(subject: Subject) -> Finding:
-    """No example has a gradient of zero in every feature, which leaves an attack nothing to go by."""
-    dead = int((subject.gradient.flatten(1) == 0).all(1).sum())
-    if dead:
-        return failed(f"it is zero in every feature for {share(dead, len(subject.x))}")
-    return passed(f"it is nonzero for {len(subject.x)} examples")
+    """No example has a gradient of zero in every feature, which leaves an attack nothing to go by.
+
+    Of the training loss; that of the margin counts where no example has one, since a saturated loss does not zero it.
+    """
+    n, dead = len(subject.x), nothing_in(subject.gradient)
+    if bool(dead.any()):
+        what = "NaN or zero" if bool(subject.gradient.isnan().any()) else "zero"
+        return failed(f"it is {what} in every feature for {share(int(dead.sum()), n)}")
+    if subject.known > 1 and bool(nothing_in(subject.adapter.input_gradient(subject.x, subject.given, "margin")).all()):
+        return failed(f"that of the margin is zero in every feature for {share(n, n)}")
+    return passed(f"it is nonzero for {n} examples")
 
 
 def as_differences(subject: Subject) -> Finding:
-    """The gradient of the logit margin has the direction that central finite differences give.
+    """The gradients of the logit margin and of the training loss have the direction that finite differences give.
 
-    Both of a float64 copy where there can be one: in float32 many a right gradient fails. Compared along random
-    directions, or along every feature where they are few: the cosine within the space that the directions span. Points
-    are moved off the data by up to a percent: kinks lie there (a rectifier at 0, a distance to a stored point). An
-    example counts as wrong only if it is at every size of the difference: a right gradient meets a kink at one. Where
-    two rivals are as good as tied, the margin has its kink at every size: those examples are held to the leading rival.
+    Central differences, both of a float64 copy where there can be one: in float32 many a right gradient fails, so that
+    the margin alone is held there. Compared along random directions, or along every feature where they are few: the
+    cosine within the space that the directions span. Points are moved off the data by up to a percent: kinks lie there
+    (a rectifier at 0, a distance to a stored point). An example counts as wrong only if it is at every size of the
+    difference: a right gradient meets a kink at one. Where two rivals are as good as tied, the margin has its kink at
+    every size: those examples are held to the leading rival. The training loss is taken of the leading rival's class,
+    where it does not saturate, and only of exact gradients: a surrogate's loss is chosen for the strength of attacks.
+
+    Where gradient and differences are both zero nothing is right or wrong: `nonzero` tells what that means.
     """
     if subject.known < 2:
         return skipped("of one class there is no margin")
-    count = min(POINTS, len(subject.x))
-    points, given = _off_the_data(subject, count), subject.given[:count]
-    directions = _directions(subject)
+    points, given = off_the_data(subject, POINTS), subject.given[:POINTS]
+    count = len(points)
     twin = in_float64(subject.adapter, points[:1])
     asked, dtype = (subject.adapter, torch.float32) if twin is None else (twin, torch.float64)
     points = points.to(dtype)
-    gradient = asked.input_gradient(points, given, "margin")
-    if not bool(gradient.isfinite().all()):
-        return failed("it is infinite")
-    expected = (gradient * subject.span).flatten(1).double() @ directions.T
-    best = torch.full((count,), -1.0, dtype=torch.float64, device=points.device)
-    wrong = torch.arange(count, device=points.device)
-    allowed = 1 - TOLERANCE * (1 if twin is not None else SLACK)
-    for of, step in product((_margin, _lead), STEPS[dtype]):
-        measured, noise = _differences(subject, of(asked, points, given), points, wrong, directions, step)
-        best[wrong] = torch.maximum(best[wrong], _cosine(expected[wrong], measured, noise))
-        wrong = (best < allowed).nonzero()[:, 0]
-        if not len(wrong):
-            break
+    compared = Compared(subject, asked, points, allowed=1 - TOLERANCE * (SLACK if twin is None else 1))
+    told = {"": compared.of("margin", given, (margin_of, lead_of))}
+    if twin is not None and subject.adapter.gradient == "exact":
+        with torch.no_grad():
+            rival = asked.logits(points).scatter(1, given[:, None], -torch.inf).argmax(1)
+        told["of the training loss, "] = compared.of("training", rival, (training_of,))
     whose = "surrogate's, " if subject.adapter.gradient == "surrogate" else ""
     precision = "" if twin is not None else ", in float32"
-    if len(wrong):
-        return failed(f"{whose}cosine down to {float(best.min()):.3g}, wrong for {share(len(wrong), count)}{precision}")
-    return passed(f"{whose}cosine at least {float(best.min()):.4f}{precision}")
+    for loss, cosine in told.items():
+        if cosine is None:
+            return failed(f"{loss}it is infinite")
+        wrong = int((cosine < compared.allowed).sum())
+        if wrong:
+            least = float(cosine.nan_to_num(1.0).min())
+            return failed(f"{whose}{loss}cosine down to {least:.3g}, wrong for {share(wrong, count)}{precision}")
+    margin = told[""]
+    assert margin is not None
+    held = margin[~margin.isnan()]
+    if not len(held):
+        return skipped(f"{whose}it is zero for {share(count, count)}, and so are the differences: see 'zero gradient'")
+    zero = f"; it is zero for {share(count - len(held), count)}, as differences are" if len(held) < count else ""
+    return passed(f"{whose}cosine at least {float(held.min()):.4f}{precision}{zero}")
 
 
 def in_float32(subject: Subject) -> Finding:
@@ -141,6 +150,8 @@ def in_float32(subject: Subject) -> Finding:
                     told &= twin.loss(points, y, loss).abs() > FAINT
             turned = told & (F.cosine_similarity(_unit(narrow), _unit(wide), dim=1) < 1 - TOLERANCE)
             wrong, held = wrong + int(turned.sum()), held + int(told.sum())
+    if not held:
+        return skipped("no gradient is there to compare: they are zero, or at a kink")
     if wrong > max(1, BESIDE * held):
         return failed(f"{wrong} of {held} gradients have another direction in float32, clean and attacked")
     return passed(f"{held - wrong} of {held} gradients have the same direction in float64, clean and attacked")
@@ -150,64 +161,3 @@ def _unit(gradient: Tensor) -> Tensor:
     """`(N, D)` rows over their largest entries, which may be far from 1."""
     largest = gradient.abs().amax(1, keepdim=True)
     return gradient / largest.where(largest > 0, 1)
-
-
-def _off_the_data(subject: Subject, count: int) -> Tensor:
-    """The first examples, every feature moved towards the middle of its range by up to a percent of it."""
-    x = subject.x[:count]
-    moves = x.new_tensor(subject.draws("points", count).uniform(tuple(x.shape[1:]))) * 0.01 * subject.span
-    low, high = subject.clip or (0.0, 0.0)
-    middle = torch.as_tensor((low + high) / 2).to(x)
-    return torch.where(x > middle, x - moves, x + moves)
-
-
-def _directions(subject: Subject) -> Tensor:
-    """`(M, D)` float64 directions: random signs, or the features themselves where they are no more."""
-    width, count = subject.x[0].numel(), POINTS if subject.thorough else 4
-    if width <= count:
-        return torch.eye(width, dtype=torch.float64, device=subject.x.device)
-    signs = subject.draws("directions", count).signs((width,))
-    return torch.as_tensor(signs, dtype=torch.float64, device=subject.x.device)
-
-
-Value = Callable[[Tensor, Tensor], Tensor]
-"""`(M,)` values of `(M, *input_shape)` inputs, each near the example of that index."""
-
-
-def _margin(adapter: Adapter, points: Tensor, given: Tensor) -> Value:
-    return lambda moved, index: adapter.loss(moved, given[index], "margin")
-
-
-def _lead(adapter: Adapter, points: Tensor, given: Tensor) -> Value:
-    """Of the rival that leads at the example itself, or all that do, over the class."""
-    with torch.no_grad():
-        logits = adapter.logits(points)
-    rivals = logits.scatter(1, given[:, None], -torch.inf)
-    leading = (rivals == rivals.amax(1, keepdim=True)).to(logits.dtype)
-    weights = leading / leading.sum(1, keepdim=True) - F.one_hot(given, logits.shape[1])
-    return lambda moved, index: (adapter.logits(moved) * weights[index]).sum(1)
-
-
-def _differences(
-    subject: Subject, value: Value, points: Tensor, chosen: Tensor, directions: Tensor, step: float
-) -> tuple[Tensor, Tensor]:
-    """`(P, M)` central differences of a value of the chosen points, and `(P,)` how far rounding can move them."""
-    moves = (directions.to(points.dtype) * subject.span.flatten()).reshape(-1, *points.shape[1:]) * step
-    moves = torch.cat([moves, -moves])
-    rows = torch.arange(len(chosen) * len(moves), device=points.device)
-    values = []
-    for part in torch.split(rows, len(subject.x)):  # no larger batch than the model has shown to take
-        point, move = chosen[part // len(moves)], part % len(moves)
-        with torch.no_grad():
-            values.append(value(points[point] + moves[move], point))
-    above, below = torch.cat(values).double().reshape(len(chosen), -1).chunk(2, dim=1)
-    noise = above.abs().amax(1) * torch.finfo(points.dtype).eps / step
-    return (above - below) / (2 * step), noise
-
-
-def _cosine(expected: Tensor, measured: Tensor, noise: Tensor) -> Tensor:
-    """`(P,)` cosine of two vectors; 1 where both are zero, or too small for differences to tell."""
-    flat = 30 * noise * expected.shape[1] ** 0.5
-    both = (expected.norm(dim=1) <= flat) & (measured.norm(dim=1) <= flat)
-    found: Tensor = F.cosine_similarity(expected, measured, dim=1, eps=1e-300)
-    return torch.where(both, 1.0, found)

@@ -18,7 +18,7 @@ import typer
 from bench.cli.compare import with_points
 from bench.cores import share_the_cores
 from bench.errors import LostModels, UsageError
-from bench.table import one_line
+from bench.table import one_line, visible_lines
 
 LONGEST = 2_000
 """Characters of a line of complaint."""
@@ -87,7 +87,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(0)
     except Exception as error:  # noqa: BLE001 - a fault of ours or of the machine is still one line
         if debug:
-            traceback.print_exc()
+            sys.stderr.write(f"{visible_lines(traceback.format_exc().splitlines())}\n")
         if isinstance(error, (UsageError, usage_error)):
             message = error.format_message() if hasattr(error, "format_message") else str(error)
             sys.exit(_complain(message.replace("Value error, ", "")))  # of pydantic, which typer asks about choices

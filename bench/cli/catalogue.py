@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from adapters.registry import registered
@@ -10,23 +12,32 @@ from adapters.sklearn.table import SEARCHES, TABLE
 from bench import datasets as dataset_table
 from bench import registry, zoo
 from bench.attacks import attack_class
-from bench.planning.suite import load_suite
+from bench.planning.suite import Suite, load_suite
+from bench.running.asked_suite import kept
+from bench.running.shelf import Shelf
 from bench.zoo.kinds import family_and_gradient
 
 
 def suites() -> list[dict[str, Any]]:
     """Suites that ship with the program."""
-    return [
-        {
-            "name": suite.suite,
-            "version": suite.version,
-            "dataset": suite.dataset.name,
-            "models": len(suite.models),
-            "attacks": list(dict.fromkeys(entry.attack for entry in suite.attacks)),
-            "summary": suite.summary,
-        }
-        for suite in registry.each("suite", load_suite)
-    ]
+    return [_suite(suite, own=False) for suite in registry.each("suite", load_suite)]
+
+
+def own_suites(out: Path, warn: Callable[[str], None]) -> list[dict[str, Any]]:
+    """Those of users' own whose text ./results or the out folder keeps, which go by their names there."""
+    return [_suite(suite, own=True) for suite in kept(Shelf(out), warn)]
+
+
+def _suite(suite: Suite, *, own: bool) -> dict[str, Any]:
+    return {
+        "name": suite.suite,
+        "version": suite.version,
+        "dataset": suite.dataset.name,
+        "models": len(suite.models),
+        "attacks": list(dict.fromkeys(entry.attack for entry in suite.attacks)),
+        "summary": suite.summary,
+        "own": own,
+    }
 
 
 def models() -> list[dict[str, Any]]:

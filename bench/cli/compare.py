@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from typer import Argument, Option
 
+from bench.cli.hints import shell
 from bench.cli.options import DEFAULT_OUT, Data, Explain, Out
-from bench.cli.output import print_json, print_table, say, warn
+from bench.cli.output import document, print_json, print_table, say, warn
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -64,8 +65,8 @@ def command(
 ) -> None:
     """Compare two models, versions or runs, example by example; docs/compare.md."""
     from bench.board.gate import regressions
+    from bench.running.asked_suite import suite_here
     from bench.running.comparing import comparison, kept_of
-    from bench.running.shelf import suite_here
     from bench.running.wanted import wanted
 
     points, most = fail_on_regression, _number(examples)
@@ -129,7 +130,7 @@ def _print(found: Comparison, format: str, failures: dict[str, str] | None, most
     elif format == "json":
         print_json(as_plain(found, failures))
     else:
-        typer.echo(as_junit(found, failures) if format == "junit" else as_summary(found, failures, most), nl=False)
+        document(as_junit(found, failures) if format == "junit" else as_summary(found, failures, most))
 
 
 def _write(
@@ -168,7 +169,7 @@ def _draw(found: Comparison, path: Path, kept: Callable[[str], Kept | None]) -> 
     with styled():
         image = png(flips_figure(found.pairs[0], kept))
     replace_file(path, image)
-    typer.echo(f"drawn: {path}", err=True)
+    warn(f"drawn: {shell(path)}")
 
 
 def _verdict(found: Comparison, failures: dict[str, str], points: float) -> list[str]:

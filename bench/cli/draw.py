@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from bench.cli.hints import command as command_of
-from bench.cli.hints import place
+from bench.cli.hints import place, shell
 from bench.cli.options import DEFAULT_OUT, Data, Out
-from bench.cli.output import say, warn
+from bench.cli.output import say_paths, warn
 from bench.errors import UsageError, unknown
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ def command(
     from bench.files import replace_file
     from bench.report.bracket_figure import board_figure, bracket_figure, brackets_of
     from bench.report.figure_style import png, styled
-    from bench.running.shelf import Shelf, board_of, dataset_of, suite_here
+    from bench.running.asked_suite import suite_here
+    from bench.running.shelf import Shelf, board_of, dataset_of
 
     shelf = Shelf(out)
     asked = suite_here(suite, data, shelf)
@@ -50,14 +51,14 @@ def command(
     if together is not None:
         with styled():
             replace_file(together, png(board_figure(list(wanted.values()))))
-        say([str(together)])
+        say_paths([together])
         return
     for name, lines in wanted.items():
         path = out / "figures" / asked.suite / f"{_file(name, lines[0].fingerprint)}.png"
         with styled():
             image = png(bracket_figure(lines))
         replace_file(path, image)
-        say([str(path)])
+        say_paths([path])
 
 
 def _nothing(asked: Asked, spec: str, models: list[str] | None, data: Path | None, out: Path) -> str:
@@ -65,7 +66,7 @@ def _nothing(asked: Asked, spec: str, models: list[str] | None, data: Path | Non
     if any(entry.made.proves for entry in asked.attacks):
         missed = f"{', '.join(models)} in " if models else ""
         run = command_of("suite", spec, model=models, **place(out, data))
-        return f"no brackets of {missed}suite {asked.suite} in ./results or {out / 'results'}; run: {run}"
+        return f"no brackets of {missed}suite {asked.suite} in ./results or {shell(out / 'results')}; run: {run}"
     from bench.planning.suite import load_suite, names
 
     proving = [each for each in map(load_suite, names()) if any(entry.made.proves for entry in each.attacks)]

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from bench.cli.hints import command as command_of
+from bench.cli.hints import shell
 from bench.cli.options import DEFAULT_OUT, Data, Out
 from bench.cli.output import say, warn
 
@@ -26,7 +28,7 @@ def command(
 
     opened = Datasets(data) if png else None
     files = export(Store(out / "results"), dest, warn, submission=submission, png=opened)
-    lines = [f"{len(files)} files in {dest}, their checksums in {dest / SUMS}."]
+    lines = [f"{len(files)} files in {shell(dest)}, their checksums in {shell(dest / SUMS)}."]
     if submission:
-        lines.append(f"Fill in {dest / 'SUBMISSION.md'}; then check it all with: bench verify {dest}")
+        lines.append(f"Fill in {shell(dest / 'SUBMISSION.md')}; then check it all with: {command_of('verify', dest)}")
     say(lines)

@@ -12,7 +12,7 @@ from typer import Argument, Option
 from bench.cli.hints import command as command_of
 from bench.cli.hints import meanings, place, shell
 from bench.cli.options import DEFAULT_OUT, Data, Explain, Out
-from bench.cli.output import print_board, print_definitions, say, warn
+from bench.cli.output import document, print_board, print_definitions, say, warn
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -62,9 +62,9 @@ def _check() -> None:
     if not path.is_file():
         raise UsageError("no leaderboard.md here; run this where ./results and ./leaderboard.md are")
     if path.read_text(encoding="utf-8") != leaderboard(Shelf(Path()), warn):
-        typer.echo("leaderboard.md does not match the records in ./results; bring it up to date with: make publish")
+        say(["leaderboard.md does not match the records in ./results; bring it up to date with: make publish"])
         raise typer.Exit(1)
-    typer.echo("leaderboard.md matches the records in ./results")
+    say(["leaderboard.md matches the records in ./results"])
 
 
 def _write_page(only: str | None, data: Path | None, out: Path, site: Path | None) -> None:
@@ -90,7 +90,7 @@ def _print(only: str | None, data: Path | None, format: str | None, out: Path, e
     boards = _boards(only, data, Shelf(out))
     rows = [row.as_dict() for _, board in boards for row in board]
     if format in ("json", "csv"):
-        typer.echo(table.as_json(rows) if format == "json" else table.as_csv(rows), nl=format == "json")
+        document(table.as_json(rows) if format == "json" else table.as_csv(rows))
     elif not rows:
         raise _nothing(boards[0][0].suite if only else None, only, data, out)
     elif format is None and sys.stdout.isatty():
@@ -101,16 +101,16 @@ def _print(only: str | None, data: Path | None, format: str | None, out: Path, e
         else:
             say(meanings(only, out, data))
     elif only is None:
-        typer.echo(render(boards), nl=False)
+        document(render(boards))
     else:
         ((suite, board),) = boards
-        typer.echo("\n\n".join(each.markdown() for each in tables(suite, board)) + "\n")
-        typer.echo(DEFINITIONS, nl=False)
+        document("\n\n".join(each.markdown() for each in tables(suite, board)) + f"\n\n{DEFINITIONS}")
 
 
 def _boards(only: str | None, data: Path | None, shelf: Shelf) -> list[tuple[Suite, list[Row]]]:
     """One suite's, or all of the shelf."""
-    from bench.running.shelf import board_of, boards, dataset_of, suite_here
+    from bench.running.asked_suite import suite_here
+    from bench.running.shelf import board_of, boards, dataset_of
 
     if only is None:
         return [(view.suite, board) for view, board in boards(shelf.contents(warn), warn)]

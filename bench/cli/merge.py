@@ -82,7 +82,7 @@ def _merged(into: Path, sources: Sequence[Store], warn: Say, keep: bool) -> Merg
     from bench.running.shelf import Shelf, write_leaderboard
 
     store = Store(into / "results")
-    store.prepare()
+    store.prepare(warn)
     found = merge(store, sources, warn, keep=keep)
     write_leaderboard(Shelf(into, with_published=False))
     return found

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
+from bench.cli.hints import shell
 from bench.table import visible, visible_lines
 
 if TYPE_CHECKING:
@@ -30,6 +32,16 @@ def warn(line: str) -> None:
 def say(lines: Iterable[str]) -> None:
     """Lines on standard output; what others wrote into them is shown, and acts on nothing."""
     typer.echo(fitting(lines, sys.stdout))
+
+
+def say_paths(paths: Iterable[Path], of: str = "") -> None:
+    """Files that were written, a line each, as a shell takes them."""
+    say(f"{of}{shell(path)}" for path in paths)
+
+
+def document(text: str) -> None:
+    """A whole document for a file or a program, in whose format everything is shown already."""
+    typer.echo(text, nl=bool(text) and not text.endswith("\n"))
 
 
 def fitting(lines: Iterable[str], stream: TextIO) -> str:

@@ -10,7 +10,7 @@ from typer import Option
 
 from bench import choices
 from bench.cli.options import DEFAULT_OUT, AsJson, Device, Out, Style
-from bench.cli.output import print_json, print_table, warn
+from bench.cli.output import print_json, print_table, say_paths, warn
 
 Images = Annotated[
     Path | None,
@@ -41,7 +41,7 @@ def command(
     else:
         for table in tables(found.lines):
             print_table(table)
-        typer.echo(f"written to {found.path}")
+        say_paths([found.path], "written to ")
     if found.interrupted:
         warn("interrupted; the same command goes on from here")
     raise typer.Exit(130 if found.interrupted else int(found.failed > 0))

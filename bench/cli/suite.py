@@ -33,6 +33,13 @@ from bench.running.keeping import DEFAULT, number_of
 if TYPE_CHECKING:
     from bench.running.session import Session
 
+Name = Annotated[
+    str,
+    Argument(
+        metavar="NAME|FILE.yaml",
+        help="A suite; see: bench list suites. One of yours by its file or, once it was run, by its name.",
+    ),
+]
 Models = Annotated[
     list[str] | None,
     Option(
@@ -58,7 +65,7 @@ Shard = Annotated[str | None, Option(metavar="I/N", help="Run the I-th of N shar
 
 
 def command(
-    name: Annotated[str, Argument(metavar="NAME|FILE.yaml", help="A suite; see: bench list suites.")],
+    name: Name,
     model: Models = None,
     limit: Limit = None,
     budget: Budget = "full",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
 from typer import Argument, Option
 
 from bench.cli.options import Data, Device, Style
+from bench.cli.output import say
 from bench.errors import UsageError
 
 
@@ -35,4 +35,4 @@ def command(
     budget: zoo.Budget = "quick" if quick else "full"
     with telling(progress) as teller:
         card = zoo.train(opened, model, out=out, epochs=epochs, budget=budget, device=device, progress=teller)
-    typer.echo(f"{model} on {dataset}: {card.verdict}, fingerprint {card.fingerprint[:12]}")
+    say([f"{model} on {dataset}: {card.verdict}, fingerprint {card.fingerprint[:12]}"])

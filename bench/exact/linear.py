@@ -58,7 +58,7 @@ class LinearCertificate(Certificate):
             return Proof(radius, x.clone(), ~found)
         for towards, rows in _blocks(structure, own, threat.norm or ""):
             points, margins = flat[rows], towards.margins(scores[rows])
-            off = structure.roundoff(points)[:, None]
+            off = towards.errors(structure, points)
             rounded = ULP * (points.abs() @ towards.weight.abs().T)  # of the witness, in float32
             beyond = ((margins + 2 * off + rounded) * (1 + 4 * ULP)).clamp_min(TINY)
             far, rival, step = _nearest(points, towards, beyond, threat)
@@ -66,7 +66,7 @@ class LinearCertificate(Certificate):
             reach = points.abs() + far.clamp_max(FAR)[:, None]
             if threat.clip is not None:
                 reach = reach.clamp_max(max(map(abs, threat.clip)))
-            off = structure.roundoff(torch.maximum(reach, points.abs()))[:, None]
+            off = towards.errors(structure, torch.maximum(reach, points.abs()))
             near, _, _ = _nearest(points, towards, (margins - off).clamp_min(0), threat)
             radius[rows], found[rows] = near * (1 - SAME), far.isfinite()
             witness[rows] = ends.to(x.dtype).where(far.isfinite()[:, None], witness[rows])
@@ -102,6 +102,11 @@ class _Towards(NamedTuple):
     def margins(self, scores: Tensor) -> Tensor:
         """`(N, R)` how much higher the class's score is."""
         return scores[:, self.own : self.own + 1] - scores[:, self.rivals]
+
+    def errors(self, structure: Linear, x: Tensor) -> Tensor:
+        """`(N, R)` how far rounding may take the model's own from these."""
+        each = structure.errors(x)
+        return each[:, self.own : self.own + 1] + each[:, self.rivals]
 
 
 def _nearest(x: Tensor, towards: _Towards, margins: Tensor, threat: Threat) -> tuple[Tensor, Tensor, Tensor]:

@@ -21,6 +21,7 @@ from bench.exact.base import Certificate, Effort, Proof
 from bench.exact.passes import VALUES, OutOfTime, Passes
 from bench.exact.region import Region
 from bench.exact.relaxed import Rectified
+from bench.exact.reordered import reordered
 from bench.exact.rows import Rows
 from bench.exact.searched import searched
 from bench.exact.slopes import Climb
@@ -37,6 +38,8 @@ class NetworkCertificate(Certificate):
 
     def prove(self, structure: Structure, x: Tensor, y: Tensor, threat: Threat, effort: Effort) -> Proof:
         assert isinstance(structure, Network)
+        if effort.nodes:
+            structure = reordered(structure)
         own = (torch.tensor(structure.classes) == y[:, None]).long().argmax(1)
         radius, witness = torch.zeros(len(x), dtype=torch.float64), x.clone()
         try:

@@ -38,6 +38,8 @@ class Passes:
         """For each layer `(N, inputs)` lowest and highest inputs; last those of the scores."""
         self.bends: list[Bend | None] = []
         """For each layer its lines, None for an affine one."""
+        self.sizes: list[Tensor] = []
+        """For each layer `(1, inputs)` what the sums that its inputs are made of are no larger than."""
         self.cuts: dict[object, Tensor] = {}
         self._size = torch.maximum(region.low.abs(), region.high.abs()).amax(0, keepdim=True)
         self._terms = 8
@@ -46,14 +48,20 @@ class Passes:
             if isinstance(layer, (Rectify, Largest)) and not self._is_exact(at):
                 low, high = self._refined(at, layer, low, high)
             self.bounds.append((low, high))
-            self.bends.append(_lines(layer, low, high))
+            self.sizes.append(self._size)
+            self.bends.append(self._lines(at, layer, low, high))
             low, high = self._interval(layer, low, high)
         self.bounds.append((low, high))
 
     @property
+    def rounding(self) -> float:
+        """What float64 may have lost of a bound of the layers so far, as a share of the sizes of its sums."""
+        return 8 * self._terms * UNIT
+
+    @property
     def loss(self) -> Tensor:
         """`(outputs,)` what float64 may have lost of a bound of the layers so far."""
-        return 8 * self._terms * UNIT * self._size[0]
+        return self.rounding * self._size[0]
 
     def _is_exact(self, at: int) -> bool:
         """Whether intervals are exact before a layer: one sum behind a box."""
@@ -63,14 +71,24 @@ class Passes:
 
     def _interval(self, layer: Layer, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
         if isinstance(layer, (Rectify, Largest)):
-            # A line above is at most twice its unit's input, and the share of each piece is at most 1.
-            pieces = 2 * layer.members.shape[1] + 1 if isinstance(layer, Largest) else 2
-            self._size = pieces * layer(self._size)
+            times, terms = self._growth(layer)
+            self._size, self._terms = times * layer(self._size), self._terms + terms
             return layer(low), layer(high)
         middle, half = (low + high) / 2, (high - low) / 2
         self._size, self._terms = layer.sizes(self._size), self._terms + layer.terms + 8
         centre, reach = layer(middle), layer.reach(half)
         return centre - reach - self.loss, centre + reach + self.loss
+
+    def _growth(self, layer: Layer) -> tuple[int, int]:
+        """How much larger than its inputs the sums that a bend's lines make are, and how many terms they have more."""
+        # A line above is at most twice its unit's input, and the share of each piece is at most 1.
+        return (2 * layer.members.shape[1] + 1 if isinstance(layer, Largest) else 2), 0
+
+    def _lines(self, at: int, layer: Layer, low: Tensor, high: Tensor) -> Bend | None:
+        """Of layer `at`; None of an affine one."""
+        if isinstance(layer, Rectify):
+            return rectified(layer, low, high)
+        return largests(layer, low, high) if isinstance(layer, Largest) else None
 
     def _refined(self, at: int, layer: Layer, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
         """Interval bounds drawn closer where a unit, or the largest of pieces, is undecided."""
@@ -132,9 +150,3 @@ class Passes:
             else:
                 rows = rows.bent(bend, self.cuts, None if lower is None else lower.get(place))
         return rows.least(self.region, self.cuts)
-
-
-def _lines(layer: Layer, low: Tensor, high: Tensor) -> Bend | None:
-    if isinstance(layer, Rectify):
-        return rectified(layer, low, high)
-    return largests(layer, low, high) if isinstance(layer, Largest) else None

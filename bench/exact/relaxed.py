@@ -95,7 +95,7 @@ class Largests:
 
 def largests(layer: Largest, low: Tensor, high: Tensor) -> Largests:
     """The lines of units whose pieces lie between `(N, inputs)` bounds."""
-    twice = _repeated(layer.members)
+    twice = repeated(layer.members)
     low, high = (side[:, layer.members].masked_fill(twice, -FAR) for side in (low, high))  # (N, units, pieces)
     floor = low.amax(2)
     many = high.shape[2]
@@ -115,7 +115,7 @@ def largests(layer: Largest, low: Tensor, high: Tensor) -> Largests:
     )
 
 
-def _repeated(members: Tensor) -> Tensor:
+def repeated(members: Tensor) -> Tensor:
     """`(units, pieces)` bool: pieces that a unit has named before."""
     same = members[:, :, None] == members[:, None, :]
     return same.tril(-1).any(2)

@@ -8,12 +8,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from adapters.structures.layers import Largest
 from adapters.structures.network import Network
-from bench.exact.passes import Passes
+from bench.exact.compared import ComparedPasses
 from bench.exact.region import Region
 from bench.exact.rows import Rows
 from bench.exact.splitting import Splitting
 from bench.threats import Threat
+from bench.threats.base import ULP
 
 
 class Searched(NamedTuple):
@@ -43,7 +45,7 @@ def searched(
         OutOfTime: the time is over.
     """
     flat, column = x[None].double(), torch.tensor([own])
-    passes = Passes(network, Region(flat, torch.tensor([radius], dtype=torch.float64), threat), is_over)
+    passes = ComparedPasses(network, Region(flat, torch.tensor([radius], dtype=torch.float64), threat), is_over)
     low, high = passes.bounds[-1]
     off = network.errors(passes.bounds[:-1]) + passes.loss
     due = (off + off.gather(1, column[:, None]) + network.blur(low, high)[:, None])[0]
@@ -57,7 +59,7 @@ def searched(
         if bound[place] > 0:
             break
         search = Splitting(network, passes, rows[place], float(due[rivals[place]]), is_over)
-        if not search.run(nodes, look):
+        if not search.run(nodes, look, look.at):
             return Searched(False, look.witness)
     return Searched(True, None)
 
@@ -69,12 +71,30 @@ class _Look:
         self.network, self.region, self.x, self.own, self.threat = network, region, x, own, threat
         self.witness: Tensor | None = None
         inward = float(threat.geometry.inward(torch.tensor([radius], dtype=torch.float64), x[None])[0])
+        self._closer = any(isinstance(layer, Largest) for layer in network.layers)
+        if self._closer:
+            inward *= 1 - 2 * ULP  # to the size itself: a board counts nothing beyond
         self._share = inward / radius if radius else 1.0  # to where the judge counts it
 
     def __call__(self, coefficients: Tensor) -> bool:
         """Shown `(B, features)` of them."""
-        moved = self.region.x + self._share * self._farthest(coefficients)
+        return self._tried(self._farthest(coefficients))
+
+    def at(self, points: Tensor) -> bool:
+        """Shown `(B, features)` inputs instead, that may lie a little outside."""
+        region = self.region
+        away = points.clamp(region.low, region.high) - region.x
+        if region.norm != "linf":
+            lengths = self.threat.geometry.lengths(away)[:, None]
+            away = away * (region.radius[:, None] / lengths.clamp_min(1e-300)).clamp_max(1)
+        return self._tried(away)
+
+    def _tried(self, away: Tensor) -> bool:
+        moved = self.region.x + self._share * away
         point = self.threat.cut(moved).to(torch.float32)
+        if self._closer:
+            beyond = (point - self.region.x).abs() > (moved - self.region.x).abs()
+            point = torch.nextafter(point, self.x.expand_as(point)).where(beyond, point)
         scores = self.network.scores(point)
         behind = scores[:, self.own] - scores.amax(1) < -self.network.roundoff(point)
         if behind.any():

@@ -1,68 +1,66 @@
-"""Branch and bound for networks of rectifiers: the two arms of a unit, one after the other.
+"""Branch and bound for networks of rectifiers and maxima: both sides of a choice, one after the other.
 
-With the sign of a unit's input known the unit is linear, and every bound through it is closer. A node is a set of such
-signs. Its bound is CROWN's, climbed by the slopes below and by a multiplier for every sign (Wang et al. 2021,
-beta-CROWN): where z >= 0 is known, f is nowhere less than f - m z is, for any m >= 0; where z <= 0 is, than f + m z.
-The unit to split next is the one whose better guess at both children is best (De Palma et al. 2021, filtered smart
-branching), among those whose lines lose most. Bounds of layers stay those of the whole region.
+With the sign of a rectified unit's input known the unit is linear, and with the larger of two pieces of a maximum known
+it has one piece less: every bound through it is closer. A node is a set of such choices (`bench.exact.arms`,
+`bench.exact.pieces`). Its bound is CROWN's, climbed by the lines and by a multiplier for every choice (Wang et al.
+2021, beta-CROWN). The choice to make next is the one whose better guess at both children is best (De Palma et al. 2021,
+filtered smart branching), among those whose lines lose most. Bounds of layers stay those of the whole region.
 
-Both arms together are all inputs, so that a rival is behind where it is behind in every leaf. Rounding is allowed for
+Both sides together are all inputs, so that a rival is behind where it is behind in every leaf. Rounding is allowed for
 as in `bench.exact.passes`, the multipliers' terms beside.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from adapters.structures.layers import Rectify
+from adapters.structures.layers import Largest, Rectify
 from adapters.structures.network import Network
-from bench.exact.passes import UNIT, OutOfTime, Passes
-from bench.exact.relaxed import Bend, Rectified, rectified
+from bench.exact.arms import Arms
+from bench.exact.choices import Choices, State
+from bench.exact.compared import ComparedPasses
+from bench.exact.leaves import least_input
+from bench.exact.passes import OutOfTime, Passes
+from bench.exact.pieces import Pieces
+from bench.exact.relaxed import Rectified
 from bench.exact.rows import Rows
 
 AT_ONCE = 16
 """Nodes at a time."""
 STEPS = 12
 """Of the climb at a node."""
+LAST, LASTS = 200, 10
+"""Of a climb where no choice is left, and such climbs, one from where the other ended."""
+LEAST = 0.1
+"""Of what such a climb lacks in the end it has to gain, or there is no other."""
 RATE = 0.1
-"""Of the slopes' steps, and of the multipliers' as a share of the largest coefficient."""
+"""Of the climb's steps."""
 GUESSED = 6
-"""Units of a node whose children are bounded before one is split."""
-
-Signs = dict[int, Tensor]
-"""For each layer that bends, `(B, units)`: 1 where an input is known to be at least 0, -1 at most 0, else 0."""
+"""Choices of a node whose children are bounded before one is made."""
 
 
 @dataclass
 class Nodes:
     """`B` nodes of one search."""
 
-    signs: Signs
-    slopes: dict[int, Tensor]
-    """`(B, units)` of the lines below."""
-    multipliers: dict[int, Tensor]
-    """`(B, units)`, at least 0."""
+    states: dict[int, State]
+    """For each layer that bends."""
     bound: Tensor
     """`(B,)` best known."""
 
     def only(self, which: Tensor) -> Nodes:
         """Some of them."""
-        signs, slopes, multipliers = (
-            {at: value[which] for at, value in each.items()} for each in (self.signs, self.slopes, self.multipliers)
-        )
-        return Nodes(signs, slopes, multipliers, self.bound[which])
+        return Nodes({at: state.only(which) for at, state in self.states.items()}, self.bound[which])
 
     def and_(self, more: Nodes) -> Nodes:
         """All of both."""
-        mine, theirs = ((each.signs, each.slopes, each.multipliers) for each in (self, more))
-        signs, slopes, multipliers = (
-            {at: torch.cat([value, b[at]]) for at, value in a.items()} for a, b in zip(mine, theirs, strict=True)
-        )
-        return Nodes(signs, slopes, multipliers, torch.cat([self.bound, more.bound]))
+        states = {at: state.and_(more.states[at]) for at, state in self.states.items()}
+        return Nodes(states, torch.cat([self.bound, more.bound]))
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class Seen:
     """`(B,)` what all is at least."""
     at_bends: dict[int, Tensor]
     """`(B, units)` coefficients of the units' outputs."""
-    lines: dict[int, Rectified]
+    lines: dict[int, Any]
     inputs: Tensor
     """`(B, features)` coefficients of the network's inputs."""
 
@@ -91,33 +89,35 @@ class Splitting:
             is_over: whether the time is.
         """
         self.network, self.passes, self.row, self.due, self.is_over = network, passes, row, due, is_over
-        self.free = [at for at, bend in enumerate(passes.bends) if isinstance(bend, Rectified)]
-        sizes = torch.maximum(passes.region.low.abs(), passes.region.high.abs())
-        self._sizes, self._terms = {}, 8
-        for at, layer in enumerate(network.layers):
-            if at in self.free:
-                self._sizes[at] = sizes
-            bend = passes.bends[at]
-            if bend is None:
-                sizes, self._terms = layer.sizes(sizes), self._terms + layer.terms + 8
-            else:
-                pieces = 2 if isinstance(bend, Rectified) else 2 * bend.members.shape[1] + 1
-                sizes = pieces * layer(sizes)
+        self.choices = {at: made for at in range(len(network.layers)) if (made := self._choices(at)) is not None}
+        self._maxima = any(isinstance(layer, Largest) for layer in network.layers)
+        if self._maxima:
+            seen = self._seen(self.root())
+            for at, made in self.choices.items():
+                made.scale(seen.at_bends[at])
+
+    def _choices(self, at: int) -> Choices[Any] | None:
+        """Those of a layer; None of an affine one."""
+        layer, passes = self.network.layers[at], self.passes
+        bend, sizes = passes.bends[at], passes.sizes[at]
+        if isinstance(layer, Rectify) and isinstance(bend, Rectified):
+            return Arms(layer, *passes.bounds[at], bend.lower, sizes)
+        if isinstance(layer, Largest) and isinstance(passes, ComparedPasses):
+            return Pieces(layer, passes.compared[at], sizes)
+        return None
 
     def root(self) -> Nodes:
         """The whole region."""
-        lines = {at: self.passes.bends[at] for at in self.free}
-        slopes = {at: bend.lower.clone() for at, bend in lines.items() if isinstance(bend, Rectified)}
-        zeros = {at: torch.zeros_like(slope) for at, slope in slopes.items()}
-        return Nodes(zeros, slopes, {at: zero.clone() for at, zero in zeros.items()}, self._none(1))
+        return Nodes({at: made.root() for at, made in self.choices.items()}, self._none(1))
 
-    def run(self, most: int, look: Callable[[Tensor], bool]) -> bool | None:
+    def run(self, most: int, look: Callable[[Tensor], bool], at: Callable[[Tensor], bool] | None = None) -> bool | None:
         """Whether the lead exceeds what is due everywhere; None where that is not known after so many nodes.
 
         Args:
             most: nodes, at most.
             look: is shown `(B, features)` coefficients of linear bounds, and says whether something mislabelled was
                 found where they are least; then the answer is False.
+            at: is shown `(1, features)` inputs, and says whether they are mislabelled; likewise.
 
         Raises:
             OutOfTime: the time is over.
@@ -132,9 +132,16 @@ class Splitting:
                 return None
             order = open_.bound.argsort(descending=True)  # the nearest to their end last
             now, open_ = open_.only(order[:AT_ONCE]), open_.only(order[AT_ONCE:])
-            children = self._children(now)
-            if children is None:
-                return None
+            scores = self._scores(now)
+            ended = (scores > -torch.inf).any(1).logical_not()
+            if ended.any():
+                held = self._last(now.only(ended), look, at)
+                if not held:
+                    return held
+                now, scores = now.only(~ended), scores[~ended]
+                if not len(scores):
+                    continue
+            children = self._children(now, scores)
             count += len(children.bound)
             nodes, seen = self._climbed(children.only(~(children.bound > self.due)))
             if len(nodes.bound) and look(seen.inputs):
@@ -144,45 +151,37 @@ class Splitting:
 
     # -- bounds -------------------------------------------------------------------------------------------------------
 
-    def _lines(self, signs: Signs) -> dict[int, Rectified]:
-        found = {}
-        for at, sign in signs.items():
-            (low, high), layer = self.passes.bounds[at], self.network.layers[at]
-            assert isinstance(layer, Rectify)
-            low, high = low.where(sign <= 0, low.clamp_min(0)), high.where(sign >= 0, high.clamp_max(0))
-            found[at] = rectified(layer, low, high)
-        return found
+    def _seen(self, nodes: Nodes, lines: dict[int, Any] | None = None) -> Seen:
+        """One pass backward.
 
-    def _seen(self, nodes: Nodes) -> Seen:
-        """One pass backward."""
+        Args:
+            nodes: some.
+            lines: theirs, if they are known.
+        """
         many = len(nodes.bound)
-        lines, who = self._lines(nodes.signs), torch.arange(many)
+        if lines is None:
+            lines = {at: self.choices[at].lines(state.known) for at, state in nodes.states.items()}
         first = torch.zeros(many, dtype=torch.long)
         rows = Rows(first, self.row.expand(many, -1), torch.zeros(many, dtype=torch.float64))
         at_bends, lost = {}, torch.zeros(many, dtype=torch.float64)
         for at in range(len(self.network.layers) - 1, -1, -1):
-            bend: Bend | None = self.passes.bends[at]
-            if bend is None:
+            if at not in nodes.states:
                 rows = rows.through(self.network.layers[at])  # type: ignore[arg-type]
                 continue
-            if at not in lines:
-                rows = rows.bent(bend, {})
-                continue
             at_bends[at] = rows.coefficients
-            line = lines[at]
-            slopes = nodes.slopes[at].where(line.unstable, line.lower)
-            coefficients, added = line.back(rows.coefficients, who, slopes)
-            multiplier = nodes.multipliers[at]
-            lost = lost + (multiplier * self._sizes[at] * nodes.signs[at].abs()).sum(1)
-            rows = Rows(first, coefficients - multiplier * nodes.signs[at], rows.constant + added)
+            coefficients, added, more = self.choices[at].back(rows.coefficients, lines[at], nodes.states[at])
+            lost = lost + more
+            rows = Rows(first, coefficients, rows.constant + added)
         bound = rows.constant + self.passes.region.least(rows.coefficients, first)
-        return Seen(bound - 8 * self._terms * UNIT * lost, at_bends, lines, rows.coefficients)
+        return Seen(bound - self.passes.rounding * lost, at_bends, lines, rows.coefficients)
 
     def _climbed(self, nodes: Nodes, steps: int = STEPS) -> tuple[Nodes, Seen]:
         """Nodes with slopes and multipliers that make their bounds large, and what is seen of them last."""
         if not len(nodes.bound):
             return nodes, Seen(nodes.bound, {}, {}, nodes.bound[:, None])
-        parameters = [value.clone() for value in (*nodes.slopes.values(), *nodes.multipliers.values())]
+        lines = {at: self.choices[at].lines(state.known) for at, state in nodes.states.items()}
+        places = [(at, place) for at, state in nodes.states.items() for place in range(len(state.free))]
+        parameters = [nodes.states[at].free[place].clone() for at, place in places]
         first = [torch.zeros_like(each) for each in parameters]
         second = [torch.zeros_like(each) for each in parameters]
         best, kept = self._none(len(nodes.bound)), parameters
@@ -191,58 +190,72 @@ class Splitting:
                 raise OutOfTime
             parameters = [each.detach().requires_grad_(step < steps) for each in parameters]
             with torch.set_grad_enabled(step < steps):
-                seen = self._seen(self._with(nodes, parameters))
+                seen = self._seen(_with(nodes, places, parameters), lines)
             now = seen.bound.detach()
-            better = (now > best)[:, None]
-            kept = [new.detach().where(better, old) for new, old in zip(parameters, kept, strict=True)]
+            better = now > best
+            kept = [
+                new.detach().where(better.view(-1, *[1] * (new.ndim - 1)), old)
+                for new, old in zip(parameters, kept, strict=True)
+            ]
             best = best.maximum(now)
             if step == steps or bool((best > self.due).all()):
                 break
             gradients = torch.autograd.grad(seen.bound.sum(), parameters, materialize_grads=True, allow_unused=True)
             rate = RATE * 10 ** (-step / steps)
-            for place, gradient in enumerate(gradients):
-                first[place] = 0.9 * first[place] + 0.1 * gradient
-                second[place] = 0.999 * second[place] + 0.001 * gradient**2
-                mean, spread = first[place] / (1 - 0.9 ** (step + 1)), second[place] / (1 - 0.999 ** (step + 1))
-                moved = parameters[place].detach() + rate * mean / (spread.sqrt() + 1e-12)
-                parameters[place] = self._within(nodes, moved, place)
-        found = self._with(nodes, kept)
+            for number, gradient in enumerate(gradients):
+                first[number] = 0.9 * first[number] + 0.1 * gradient
+                second[number] = 0.999 * second[number] + 0.001 * gradient**2
+                mean, spread = first[number] / (1 - 0.9 ** (step + 1)), second[number] / (1 - 0.999 ** (step + 1))
+                moved = parameters[number].detach() + rate * mean / (spread.sqrt() + 1e-12)
+                at, place = places[number]
+                parameters[number] = self.choices[at].within(nodes.states[at], place, moved)
+        found = _with(nodes, places, kept)
         found.bound = best.maximum(nodes.bound)
-        return found, self._seen(found)
-
-    def _with(self, nodes: Nodes, parameters: list[Tensor]) -> Nodes:
-        half = len(self.free)
-        slopes = dict(zip(nodes.slopes, parameters[:half], strict=True))
-        return Nodes(nodes.signs, slopes, dict(zip(nodes.multipliers, parameters[half:], strict=True)), nodes.bound)
-
-    def _within(self, nodes: Nodes, moved: Tensor, place: int) -> Tensor:
-        half = len(self.free)
-        if place >= half:
-            return moved.clamp_min(0) * list(nodes.signs.values())[place - half].abs()
-        line = self.passes.bends[list(nodes.slopes)[place]]
-        assert isinstance(line, Rectified)
-        return moved.clamp(line.least, 1)
+        return found, self._seen(found, lines)
 
     # -- branching ----------------------------------------------------------------------------------------------------
 
-    def _children(self, nodes: Nodes) -> Nodes | None:
-        """Both children of each node; None where a node has no unit left to split."""
+    def _scores(self, nodes: Nodes) -> Tensor:
+        """`(B, choices)` how much a bound loses by each, numbered through all layers; -inf for one that is made."""
         seen = self._seen(nodes)
-        scores = []
-        for at in self.free:
-            coefficient, line = seen.at_bends[at], seen.lines[at]
-            low, high = self.passes.bounds[at]
-            slope = nodes.slopes[at]
-            below = torch.minimum((slope - line.least) * -low, (1 - slope) * high)
-            loss = coefficient.clamp_max(0).abs() * line.lift + coefficient.clamp_min(0) * below
-            scores.append((loss + 1e-9 * (high - low)).where(line.unstable, -torch.inf))
-        joined = torch.cat(scores, dim=1)
-        top = joined.topk(min(GUESSED, joined.shape[1]), dim=1)
-        if bool(top.values[:, 0].isneginf().any()):
+        each = [self.choices[at].scores(seen.at_bends[at], seen.lines[at], state) for at, state in nodes.states.items()]
+        return torch.cat(each, dim=1)
+
+    def _last(self, nodes: Nodes, look: Callable[[Tensor], bool], at: Callable[[Tensor], bool] | None) -> bool | None:
+        """Of nodes at which all is linear, as `run`: whether multipliers alone show it."""
+        if not self._maxima:
             return None
+        for number in range(LASTS):
+            before = nodes.bound
+            nodes, seen = self._climbed(nodes, LAST)
+            if look(seen.inputs):
+                return False
+            short, grown = ~(nodes.bound > self.due), nodes.bound - before
+            if not short.any():
+                return True
+            if number and bool((short & (grown < LEAST * (self.due - nodes.bound))).any()):
+                return None
+            nodes = nodes.only(short)
+            if number == 0 and at is not None and any(map(at, self._least_inputs(nodes))):
+                return False
+        return None
+
+    def _least_inputs(self, nodes: Nodes) -> Iterator[Tensor]:
+        """`(1, features)` where each is least, by a linear programme; none of nodes that hold nothing."""
+        for number in range(len(nodes.bound)):
+            if self.is_over():
+                raise OutOfTime
+            states = nodes.only(torch.tensor([number])).states
+            found = least_input(self.network, self.choices, states, self.row, self.passes.region)
+            if found is not None:
+                yield found
+
+    def _children(self, nodes: Nodes, scores: Tensor) -> Nodes:
+        """Both children of each node, which have choices left."""
+        top = scores.topk(min(GUESSED, scores.shape[1]), dim=1)
         many, count = top.indices.shape
         guessed = nodes.only(torch.arange(many).repeat_interleave(count))
-        sides = [self._split(guessed, top.indices.flatten(), sign) for sign in (1.0, -1.0)]
+        sides = [self._split(guessed, top.indices.flatten(), first) for first in (True, False)]
         bounds = [self._seen(side).bound.view(many, count) for side in sides]
         worth = torch.minimum(*bounds) + 1e-3 * torch.maximum(*bounds)
         chosen = worth.where(top.values > -torch.inf, -torch.inf).argmax(1) + count * torch.arange(many)
@@ -250,16 +263,24 @@ class Splitting:
             side.bound = side.bound.maximum(bound.flatten())
         return sides[0].only(chosen).and_(sides[1].only(chosen))
 
-    def _split(self, nodes: Nodes, unit: Tensor, sign: float) -> Nodes:
-        """With the sign of `(B,)` a unit each known, numbered through all layers that bend."""
-        signs, start = {}, 0
-        for at, old in nodes.signs.items():
-            here = (unit >= start) & (unit < start + old.shape[1])
-            new = old.clone()
-            new[here.nonzero()[:, 0], unit[here] - start] = sign
-            signs[at], start = new, start + old.shape[1]
-        return Nodes(signs, nodes.slopes, nodes.multipliers, nodes.bound.clone())
+    def _split(self, nodes: Nodes, choice: Tensor, first: bool) -> Nodes:
+        """With `(B,)` a choice each made, numbered through all layers: its first side, or its second."""
+        states, start = {}, 0
+        for at, old in nodes.states.items():
+            count = self.choices[at].count
+            node = ((choice >= start) & (choice < start + count)).nonzero()[:, 0]
+            states[at], start = self.choices[at].split(old, node, choice[node] - start, first), start + count
+        return Nodes(states, nodes.bound.clone())
 
     @staticmethod
     def _none(many: int) -> Tensor:
         return torch.full((many,), -torch.inf, dtype=torch.float64)
+
+
+def _with(nodes: Nodes, places: list[tuple[int, int]], values: list[Tensor]) -> Nodes:
+    """With other values of what is free."""
+    free: dict[int, list[Tensor]] = {at: [] for at in nodes.states}
+    for (at, _), value in zip(places, values, strict=True):
+        free[at].append(value)
+    states = {at: State(state.known, tuple(free[at])) for at, state in nodes.states.items()}
+    return Nodes(states, nodes.bound)

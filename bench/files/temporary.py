@@ -11,11 +11,12 @@ import re
 import shutil
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 DAY = 86_400.0
 """Seconds after which a file that nobody wrote to counts as left behind, wherever its writer ran."""
-_NAME = re.compile(r"\..+\.(?:(?P<mark>[0-9a-f]{12})-(?P<pid>[0-9]{1,10})-)?[0-9a-f]{32}")
+_NAME = re.compile(r"\.(?P<of>.+)\.(?:(?P<mark>[0-9a-f]{12})-(?P<pid>[0-9]{1,10})-)?[0-9a-f]{32}")
 
 
 def temporary(path: Path) -> Path:
@@ -39,6 +40,16 @@ def sweep(folder: Path) -> None:
                         shutil.rmtree(entry.path)
                     else:
                         os.unlink(entry.path)
+
+
+def left_behind(folder: Path) -> Iterator[tuple[Path, str]]:
+    """The same files, and what each was to be called, for who has another use for them."""
+    with contextlib.suppress(OSError):
+        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+            found = _NAME.fullmatch(entry.name)
+            with contextlib.suppress(OSError):
+                if found is not None and _is_left(entry):
+                    yield Path(entry.path), found["of"]
 
 
 def _is_left(entry: os.DirEntry[str]) -> bool:

@@ -67,13 +67,20 @@ def published(dataset: str, split: str) -> tuple[list[Entry], list[str]]:
     A measurement that meets a model without a recipe is left out; every training run of a model is measured. Raises
     UsageError where none is left.
     """
-    known = frozenset(zoo.names(dataset))
     here = [measure for measure in _measures() if (measure.dataset, measure.split) == (dataset, split)]
+    told = tuple(measure.model_dump_json() for measure in here)
+    suite = _published(dataset, split, frozenset(zoo.names(dataset)), told)
+    return list(suite.attacks), list(suite.models)
+
+
+@cache
+def _published(dataset: str, split: str, known: frozenset[str], told: tuple[str, ...]) -> Suite:
+    """Of measurements as JSON. Remembered, since every run reads the suites that ship once more."""
+    here = map(Measure.model_validate_json, told)
     asked = [run for measure in here for run in runs_of(measure, known) if known.issuperset(models_of(run))]
     if not asked:
         raise UsageError(f"nothing is published on dataset {dataset}, split {split}, of models that there are")
-    suite = suite_of(asked)
-    return suite.attacks, suite.models
+    return suite_of(asked)
 
 
 @cache

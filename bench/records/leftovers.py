@@ -10,22 +10,21 @@ from collections import defaultdict
 from pathlib import Path
 
 from bench.files import DAY, sweep
-from bench.records import examples, record, usable
+from bench.records import aside, examples, record, usable
 
 _NAME = re.compile(r"(?P<id>[0-9a-f]{32})-(?P<mark>[0-9a-f]{16})\.npz")
 
 
-ASIDE = "set-aside"
-"""What stands there was somebody's record, hidden or not."""
-
-
 def sweep_all(folder: Path) -> None:
-    """Remove what dead runs left half written in a folder of results, in those inside it, and beside it."""
+    """Remove what dead runs left half written in a folder of results, in those inside it, and beside it.
+
+    What they were about to set aside was somebody's record: `aside.resume` brings that to its end.
+    """
     sweep(folder.parent)
     sweep(folder)
     with contextlib.suppress(OSError):
         for inside in sorted(folder.iterdir()):
-            if inside.name != ASIDE:
+            if inside.name != aside.FOLDER:
                 sweep(inside)
 
 

@@ -6,16 +6,15 @@ Whoever runs writes; every file appears whole or not at all, and a good record i
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
-from bench.errors import DiskError, UsageError
-from bench.files import create_file, move_new, replace_file, temporary
+from bench.errors import UsageError
+from bench.files import create_file, replace_file, temporary
 from bench.progress import Say, quiet
+from bench.records import aside, leftovers, listing, usable
 from bench.records import examples as examples_of
-from bench.records import leftovers, listing, usable
 from bench.records import part as parts_of
 from bench.records import record as records_of
 from bench.records.examples import Kept
@@ -150,8 +149,10 @@ class Store:
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
-    def prepare(self) -> None:
+    def prepare(self, warn: Say = quiet) -> None:
         """Make the folders, try whether records can be published, and remove what runs that were killed left behind.
+
+        `warn` is told in a line of a record that one of them was about to set aside.
 
         Raises:
             UsageError: they cannot be made or written.
@@ -160,6 +161,7 @@ class Store:
             for name in FOLDERS:
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
             leftovers.sweep_all(self.folder)
+            aside.resume(self.folder, warn)
             for name in FOLDERS:
                 probe = temporary(self.folder / name / "probe")
                 try:
@@ -204,7 +206,7 @@ class Store:
             if present is not None:
                 outcome = "same" if present.same_as(record) else "different"
                 break
-            self._set_aside(path, warn)
+            aside.set_aside(self.folder, path, warn)
         if outcome == "new":
             for left in self._untold.pop(record.id, ()):
                 if left != self.examples_path(record):
@@ -252,41 +254,3 @@ class Store:
             return True
         failure = self.failure(id) if self.ids("failures", id) else None
         return failure is not None and failure.run.finished >= made
-
-    def _set_aside(self, path: Path, warn: Say) -> None:
-        """Move an unusable file away, under a name that nothing has. What another run has mended meanwhile is put back.
-
-        Raises:
-            DiskError: it cannot be moved.
-        """
-        folder = self.folder / leftovers.ASIDE
-        half = temporary(folder / path.name)
-        try:
-            folder.mkdir(exist_ok=True)
-            try:
-                path.rename(half)
-            except FileNotFoundError:  # another process was quicker
-                return
-            with contextlib.suppress(Unusable, FileExistsError):
-                usable.record(half, self.folder, path.stem)
-                move_new(half, path)
-                half.unlink(missing_ok=True)
-                return
-            for number in itertools.count():
-                aside = folder / f"{path.name}.{number}"
-                if not aside.exists() and not aside.is_symlink():
-                    with contextlib.suppress(FileExistsError):
-                        _named_anew(half, aside)
-                        warn(f"set aside an unusable record as {aside}")
-                        return
-        except OSError as error:
-            raise DiskError(error.errno, f"what stands there cannot be moved aside: {error.strerror}", path) from error
-
-
-def _named_anew(half: Path, aside: Path) -> None:
-    """Rename, without overwriting, whatever it is that was moved."""
-    if half.is_file() and not half.is_symlink():
-        move_new(half, aside)
-        half.unlink(missing_ok=True)
-    else:  # a folder, a pipe: no second name, and nothing that anyone would miss
-        half.rename(aside)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bench.board.comparison import Comparison, Line, Pair
+from bench.board.comparison import Comparison, Line, Pair, outdated
 from bench.board.flips import Flip, flips, shown
 from bench.board.losses import JOINED
 from bench.board.measured import Measured
@@ -53,7 +53,7 @@ def _overview(found: Comparison) -> Table:
         f"Accuracies in %, baseline to candidate. {METHOD}, Holm over a model's rows; apart: p below {LEVEL:g}. "
         "Largest: the largest difference of any row, in points."
     )
-    lines = _fingerprints(found.pairs)
+    lines = [*outdated(found.pairs), *_fingerprints(found.pairs)]
     lines += [f"Of the candidate: {name} is gone ({why})." for name, why in found.gone.items()]
     lines += [f"New, with nothing to compare with: {', '.join(found.new)}."] if found.new else []
     lines += [f"Only met in transfer on both sides: {', '.join(found.met)}."] if found.met else []
@@ -118,7 +118,7 @@ def _rows(pair: Pair) -> Table:
     n = max((question.n for question in questions), default=0)
     terms = f"Right when clean and under what was asked, %. {METHOD}, Holm over these {len(pair.lines)} rows."
     note = f"Baseline: {side_told(pair.baseline)}. Candidate: {side_told(pair.candidate)}. "
-    note += f"n = {n} but where it says otherwise."
+    note += " ".join([f"n = {n} but where it says otherwise.", *outdated([pair])])
     return drawn(_title(pair), pair.lines, columns, terms, note=note)
 
 

@@ -62,6 +62,7 @@ def styled() -> Iterator[None]:
                 "lines.linewidth": 1.2,
                 "image.interpolation": "nearest",
                 "savefig.dpi": DPI,
+                "text.parse_math": False,  # names of folders and classes may hold dollars, and are no formulas
             }
         )
         yield

@@ -15,7 +15,8 @@ from bench.planning.suite import Suite, of_text
 from bench.progress import Say
 from bench.records.identity import identity
 from bench.records.record import AttackId
-from bench.running.shelf import Contents, dataset_of, suite_here, suites_of
+from bench.running.asked_suite import suite_here
+from bench.running.shelf import Contents, dataset_of, suites_of
 from bench.running.wanted import Wanted
 
 Fit = tuple[Suite, Dataset]

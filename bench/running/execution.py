@@ -13,7 +13,7 @@ from bench.errors import UsageError
 from bench.planning.plan import Job
 from bench.planning.suite import DatasetChoice
 from bench.running.remote import WorldSpec
-from bench.running.roster import Models, cuda_devices
+from bench.running.roster import Models
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -87,6 +87,7 @@ class Execution:
             return runner.run(work, world)
         from bench.running.costs import cost
         from bench.running.workers import LocalWorkers
+        from bench.running.workers.devices import cuda_devices
 
         models.close()  # they are made again in each process
         work = sorted(work, key=lambda job: -cost(job, 0))  # what takes longest is not left to the end
@@ -112,8 +113,8 @@ class Execution:
             )
             if self.executor is not None:
                 return runner.run_on(self.executor, work, spec, AT_ONCE)
-            devices = cuda_devices() if spec.device == "cuda" else []
-            pool = stack.enter_context(LocalWorkers(self.jobs, devices=devices))
+            given = cuda_devices() if spec.device == "cuda" else []
+            pool = stack.enter_context(LocalWorkers(self.jobs, devices=given))
             return runner.run_on(pool, work, spec, 2 * self.jobs)
 
 

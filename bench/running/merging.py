@@ -9,7 +9,7 @@ from pathlib import Path
 
 from adapters.errors import InvalidOutput, told
 from bench.progress import Say
-from bench.records import listing, ran
+from bench.records import listing, ran, starts
 from bench.records.asked import unite
 from bench.records.examples import decode
 from bench.records.part import Part
@@ -69,6 +69,7 @@ def merge(into: Store, sources: Sequence[Store], warn: Say, *, keep: bool = Fals
     into.sweep(parts)
     unite(into, sources)
     ran.unite(into, sources)
+    starts.unite(into, sources)
     return found
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from adapters.errors import told
 from bench.errors import UsageError
 from bench.progress import Say
-from bench.records import examples, verdicts
+from bench.records import aside, examples, verdicts
 from bench.records.store import Store
 from bench.running.merging import Merged, merge
 from bench.running.shelf import Shelf, write_leaderboard
@@ -28,11 +28,10 @@ from bench.running.urls import AT_ONCE, KINDS, copied, listed, opened, shown
 
 WHOLE = {"s3", "s3a", "memory"}
 """Protocols of stores where an object appears whole, and is made only where there is none if so asked."""
-ASIDE = "set-aside"
 HERE = KINDS | {verdicts.FOLDER: (r"[0-9a-f]{32}\.json", verdicts.CAP)}
-NAMES = {examples.FOLDER: KINDS[examples.FOLDER], ASIDE: (r"[0-9a-f]{32}\.json\.[0-9]{1,6}", 0)}
+NAMES = {examples.FOLDER: KINDS[examples.FOLDER], aside.FOLDER: (r"[0-9a-f]{32}\.json\.[0-9]{1,6}", 0)}
 """Folders of which the names and sizes are enough: nothing in them is read."""
-ORDER = (examples.FOLDER, ASIDE, "cells", *(kind for kind in KINDS if kind not in (examples.FOLDER, "cells")))
+ORDER = (examples.FOLDER, aside.FOLDER, "cells", *(kind for kind in KINDS if kind not in (examples.FOLDER, "cells")))
 """In which folders are written: a record after the inputs that it tells of, and whatever else a result has after it."""
 BOARD = "leaderboard.md"
 TAKEN = {errno.EINVAL, errno.EBUSY, errno.EEXIST}

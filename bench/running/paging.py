@@ -13,7 +13,8 @@ from bench.records.record import Record
 from bench.report.boards import begun
 from bench.report.page.given import Board, Given
 from bench.report.page.site import write
-from bench.running.shelf import Contents, Shelf, boards, dataset_of, suite_here, view_of
+from bench.running.asked_suite import suite_here
+from bench.running.shelf import Contents, Shelf, boards, dataset_of, view_of
 
 
 def page_of(

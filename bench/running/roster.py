@@ -59,6 +59,8 @@ class Models:
         """The guests that have processes of their own."""
         self.lost: dict[str, Absent] = {}
         """What was asked for and did not start, each with the reason: its process ended, or took too long."""
+        self.offered: dict[str, list[str]] = {}
+        """The names of the guests that each spec stands for, of those that told."""
         if device == "cuda":
             _ = self.resolved_device  # that there is none is told before any work, and where nothing is left to do
 
@@ -93,9 +95,10 @@ class Models:
         except Ended as error:
             kind, why = error.kind, str(error)
         except BrokenModel as error:
-            if alone and not self.lost:
-                raise
             kind, why = "exception", str(error)
+            if alone and not self.lost:
+                self.lost[what] = Absent(what, kind, why)
+                raise
         self.lost[what] = Absent(what, kind, why)
         self._progress.say(str(self.lost[what]))
 
@@ -227,6 +230,8 @@ def chosen(specs: list[str], models: Models, references: list[str]) -> tuple[lis
         found: list[Registration] = []
         with models.losing(spec, alone=len(specs) == 1):
             found = offers(spec, made, models.dataset.name, models.isolated)
+        if found:
+            models.offered[spec] = [offer.name for offer in found]
         for offer in found:
             if offer.name in made:
                 raise UsageError(f"{offer.name!r} is a reference model's name; register yours under another")
@@ -242,13 +247,6 @@ def named_again(spec: str, name: str) -> str:
     if not found or (attribute and not attribute.startswith(":")):
         return spec
     return f"{Path(path + found).resolve()}{attribute or f':{name}'}"
-
-
-def cuda_devices() -> list[str]:
-    """The numbers of the CUDA devices here."""
-    import torch
-
-    return [str(number) for number in range(torch.cuda.device_count())]
 
 
 def offers(

@@ -18,7 +18,8 @@ from bench.progress import SILENT, Progress, quiet
 from bench.records import ran
 from bench.records.asked import note
 from bench.records.record import Failure, ModelInfo
-from bench.running.absent import rows_of
+from bench.running.absent import noting_starts, rows_of
+from bench.running.asked_suite import is_own, suite_here
 from bench.running.estimate import Estimate, speed
 from bench.running.execution import Execution
 from bench.running.isolation.limits import Limits
@@ -26,7 +27,7 @@ from bench.running.isolation.models import Isolated
 from bench.running.keeping import announced
 from bench.running.reuse import changed
 from bench.running.roster import Models, blindness, chosen, given
-from bench.running.shelf import Shelf, board_of, dataset_of, suite_at
+from bench.running.shelf import Shelf, board_of, dataset_of
 
 if TYPE_CHECKING:
     from bench.running.isolation.channel import ProcessChannel
@@ -55,7 +56,7 @@ class Session:
     ) -> None:
         """
         Args:
-            spec: name of a suite, a YAML file, or a suite.
+            spec: name of a suite, also of one that was run into the shelf; a YAML file; or a suite.
             progress: told what is being done.
             shelf: where records are read and written.
             model_specs: as `--model` takes them.
@@ -75,19 +76,23 @@ class Session:
             UsageError: bad input, with a line that says what to do.
             LostModels: none of the models asked for did start.
         """
-        self.suite = suite_at(spec, data)
+        self.suite = suite_here(spec, data, shelf)
         self.progress = progress
         self.shelf = shelf
         self.limit = limit
         self.execution = execution or Execution()
         self._objects = dict(objects or {})
+        if isinstance(spec, str) and is_own(spec):
+            progress.say(f"suite {spec}: its text as it was run last, kept in {shelf.out}; a changed one by its file")
         self.dataset = dataset_of(self.suite)
         self._check_references()
         isolated = None if limits is None else Isolated(limits, progress.say)
         self.models = Models(self.dataset, device, progress, budget=budget, isolated=isolated)
         with ExitStack() as undone:
             undone.callback(self.close)  # where something is wrong with the call, no process of it is left
-            self._choose(list(model_specs), isolate, load)
+            lost, offered = self.models.lost, self.models.offered
+            with noting_starts(self.shelf.own if load else None, self.dataset.checksum, lost, offered):
+                self._choose(list(model_specs), isolate, load)
             undone.pop_all()
 
     def _choose(self, specs: list[str], isolate: bool, load: bool) -> None:
@@ -99,7 +104,7 @@ class Session:
         self._by_version: set[str] = set()
         # What can be wrong with the call is found out before the reference models are made, which may take minutes.
         if load:
-            self.shelf.own.prepare()
+            self.shelf.own.prepare(self.progress.say)
         self._guests = self._infos(guests, load)
         guests = [name for name in guests if name not in self.models.lost]
         if self.models.lost and not (named or guests):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -13,17 +12,18 @@ from adapters.errors import told
 from bench import registry, zoo
 from bench.board.rows import Row, rows
 from bench.board.view import View
-from bench.datasets import open_dataset, options_of
+from bench.datasets import open_dataset
 from bench.datasets.base import Dataset
 from bench.errors import UsageError, unknown
 from bench.files import replace_file
-from bench.planning.suite import NAME, DatasetChoice, Suite, load_suite, names, of_text
+from bench.planning.suite import Suite, load_suite, of_text
 from bench.progress import Say, quiet
-from bench.records import ran
+from bench.records import ran, starts
 from bench.records.asked import Asked, notes
 from bench.records.examples import Kept
 from bench.records.ran import Ran
 from bench.records.record import Failure, ModelInfo, Record
+from bench.records.starts import Start
 from bench.records.store import Store
 from bench.records.usable import Unusable
 from bench.records.verdicts import Level, levels
@@ -50,6 +50,8 @@ class Contents:
     """What `bench verify` found of records, by id."""
     ran: Sequence[Ran] = ()
     """Which suites were run."""
+    starts: Sequence[Start] = ()
+    """What did start as a model, and what did not."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,8 @@ class Shelf:
         records = self.records(warn)
         verdicts = levels(self.stores(), records)
         suites = [found for store in self.stores() for found in ran.notes(store)]
-        return Contents(records, self.failures(warn), published, asked, verdicts, suites)
+        started = [found for store in self.stores() for found in starts.notes(store)]
+        return Contents(records, self.failures(warn), published, asked, verdicts, suites, started)
 
     def stores(self) -> list[Store]:
         """The folders that are read, the own one first."""
@@ -119,35 +122,6 @@ class Shelf:
     @property
     def _reads_published(self) -> bool:
         return self.with_published and not self.publishes
-
-
-def suite_at(spec: str | Suite, data: Path | None) -> Suite:
-    """The suite of a name or a file, on the data at a path where one is given.
-
-    Raises:
-        UsageError: it is none, or its dataset is read from no path.
-    """
-    suite = spec if isinstance(spec, Suite) else load_suite(spec)
-    if data is None:
-        return suite
-    if "path" not in options_of(suite.dataset.name):
-        raise UsageError(f"dataset {suite.dataset.name} is read from no path; leave out --data")
-    chosen = {**suite.dataset.model_dump(), "path": str(data)}
-    return suite.model_copy(update={"dataset": DatasetChoice.model_validate(chosen)})
-
-
-def suite_here(spec: str | Suite, data: Path | None, *shelves: Shelf) -> Suite:
-    """As `suite_at`, also by the name of a user's suite that was run into one of these shelves, the first such.
-
-    Raises:
-        UsageError: as there.
-    """
-    if isinstance(spec, str) and spec not in names() and re.fullmatch(NAME, spec):
-        for shelf in shelves:
-            found = [each for store in shelf.stores() for each in ran.notes(store) if each.suite == spec]
-            if found:
-                return suite_at(of_text(max(found, key=lambda each: each.at).text), data)
-    return suite_at(spec, data)
 
 
 def dataset_of(suite: Suite) -> Dataset:
@@ -198,6 +172,7 @@ def view_of(
         published=found.published if suite.board != "paper" else (),
         asked=found.asked,
         verdicts=found.verdicts,
+        starts=found.starts,
     )
 
 
@@ -278,10 +253,10 @@ def boards(found: Contents, warn: Say = quiet) -> list[tuple[View, list[Row]]]:
 
 
 def leaderboard(shelf: Shelf, warn: Say = quiet) -> str:
-    """`leaderboard.md` of all boards of a shelf; of one that is published, without what its keeper verified."""
+    """`leaderboard.md` of all boards of a shelf; of one that is published, without what its keeper alone knows."""
     found = shelf.contents(warn)
     if shelf.publishes:  # a function of the records, which others can make from them
-        found = replace(found, verdicts={})
+        found = replace(found, verdicts={}, starts=())
     return render([(view.suite, board) for view, board in boards(found, warn)])
 
 

@@ -13,7 +13,7 @@ from adapters.errors import told
 from bench.errors import UsageError
 from bench.files import size_text
 from bench.progress import Say
-from bench.records import asked, examples, listing, part, ran, record
+from bench.records import asked, examples, listing, part, ran, record, starts
 
 KINDS = {
     "cells": (r"[0-9a-f]{32}\.json", record.LARGEST),
@@ -22,6 +22,7 @@ KINDS = {
     examples.FOLDER: (r"[0-9a-f]{32}-[0-9a-f]{16}\.npz", examples.LARGEST),
     asked.FOLDER: (r"[0-9a-f]{32}\.json", asked.CAP),
     ran.FOLDER: (r"[0-9a-f]{32}\.json", ran.CAP),
+    starts.FOLDER: (r"[0-9a-f]{32}\.json", starts.CAP),
 }
 """Names of the files of each folder of a result, and the bytes that one may have: those of a folder on this machine."""
 AT_ONCE = 16

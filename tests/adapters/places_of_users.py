@@ -10,7 +10,8 @@ import weakref
 from typing import Any
 
 import torch
-from places import PLACES, Plain, executed, held, number_of
+from places import PLACES, executed, held, number_of
+from places_in_objects import Plain
 
 KEPT: list[Plain] = []
 

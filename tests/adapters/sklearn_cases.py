@@ -9,9 +9,11 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from families import CASES, boosting, trees
 from families.data import digits
+from joblib import parallel_config
 
 from adapters.compiled import SklearnAdapter
 from adapters.sklearn.table import compile_estimator
@@ -20,6 +22,8 @@ TWO = {name: [each for each in case.labellings if each not in ("words", "shifted
 """Ten classes and two of them, where a case takes both."""
 KERNELS = [name for name in CASES if name.startswith("svc")]
 SURROGATE = [name for name, case in CASES.items() if case.gradient == "surrogate"]
+NAMES = [pytest.param(name, marks=[pytest.mark.thorough] * (name == "knn-p-1.5-distance")) for name in CASES]
+"""All cases; of the two distances that take seconds, the second goes the way of the first."""
 TREES = [*trees.CASES, *boosting.CASES]
 
 LABELLINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -31,9 +35,13 @@ LABELLINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-@cache
 def adapter(name: str, labelling: str | None = None) -> SklearnAdapter:
     """The compiled case, fitted on digits with these labels, or else the first that it takes."""
+    return _adapter(name, labelling or CASES[name].labellings[0])
+
+
+@cache
+def _adapter(name: str, labelling: str) -> SklearnAdapter:
     return refitted(name, labelling)
 
 
@@ -45,17 +53,20 @@ def refitted(name: str, labelling: str | None = None, start: int = 0) -> Sklearn
 
 
 def fitted(estimator: Any, x: np.ndarray, y: np.ndarray, **options: Any) -> SklearnAdapter:
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), parallel_config("threading"):  # two processes take seconds to start
         warnings.simplefilter("ignore")  # of unfinished fits and deprecated settings, which are what is tested here
         compiled = compile_estimator(estimator.fit(x, y, **options))
     assert isinstance(compiled, SklearnAdapter)
     return compiled
 
 
-@cache
 def probes(name: str, labelling: str | None = None) -> torch.Tensor:
     """Clean, random, adversarial and stored points for one model, as float32."""
-    labelling = labelling or CASES[name].labellings[0]
+    return _probes(name, labelling or CASES[name].labellings[0])
+
+
+@cache
+def _probes(name: str, labelling: str) -> torch.Tensor:
     train, _, clean, labels = digits()
     model = adapter(name, labelling)
     y = torch.from_numpy(np.searchsorted(model.estimator.classes_, LABELLINGS[labelling](labels)))

@@ -14,15 +14,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import made_anew  # noqa: F401 - more places
 import ordinary_nets
-import places_by_name  # noqa: F401
-import places_of_users  # noqa: F401
 import pytest
 import torch
+from all_places import PLACES
 from networks import dense
 from ordinary_nets import NETS, UNPICKLED, UNWRAPPED, told
-from places import PLACES, body
+from places import body
 from torch import Tensor, nn
 from torch.nn import functional as F
 

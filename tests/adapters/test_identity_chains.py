@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from all_places import PLACES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from places import PLACES, Data, Listing, Plain, Shifted, Slotted, executed, linear
+from places import Shifted, executed, linear
+from places_in_objects import Data, Listing, Plain, Slotted
 from torch import Tensor, nn
 
 import adapters

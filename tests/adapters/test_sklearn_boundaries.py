@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from families import CASES
-from sklearn_cases import adapter, fitted, own_labels, probes
+from sklearn_cases import NAMES, adapter, fitted, own_labels, probes
 
 from adapters.compiled import SklearnAdapter
 from bench.datasets import open_dataset
@@ -16,7 +16,7 @@ from bench.datasets import open_dataset
 BESIDE = 4
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", NAMES)
 def test_points_on_and_one_ulp_beside_the_boundary(name: str) -> None:
     """On segments between inputs of two classes, as close to the change as float32 tells, and each four times with one
     feature moved by an ulp. Their margins are smaller than what rounding makes of any sum."""

@@ -19,58 +19,77 @@ models: [softmax-regression]
 attacks: [{attack: fgsm, norm: linf, eps: 0.1}, {attack: gaussian-rubbish, n: 10}]
 """
 PROBE = """\
-import json, sys
-arguments = json.loads(sys.argv[1])
-try:
-    exec(arguments) if isinstance(arguments, str) else __import__("bench.cli.app").cli.app.main(arguments)
-except SystemExit as end:
-    assert not end.code, end.code
-print("LOADED", json.dumps([name for name in ("torch", "sklearn") if name in sys.modules]))
+import json, os, sys
+import bench.cli.app
+
+for number, question in enumerate(json.loads(sys.argv[1])):
+    if os.fork():
+        os.wait()
+        continue
+    try:
+        exec(question) if isinstance(question, str) else bench.cli.app.main(question)
+    except SystemExit as end:
+        assert not end.code, end.code
+    with open(f"loaded-{number}.json", "w") as file:
+        json.dump([name for name in ("torch", "sklearn") if name in sys.modules], file)
+    sys.stdout.flush()
+    os._exit(0)
 """
+QUESTIONS: list[str | list[str]] = [
+    "import bench, adapters, suites, bench.cli.app, bench.attacks, bench.datasets, bench.zoo, adapters.registry",
+    "import bench.registry, bench.threats, bench.records, bench.training, bench.planning.plan",
+    "import bench.running.session, bench.board.rows, bench.report.boards",
+    ["--help"],
+    ["suite", "--help"],
+    ["list", "suites"],
+    ["list", "models"],
+    ["list", "attacks"],
+    ["list", "datasets"],
+    ["list", "families"],
+    ["check", "--help"],
+    ["suite", "tiny.yaml", "--dry-run"],
+    ["suite", "mnist-fgsm", "--dry-run"],
+    ["leaderboard", "--out", str(ROOT)],
+    ["leaderboard", "mnist-fgsm", "--format", "json", "--out", str(ROOT)],
+    ["leaderboard", "digits-fgsm", "--format", "json"],
+    ["compare", "rbf-svm", "knn", "--suite", "mnist-fgsm", "--out", str(ROOT), "--figure", "flips.png"],
+    ["leaderboard", "mnist-rubbish", "--format", "html", "--out", str(ROOT), "--site", "site"],
+]
+"""Statements, and arguments of the command."""
+WRAPS = "import adapters; adapters.wrap"
 
 
-def loaded_after(what: str | list[str], folder: Path) -> list[str]:
-    """The heavy libraries that are loaded after a statement, or after the command with these arguments."""
+def shown(what: str | list[str]) -> str:
+    return what if isinstance(what, str) else " ".join(what)
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str] | None]:
+    """The heavy libraries that are loaded after each of the questions, from one process that has the command loaded and
+    asks each in a fork of its own; None after one that failed.
+    """
+    folder, questions = tmp_path_factory.mktemp("loaded"), [*QUESTIONS, WRAPS]
     (folder / "tiny.yaml").write_text(SUITE)
-    found = subprocess.run(
-        [sys.executable, "-c", PROBE, json.dumps(what)], cwd=folder, capture_output=True, text=True, timeout=120
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, json.dumps(questions)], cwd=folder, capture_output=True, text=True, timeout=120
     )
-    assert found.returncode == 0, found.stderr
-    names: list[str] = json.loads(found.stdout.rpartition("LOADED ")[2])
-    return names
+    assert done.returncode == 0, done.stderr
+    sys.stderr.write(done.stderr)
+    paths = [folder / f"loaded-{number}.json" for number in range(len(questions))]
+    return {
+        shown(what): json.loads(path.read_text()) if path.exists() else None
+        for what, path in zip(questions, paths, strict=True)
+    }
 
 
-@pytest.mark.parametrize(
-    "what",
-    [
-        "import bench, adapters, suites, bench.cli.app, bench.attacks, bench.datasets, bench.zoo, adapters.registry",
-        "import bench.registry, bench.threats, bench.records, bench.training, bench.planning.plan",
-        "import bench.running.session, bench.board.rows, bench.report.boards",
-        ["--help"],
-        ["suite", "--help"],
-        ["list", "suites"],
-        ["list", "models"],
-        ["list", "attacks"],
-        ["list", "datasets"],
-        ["list", "families"],
-        ["check", "--help"],
-        ["suite", "tiny.yaml", "--dry-run"],
-        ["suite", "mnist-fgsm", "--dry-run"],
-        ["leaderboard", "--out", str(ROOT)],
-        ["leaderboard", "mnist-fgsm", "--format", "json", "--out", str(ROOT)],
-        ["leaderboard", "digits-fgsm", "--format", "json"],
-        ["compare", "rbf-svm", "knn", "--suite", "mnist-fgsm", "--out", str(ROOT), "--figure", "flips.png"],
-        ["leaderboard", "mnist-rubbish", "--format", "html", "--out", str(ROOT), "--site", "site"],
-    ],
-    ids=lambda what: what if isinstance(what, str) else " ".join(what),
-)
-def test_loads_neither_torch_nor_scikit_learn(what: str | list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", QUESTIONS, ids=shown)
+def test_loads_neither_torch_nor_scikit_learn(what: str | list[str], loaded: dict[str, list[str] | None]) -> None:
     """Help, lists, plans and boards answer at once."""
-    assert loaded_after(what, tmp_path) == []
+    assert loaded[shown(what)] == []
 
 
-def test_the_probe_sees_what_is_loaded(tmp_path: Path) -> None:
-    assert loaded_after("import adapters; adapters.wrap", tmp_path) == ["torch"]
+def test_the_probe_sees_what_is_loaded(loaded: dict[str, list[str] | None]) -> None:
+    assert loaded[WRAPS] == ["torch"]
 
 
 # -- floors -----------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from tests.test_resume import CELLS, PRELOADED, SUITE, carry_out, records
 
 RIGHT = ("every record whole and with its inputs, none lost, none changed",)
 RESULTS = "out/results"
-FOLDERS = "cells", "examples", "asked", "suites"
+FOLDERS = "cells", "examples", "asked", "suites", "starts"
 """In which a run that has ended leaves files."""
 TIMES = 12
 """Kills that a run gets at most before it may end, so that there are many ends to look at."""

@@ -74,7 +74,7 @@ def least(size: NDArray[np.float64], room: NDArray[np.float64], gap: float, norm
             length, gap = length + step, gap - step * size[place]
         return float(length) if gap < 1e-9 else np.inf
     low, high = 0.0, 1e6
-    for _ in range(200):
+    for _ in range(100):  # of which the last halvings change nothing
         price = (low + high) / 2
         step = np.minimum(price * (size if norm == "l2" else 1.0), room)
         low, high = (low, price) if (size * step).sum() >= gap else (price, high)

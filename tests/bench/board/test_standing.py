@@ -28,6 +28,7 @@ def answered(true: Labels, right: float, k: int = 10, seed: int = 1) -> Labels:
 
 
 TEN, TWO, RARE = classes(), classes(k=2), classes(2000, k=3, most=0.9)
+FEW = np.repeat([0, 1], [991, 9])
 
 CASES: dict[str, tuple[Any, Labels, set[str]]] = {
     "sound": (answered(TEN, 0.9), TEN, set()),
@@ -51,6 +52,11 @@ CASES: dict[str, tuple[Any, Labels, set[str]]] = {
     "rare classes, right for the commonest alone": (np.zeros(2000, int), RARE, {"one-class", "at-chance"}),
     "rare classes, right for a rare one alone": (np.where(RARE == 1, 1, 2), RARE, {"at-chance", "classes-renamed"}),
     "rare classes, the rare ones swapped": (np.array([0, 2, 1])[RARE], RARE, {"at-chance", "classes-renamed"}),
+    "nine of the other class, constant": (np.zeros(1000, int), FEW, {"one-class", "at-chance"}),
+    "nine of the other class, sound": (FEW, FEW, set()),
+    "nine of the other class, three found": (np.repeat([0, 1], [997, 3]), FEW, {"at-chance"}),
+    "two answers for ten classes": (np.where(TEN == 1, 1, 0), TEN, set()),  # 20% right is more than a constant's 10
+    "two answers for ten classes, drawn": (answered(np.arange(600) % 2, 1.0), TEN, {"at-chance"}),
     "a single class in the data": (np.zeros(600, int), np.zeros(600, int), set()),
 }
 

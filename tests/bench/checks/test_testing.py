@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from checking import statuses
 from faulty_models import (
     Absent,
     Cancelling,
@@ -37,10 +38,8 @@ from torch import Tensor, nn
 import adapters
 from bench import UsageError, zoo
 from bench.checks import CHECKS
-from bench.checks.base import Subject
-from bench.checks.gradients import _off_the_data, as_differences
 from bench.datasets import Dataset, open_dataset
-from bench.testing import Report, check_adapter
+from bench.testing import check_adapter
 
 Make = Callable[[nn.Module], Any]
 
@@ -93,11 +92,6 @@ def cases(table: dict[str, list[Make]]) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def examples(digits_test: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    return digits_test[0][:100], digits_test[1][:100]
-
-
-@pytest.fixture(scope="module")
 def pixels(examples: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     """The same, on the grid of 8-bit images."""
     return (255 * examples[0]).round() / 255, examples[1]
@@ -108,10 +102,6 @@ def two(examples: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     """Those of the first two classes."""
     x, y = examples
     return x[y < 2], y[y < 2]
-
-
-def statuses(report: Report, *which: str) -> set[str]:
-    return {verdict.check for verdict in report.verdicts if verdict.status in which}
 
 
 # -- what goes wrong --------------------------------------------------------------------------------------------------
@@ -169,74 +159,20 @@ def test_a_sigmoid_taken_for_a_logit(digits_net: nn.Module, two: tuple[Tensor, T
     assert "logits" not in statuses(check_adapter(right, *two), "fail")
 
 
-def test_a_surrogate_is_held_to_its_own_logits(digits_net: nn.Module, examples: tuple[Tensor, Tensor]) -> None:
-    for kind, wrong in ((Sound, set()), (Misleading, {"gradient"})):
-        model = kind(digits_net)
-        model.gradient = "surrogate"
-        report = check_adapter(model, *examples)
-        assert statuses(report, "fail") == wrong
-        (seen,) = [verdict.seen for verdict in report.verdicts if verdict.check == "gradient"]
-        assert seen.startswith("surrogate's")
-
-
-class Kinked(nn.Module):
-    """Of three classes the first wins everywhere; the others are as good as tied at some points."""
-
-    def __init__(self, points: Tensor) -> None:
-        super().__init__()
-        slopes = torch.randn(2, points[0].numel(), generator=torch.Generator().manual_seed(0))
-        self.register_buffer("slopes", slopes.double())
-        self.register_buffer("points", points.flatten(1).double())
-
-    def forward(self, x: Tensor) -> Tensor:
-        flat = x.flatten(1).to(self.slopes.dtype)
-        apart = flat[:, None] - self.points
-        nearest = apart.abs().sum(2).argmin(1)
-        near = apart[torch.arange(len(flat)), nearest]
-        return torch.cat(
-            [near.new_full((len(flat), 1), 9.0), near @ self.slopes.T + near.new_tensor([0, 1e-13])], dim=1
-        )
-
-
-def test_two_rivals_as_good_as_tied_are_no_wrong_gradient(examples: tuple[Tensor, Tensor]) -> None:
-    """There the margin has a kink, closer than any difference is small."""
-    x = examples[0][:8]
-    points = _off_the_data(Subject(adapters.wrap(nn.Flatten()), x, torch.zeros(8, dtype=torch.int64), (0.0, 1.0)), 8)
-    model = adapters.wrap(Kinked(points).eval())
-    subject = Subject(model, x, torch.zeros(8, dtype=torch.int64), clip=(0.0, 1.0), thorough=True)
-    assert as_differences(subject).status == "pass"
-
-
-@pytest.mark.parametrize("wrong", [False, True])
-def test_a_network_in_float32_alone(wrong: bool, digits_net: nn.Module, examples: tuple[Tensor, Tensor]) -> None:
-    class Narrow(nn.Module):
-        def __init__(self, net: nn.Module) -> None:
-            super().__init__()
-            self.weights = [(layer.weight.detach(), layer.bias.detach()) for layer in (net.layers[0], net.layers[2])]
-
-        def forward(self, x: Tensor) -> Tensor:
-            (first, shift), (second, bias) = self.weights
-            return (x.flatten(1) @ first.T + shift).relu() @ second.T + bias
-
-    class NarrowMisleading(Misleading):
-        def _logits(self, x: Tensor) -> Tensor:
-            return super()._logits(x) if x.dtype == torch.float32 else self.net(x)
-
-    model = adapters.wrap(Narrow(digits_net).eval())
-    if wrong:
-        narrow = Narrow(digits_net).eval()
-        narrow.dummy = nn.Parameter(torch.zeros(1), requires_grad=False)
-        model = NarrowMisleading(narrow)
-    report = check_adapter(model, *examples)
-    assert statuses(report, "fail") == ({"gradient"} if wrong else set()), str(report)
-    (seen,) = [verdict.seen for verdict in report.verdicts if verdict.check == "gradient"]
-    assert seen.endswith("in float32")
-
-
 def test_an_estimator_whose_tensors_are_not_its_own(digits_svc: Any, examples: tuple[Tensor, Tensor]) -> None:
     model = adapters.wrap(digits_svc)
     model._constants["bias"] = model._constants["bias"] + 0.3
     assert statuses(check_adapter(model, *examples), "fail") == {"own labels"}
+
+
+def test_always_the_commonest_class_is_no_right_order_of_classes() -> None:
+    """As on boards: of seven in ten examples it is right, and knows nothing of any."""
+    y = torch.tensor([1, 0, 0, 1, 0, 0, 0, 0, 1, 0] * 10)
+    x = torch.rand(100, 4, generator=torch.Generator().manual_seed(0))
+    x[:, 0] = y
+    for predict, wrong in ((lambda x: np.zeros(len(x), int), {"classes"}), (lambda x: x[:, 0].astype(int), set())):
+        report = check_adapter(adapters.black_box(predict, version="1"), x, y, classes=2)
+        assert statuses(report, "fail") == wrong, str(report)
 
 
 # -- what is sound ----------------------------------------------------------------------------------------------------

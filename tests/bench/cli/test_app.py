@@ -103,7 +103,7 @@ def program(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 def test_the_program_exits_with_the_codes_of_the_command(tmp_path: Path) -> None:
     (tmp_path / "tiny.yaml").write_text(SUITE)
     (tmp_path / "mine.py").write_text(MODELS)
-    run = program("suite", "tiny.yaml", "--model", "mine.py:net", "--progress", "plain", cwd=tmp_path)
+    run = program("suite", "tiny.yaml", "--model", "mine.py:net", "--no-isolate", "--progress", "plain", cwd=tmp_path)
     assert (run.returncode, "Ran 4 cells." in run.stdout) == (0, True), run
     refusal = program("suite", "mnist-fgms", cwd=tmp_path)
     assert (refusal.returncode, refusal.stdout, refusal.stderr.count("\n")) == (2, "", 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from pathlib import Path
@@ -116,6 +117,48 @@ def test_the_leaderboard_is_of_the_suites_that_were_run(bench: Bench) -> None:
     text = note.read_text()
     note.write_text(text.replace("0.1", "0.2"))  # another text than its digest says
     assert "no records of any suite" in bench("leaderboard", "--out", "united").err
+
+
+def test_a_suite_that_was_run_goes_by_its_name_everywhere(bench: Bench) -> None:
+    """Its last text, or that of a version, and a file that changed goes by its path."""
+    hint = "one of your own goes by its file, such as tiny.yaml, until it was run"
+    for call in (("suite", "tiny", "--model", "mine.py:net"), ("leaderboard", "tiny"), ("draw", "tiny")):
+        said = bench(*call)
+        assert (said.code, hint in said.err) == (2, True), call
+    bench("suite", "tiny.yaml", "--model", "mine.py:net")
+    text = Path("tiny.yaml").read_text()
+    Path("tiny.yaml").write_text(text.replace("0.1, 0.2", "0.05, 0.2"))
+    said = bench("suite", "tiny", "--model", "mine.py:net")
+    assert said.code == 0, said.err
+    assert "Nothing to do" in said.out
+    assert "suite tiny: its text as it was run last, kept in bench-out" in said.err
+    assert "of tiny's" not in said.err
+    assert "4 cells, 1 to run" in bench("suite", "tiny.yaml", "--model", "mine.py:net", "--dry-run").out
+    Path("tiny.yaml").write_text(text.replace("suite: tiny", "suite: tiny\nversion: 2"))
+    bench("suite", "tiny.yaml", "--model", "mine.py:net")
+    assert "### tiny v2" in bench("leaderboard", "tiny").out
+    assert "### tiny v1" in bench("leaderboard", "tiny@1").out
+    assert "no version '3' of suite tiny was run here; there are: tiny@1, tiny@2" in bench("suite", "tiny@3").err
+    assert "did you mean tiny?" in bench("suite", "tinny").err
+    assert "certifies nothing" in bench("draw", "tiny").err
+
+
+def test_suites_of_ones_own_are_listed_where_they_were_run(bench: Bench) -> None:
+    bench("suite", "tiny.yaml", "--model", "mine.py:net", "--out", "there")
+    assert "small and quick" not in bench("list", "suites").out
+    shown = bench("list", "suites", "--out", "there").out
+    assert "small and quick" in shown
+    assert "Of your own, known by name where they were run: tiny" in shown
+    entries = json.loads(bench("list", "suites", "--json", "--out", "there").out)
+    assert [entry["name"] for entry in entries if entry["own"]] == ["tiny"]
+    (note,) = Path("there/results/suites").iterdir()
+    plain = json.loads(note.read_text())
+    text = plain["text"].replace("tiny", "other")  # a stranger's note: the text is of another suite
+    note.write_text(json.dumps(plain | {"text": text, "sha256": hashlib.sha256(text.encode()).hexdigest()}))
+    said = bench("list", "suites", "--out", "there")
+    assert said.code == 0
+    assert "no suite tiny: the text that is kept of suite tiny v1 is of another" in said.err
+    assert bench("suite", "tiny", "--out", "there").code == 2
 
 
 def test_a_folder_from_before_suites_were_noted_shows_what_is_whole(bench: Bench) -> None:

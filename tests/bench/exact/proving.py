@@ -18,6 +18,7 @@ from bench.exact.base import Effort, Proof
 from bench.threats import Threat
 
 UNIT = (0.0, 1.0)
+LINF = Threat(norm="linf", clip=UNIT)
 SIZES = (0.003, 0.01, 0.03, 0.1)
 
 

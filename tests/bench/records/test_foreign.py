@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from handmade import cell, failure, model, record
 
+from bench.records import aside
 from bench.records.identity import checksum
 from bench.records.packing import pack_floats, pack_integers
 from bench.records.part import CellPart, Part, packed
@@ -274,13 +275,13 @@ def test_a_record_that_another_run_has_mended_is_not_set_aside(store: Store, mon
     """Between looking at a bad file and moving it away a good one may have taken its place."""
     path = store.path(cell().id)
     path.write_text("torn")
-    real = Store._set_aside
+    real = aside.set_aside
 
-    def late(self: Store, *given: Any) -> None:
+    def late(*given: Any) -> None:
         path.write_text(record().json_text())
-        real(self, *given)
+        real(*given)
 
-    monkeypatch.setattr(Store, "_set_aside", late)
+    monkeypatch.setattr(aside, "set_aside", late)
     assert store.publish(record(), pytest.fail) == "same"
     assert store.record(cell().id) == record()
     assert list((store.folder / "set-aside").iterdir()) == []

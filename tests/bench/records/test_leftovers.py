@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from handmade import cell, model, record, run
 
 from bench.files import DAY, temporary
+from bench.progress import quiet
+from bench.records import aside
 from bench.records.examples import Kept, encode, sha256
 from bench.records.record import Record
 from bench.records.store import Store
@@ -111,11 +118,84 @@ def test_half_written_files_of_dead_runs_are_removed_from_every_folder(folder: s
     assert files(store) == {live}
 
 
-def test_what_was_moved_aside_stays(store: Store) -> None:
-    """It was somebody's record, on its way to a name."""
-    aside = store.folder / "set-aside" / f".x.json.{'0' * 32}"
-    aside.parent.mkdir()
-    aside.touch()
-    os.utime(aside, (0, 0))
-    store.prepare()
-    assert files(store) == {aside}
+def test_what_was_on_its_way_aside_is_brought_there(store: Store) -> None:
+    """It was somebody's record: it gets a name, and is never removed; of a live process's nothing is touched."""
+    folder = store.folder / "set-aside"
+    folder.mkdir()
+    for number, content in enumerate(("a", "b")):
+        half = folder / f".x.json.{str(number) * 32}"
+        half.write_text(content)
+        os.utime(half, (0, 0))
+    (folder / "x.json.0").write_text("before")
+    live = temporary(folder / "y.json")
+    live.touch()
+    said: list[str] = []
+    store.prepare(said.append)
+    assert {path.name: path.read_text() for path in files(store) - {live}} == {
+        "x.json.0": "before",
+        "x.json.1": "a",
+        "x.json.2": "b",
+    }
+    assert live.exists()
+    assert [line.rpartition("/")[2] for line in said] == ["x.json.1", "x.json.2"]
+
+
+CALLS = ("rename", "link", "unlink", "mkdir", "replace", "open", "fsync")
+SPOILT = "torn"
+
+
+def _killed(work: Callable[[], object], number: int, *, after: bool) -> bool:
+    """Whether a process that does some work is killed at its call of that number, before or after it is made."""
+    child = os.fork()
+    if child == 0:
+        calls = itertools.count()
+
+        def faulty(real: Callable[..., Any]) -> Callable[..., Any]:
+            def call(*given: Any, **more: Any) -> Any:
+                last = next(calls) == number
+                if last and not after:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                try:
+                    return real(*given, **more)
+                finally:
+                    if last:
+                        os.kill(os.getpid(), signal.SIGKILL)
+
+            return call
+
+        try:
+            for name in CALLS:
+                setattr(os, name, faulty(getattr(os, name)))
+            work()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert ended in (0, -signal.SIGKILL)
+    return ended != 0
+
+
+@pytest.mark.parametrize("mended", [False, True], ids=["damaged", "mended meanwhile"])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_killed_at_any_call_of_setting_aside_nothing_is_lost_or_left(after: bool, mended: bool, store: Store) -> None:
+    """The next run ends as if nothing had happened: the damaged file aside, once, under a name; no good one there."""
+    good = record(cell(model("a")))
+    path, folder = store.path(good.id), store.folder / "set-aside"
+    text = good.json_text() if mended else SPOILT
+    work = (lambda: aside.set_aside(store.folder, path, quiet)) if mended else (lambda: store.publish(good))
+    for number in itertools.count():
+        shutil.rmtree(folder, ignore_errors=True)
+        path.write_text(text)
+        killed = _killed(work, number, after=after)
+        store.prepare()
+        if mended:
+            assert path.read_text() == text
+            assert not folder.exists() or not any(folder.iterdir())
+        else:
+            store.publish(good)
+            assert {each.name: each.read_text() for each in folder.iterdir()} == {f"{path.name}.0": SPOILT}
+            assert store.record(good.id) == good
+        assert not [each for each in files(store) if each.name.startswith(".")]
+        if not killed:
+            break
+    assert number >= 4

@@ -24,7 +24,7 @@ attacks:
 rank_by: {eps: 0.2}
 """
 FILE = """
-import adapters, numpy as np, os, signal, sys, torch
+import adapters, numpy as np, os, signal, sys, time, torch
 with open("imported.txt", "a") as log:
     log.write(f"{os.getpid()}\\n")
 
@@ -57,7 +57,7 @@ def leaves(x):
 @offered
 def hangs(x):
     while True:
-        pass
+        time.sleep(1)
 
 
 @offered
