@@ -14,7 +14,7 @@ from tests.peers.provers import PROVERS
 from tests.peers.rivals import RIVALS
 from tests.peers.subjects import CASES
 
-LIBRARIES = ("potemkin-bench", "torch", "numpy", "scikit-learn", "torchattacks", "foolbox")
+LIBRARIES = ("potemkin-bench", "torch", "numpy", "scikit-learn", "torchattacks", "foolbox", "dtai-veritas")
 ART = "adversarial-robustness-toolbox"
 
 
@@ -125,10 +125,10 @@ them, and puts what they came to here. An interrupted run goes on where it was.
 
 *Ours* is the published records of the suite `mnist-worst-case` (of the two nets of others, `mnist-anchors`): examples
 mislabelled as they are or under any of its attacks, witnesses of certificates included. The examples are drawn from
-those that all attacks of the suite cover: {_counts()}. Peers are given the model through a plain wrapper, and
-whatever they hand back is judged as our own candidates are: finite, within [0, 1], within the ball in float64, and
-mislabelled by the model itself. Of a peer that looks for the nearest point, its candidate projected onto the ball
-counts as well. The goal is no example fewer fooled by ours than by the best peer, but one.
+those that all attacks of the suite cover: {_counts()}. Peers are given the model through a plain
+wrapper, and whatever they hand back is judged as our own candidates are: finite, within [0, 1], within the ball in
+float64, and mislabelled by the model itself. Of a peer that looks for the nearest point, its candidate projected onto
+the ball counts as well. The goal is no example fewer fooled by ours than by the best peer, but one.
 
 {of_rows(rows)}
 
