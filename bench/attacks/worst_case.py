@@ -10,6 +10,7 @@ from pydantic import Field
 from adapters.errors import InvalidOutput, Unsupported
 from bench.attacks.base import Attack, Certified, Need, Role
 from bench.threats import Epsilon, Threat
+from bench.threats.base import ULP
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from adapters.structures.base import Structure
     from bench.draws import Draws
     from bench.exact.base import Effort
+
+CLOSE = 0.01
+"""How much farther than its radius a witness may be for the radius to be called exact: so much rounding may add."""
 
 
 class WorstCase(Attack):
@@ -67,8 +71,15 @@ class WorstCase(Attack):
                 proof = certificate.prove(structure, x[right].cpu(), y[right].cpu(), budget, self.effort())
                 witness[right] = budget.cut(proof.witness).to(x)
                 radius[right.cpu()] = budget.geometry.inward(proof.radius, x[right].cpu())
-                exact[right.cpu()] = proof.exact
+                exact[right.cpu()] = proof.exact & self._close(x[right], witness[right], radius[right.cpu()], budget)
             yield Certified(witness, radius, exact, structure.risk)
+
+    @staticmethod
+    def _close(x: Tensor, witness: Tensor, radius: Tensor, budget: Threat) -> Tensor:
+        """`(N,)` whether no more than rounding is between radius and witness, or no witness is needed."""
+        far = budget.distance(x.cpu(), witness.cpu())
+        near = far <= radius * (1 + CLOSE) + 4 * ULP * (x.cpu().flatten(1).abs().amax(1) + far)
+        return radius.isinf() | (far > 0) & near
 
     def effort(self) -> Effort:
         """How far to go, from now on."""

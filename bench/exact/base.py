@@ -24,7 +24,8 @@ class Proof(NamedTuple):
     witness: Tensor
     """Of `x`'s shape and type: an input expected to be mislabelled, as near as is known; where there is none, `x`."""
     exact: Tensor
-    """`(N,)` bool: whether the nearest mislabelled input is no farther than the radius, but for rounding."""
+    """`(N,)` bool: whether the nearest mislabelled input is no farther than the radius, but for rounding; how far that
+    puts the witness off is looked at later."""
 
 
 PATIENCE = 10

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from adapters.structures.layers import Largest
 from adapters.structures.network import Network
 from bench.exact.compared import ComparedPasses
 from bench.exact.region import Region
@@ -71,10 +70,8 @@ class _Look:
         self.network, self.region, self.x, self.own, self.threat = network, region, x, own, threat
         self.witness: Tensor | None = None
         inward = float(threat.geometry.inward(torch.tensor([radius], dtype=torch.float64), x[None])[0])
-        self._closer = any(isinstance(layer, Largest) for layer in network.layers)
-        if self._closer:
-            inward *= 1 - 2 * ULP  # to the size itself: a board counts nothing beyond
-        self._share = inward / radius if radius else 1.0  # to where the judge counts it
+        inward *= 1 - 2 * ULP  # to the size itself: a board counts nothing beyond
+        self._share = inward / radius if radius else 1.0
 
     def __call__(self, coefficients: Tensor) -> bool:
         """Shown `(B, features)` of them."""
@@ -92,9 +89,8 @@ class _Look:
     def _tried(self, away: Tensor) -> bool:
         moved = self.region.x + self._share * away
         point = self.threat.cut(moved).to(torch.float32)
-        if self._closer:
-            beyond = (point - self.region.x).abs() > (moved - self.region.x).abs()
-            point = torch.nextafter(point, self.x.expand_as(point)).where(beyond, point)
+        beyond = (point - self.region.x).abs() > (moved - self.region.x).abs()
+        point = torch.nextafter(point, self.x.expand_as(point)).where(beyond, point)
         scores = self.network.scores(point)
         behind = scores[:, self.own] - scores.amax(1) < -self.network.roundoff(point)
         if behind.any():

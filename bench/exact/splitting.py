@@ -223,8 +223,6 @@ class Splitting:
 
     def _last(self, nodes: Nodes, look: Callable[[Tensor], bool], at: Callable[[Tensor], bool] | None) -> bool | None:
         """Of nodes at which all is linear, as `run`: whether multipliers alone show it."""
-        if not self._maxima:
-            return None
         for number in range(LASTS):
             before = nodes.bound
             nodes, seen = self._climbed(nodes, LAST)
