@@ -22,8 +22,15 @@ TWO = {name: [each for each in case.labellings if each not in ("words", "shifted
 """Ten classes and two of them, where a case takes both."""
 KERNELS = [name for name in CASES if name.startswith("svc")]
 SURROGATE = [name for name, case in CASES.items() if case.gradient == "surrogate"]
-NAMES = [pytest.param(name, marks=[pytest.mark.thorough] * (name == "knn-p-1.5-distance")) for name in CASES]
-"""All cases; of the two distances that take seconds, the second goes the way of the first."""
+SECONDS = {
+    *("knn-p-1.5-distance", "gradient-boosting-early", "hist-gradient-boosting-early", "codes-trees"),
+    *("one-vs-one-trees", "pipeline-bins-sparse", "pipeline-bins-ordinal", "catboost-deep", "catboost-lossguide"),
+    *("lightgbm-ova", "xgboost-exact", "svc-nu-platt", "stacking-exact", "stacking-tree", "forest-extra-bootstrap"),
+    "calibrated-forest-temperature",
+}
+"""Those that take long and go the way of another case: of the thorough tests."""
+NAMES = [pytest.param(name, marks=[pytest.mark.thorough] * (name in SECONDS)) for name in CASES]
+"""All cases."""
 TREES = [*trees.CASES, *boosting.CASES]
 
 LABELLINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {

@@ -7,6 +7,7 @@ import graphlib
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -160,8 +161,15 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-IMPORTS = {module: imported(path) for module, path in MODULES.items()}
-OURS = {module: (names & MODULES.keys()) - {module} for module, names in IMPORTS.items()}
+@cache
+def imports() -> dict[str, set[str]]:
+    """By module."""
+    return {module: imported(path) for module, path in MODULES.items()}
+
+
+def ours() -> dict[str, set[str]]:
+    """Those of our own, by module."""
+    return {module: (names & MODULES.keys()) - {module} for module, names in imports().items()}
 
 
 def floor(module: str) -> int:
@@ -189,30 +197,30 @@ def package_of(module: str) -> str:
 
 
 def test_imports_are_seen_wherever_they_are() -> None:
-    assert "bench.zoo" in IMPORTS["bench.running.roster"]
-    assert "adapters.fitting" in IMPORTS["bench.running.making"]  # within a function
-    assert "adapters.base" in IMPORTS["bench.running.roster"]  # for types alone
+    assert "bench.zoo" in imports()["bench.running.roster"]
+    assert "adapters.fitting" in imports()["bench.running.making"]  # within a function
+    assert "adapters.base" in imports()["bench.running.roster"]  # for types alone
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}})
 
 
 def test_imports_go_down() -> None:
-    upwards = [(module, name) for module, names in OURS.items() for name in names if floor(name) > floor(module)]
+    upwards = [(module, name) for module, names in ours().items() for name in names if floor(name) > floor(module)]
     assert sorted(upwards) == []
 
 
 def test_no_circle_of_modules() -> None:
-    assert circles(OURS) == []
+    assert circles(ours()) == []
 
 
 def test_no_circle_of_packages() -> None:
     graph: dict[str, set[str]] = {}
-    for module, names in OURS.items():
+    for module, names in ours().items():
         graph.setdefault(package_of(module), set()).update(map(package_of, names))
     assert circles({package: names - {package} for package, names in graph.items()}) == []
 
 
 def test_nobody_imports_the_command() -> None:
-    reached = [(module, name) for module, names in OURS.items() for name in names if name.startswith("bench.cli")]
+    reached = [(module, name) for module, names in ours().items() for name in names if name.startswith("bench.cli")]
     assert [each for each in reached if not each[0].startswith("bench.cli")] == []
 
 
@@ -220,20 +228,20 @@ def test_an_attack_only_proposes() -> None:
     """It knows models, threats and draws alone: no records, no files, no progress."""
     models = ("adapters.base", "adapters.errors", "adapters.rounding", "adapters.structures")
     allowed = (*models, "bench.attacks", "bench.draws", "bench.errors", "bench.exact", "bench.pool", "bench.threats")
-    attacks = {module: names for module, names in OURS.items() if module.startswith("bench.attacks.")}
+    attacks = {module: names for module, names in ours().items() if module.startswith("bench.attacks.")}
     assert [(module, name) for module, names in attacks.items() for name in names if not name.startswith(allowed)] == []
 
 
 def test_a_board_is_a_pure_function_of_a_suite_and_its_records() -> None:
     """It knows no model."""
     boards = ("bench.records", "bench.board", "bench.report")
-    reached = [(module, name) for module, names in OURS.items() if module.startswith(boards) for name in names]
+    reached = [(module, name) for module, names in ours().items() if module.startswith(boards) for name in names]
     assert [each for each in reached if each[1].startswith("adapters")] == []
 
 
 def test_nothing_is_unpickled() -> None:
     """But what workers of one's own run are sent."""
-    uses = {(module, name.partition(".")[0]) for module, names in IMPORTS.items() for name in names}
+    uses = {(module, name.partition(".")[0]) for module, names in imports().items() for name in names}
     found = {(module, name) for module, name in uses if name in PICKLES}
     assert {each for each in found if not each[0].startswith("bench.running.workers")} == set()
     assert {name for _, name in found} <= {"cloudpickle"}

@@ -73,7 +73,7 @@ def splitting(structure: Network, x: Tensor, radius: float, norm: str = "linf") 
     return Splitting(structure, ComparedPasses(structure, region, lambda: False), row, math.inf, lambda: False)
 
 
-@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("norm", ["linf", *(pytest.param(norm, marks=pytest.mark.thorough) for norm in NORMS[1:])])
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_nothing_is_closed_beyond_the_exact_radius(norm: str, seed: int) -> None:

@@ -17,13 +17,12 @@ from bench.zoo.kinds import ESTIMATORS
 from bench.zoo.models import SHIPPED
 
 NETS = ["softmax-regression", "maxout", "rbf-network"]
-QUICK = ("decision-tree",)
 REFITTED = [
-    pytest.param(name, marks=[] if name in QUICK else [pytest.mark.thorough])
+    pytest.param(name, marks=pytest.mark.thorough)
     for name in zoo.names("mnist")
     if recipe("mnist", name).kind in ESTIMATORS
 ]
-"""Those that take seconds each to fit and to ask are of the thorough tests; `make bench` fits the boards' ones, too."""
+"""They take seconds each to fit and to ask; `make bench` fits those of the boards, too."""
 
 
 @pytest.fixture(scope="module")
