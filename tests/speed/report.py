@@ -356,7 +356,7 @@ the margin, the true class's score below the best rival's, for LinearSVC, where 
 The nearest mislabelled input in L_inf within the range, for one example: `worst-case`, beside the linear programmes
 that define it, a rival class or a rival's stored point each, by SciPy's HiGHS. Of a linear model on MNIST, ten classes,
 and of a nearest neighbour among 200 points of scikit-learn's 8x8 digits. As the same run checks, the answers agree, but
-for what ours take off for rounding: of weights in float32 up to .5%.
+for what ours take off for rounding: of weights in float32 up to .2%.
 
 {_table(("model", "ours", "HiGHS", "ours is", "goal", "met"), certificates(measured))}
 

@@ -63,7 +63,7 @@ def test_linear(benchmark, turn, contestant):
     if ours and turn == 0:  # less what sums of float32 may round: of a model with weights in float32 that shows
         exact = programmes()
         assert (radii[right] <= exact * (1 + 1e-6)).all()
-        assert (radii[right] >= 0.995 * exact).all()
+        assert (radii[right] >= 0.998 * exact).all()
 
 
 @pytest.mark.benchmark(group="certificates")
