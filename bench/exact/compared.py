@@ -22,7 +22,7 @@ from adapters.structures.layers import Largest, Layer
 from adapters.structures.network import Network
 from bench.exact.passes import VALUES, OutOfTime, Passes
 from bench.exact.region import Region
-from bench.exact.relaxed import FAR, TINY, Bend, Largests, repeated
+from bench.exact.relaxed import FAR, Bend, Largests, above, repeated
 from bench.exact.rows import Rows
 
 MOST = 8 * VALUES
@@ -54,12 +54,8 @@ class Compared(NamedTuple):
         low = torch.cat([-self.over, self.low[:, None]], dim=1)  # (units, pieces + 1, pieces), of differences to each
         high = torch.cat([self.over.transpose(1, 2), self.high[:, None]], dim=1)
         low, high = (side.where(left[..., None, :], -FAR) for side in (low, high))
-        floor, pieces = low.amax(-1), low.shape[-1]
-        third = high.topk(3, dim=-1).values[..., 2] if pieces > 2 else floor
-        level = torch.maximum(floor, third)[..., None]
-        share = ((high - level).clamp_min(0) / (high - low).clamp_min(TINY)).clamp_max(1).where(high > low, 0)
-        lift = level[..., 0] - (share * low).sum(-1)
-        itself = torch.eye(pieces + 1, pieces, dtype=torch.float64)
+        share, lift = above(low, high)
+        itself = torch.eye(low.shape[-1] + 1, low.shape[-1], dtype=torch.float64)
         share = share + itself * (1 - share.sum(-1, keepdim=True))
         single = left.sum(-1, keepdim=True) == 1
         share = share.where(~single[..., None], left[..., None, :].to(share))

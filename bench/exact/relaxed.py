@@ -97,15 +97,8 @@ def largests(layer: Largest, low: Tensor, high: Tensor) -> Largests:
     """The lines of units whose pieces lie between `(N, inputs)` bounds."""
     twice = repeated(layer.members)
     low, high = (side[:, layer.members].masked_fill(twice, -FAR) for side in (low, high))  # (N, units, pieces)
-    floor = low.amax(2)
-    many = high.shape[2]
-    third = high.topk(min(3, many), dim=2).values[:, :, -1] if many > 2 else floor
-    level = torch.maximum(floor, third)[:, :, None]
-    share = ((high - level).clamp_min(0) / (high - low).clamp_min(TINY)).clamp_max(1)
-    single = high > low  # a piece that is known needs no share: it is no more than the level
-    share = share.where(single, 0)
+    share, lift = above(low, high)
     best = (low + high).argmax(2)
-    lift = level[:, :, 0] - (share * low).sum(2)
     # Where one piece is never less than another, it is the unit.
     others = high.scatter(2, best[:, :, None], -torch.inf).amax(2)
     alone = low.gather(2, best[:, :, None])[:, :, 0] >= others
@@ -113,6 +106,16 @@ def largests(layer: Largest, low: Tensor, high: Tensor) -> Largests:
     return Largests(
         layer.members, best, torch.where(alone[:, :, None], one, share), lift.where(~alone, 0), layer.inputs
     )
+
+
+def above(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+    """`(..., pieces)` shares and `(...,)` lift of the line above the largest of pieces between these bounds."""
+    floor = low.amax(-1)
+    third = high.topk(3, dim=-1).values[..., -1] if high.shape[-1] > 2 else floor
+    level = torch.maximum(floor, third)[..., None]
+    share = ((high - level).clamp_min(0) / (high - low).clamp_min(TINY)).clamp_max(1)
+    share = share.where(high > low, 0)  # a piece that is known needs no share: it is no more than the level
+    return share, level[..., 0] - (share * low).sum(-1)
 
 
 def repeated(members: Tensor) -> Tensor:

@@ -179,7 +179,7 @@ other. Seconds of the processor, one thread, without what it takes to hand a mod
 auto_LiRPA is 0.7.1, the newest of its repository (a050a3d); its releases on the package index take no torch of today.
 Its linear bounds propose no witness, are in float32 and allow for no rounding; ours are in float64 and allow for the
 model's own. CROWN-Optimized chooses the slopes of all layers within, ours those of the last bound alone. Veritas
-(0.3.1) searches for each rival with the settings of its own robustness search, a second an example in all.
+searches for each rival with the settings of its own robustness search, a second an example in all.
 
 {of_bounds(bounds)}
 """
